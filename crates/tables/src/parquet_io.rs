@@ -1,0 +1,360 @@
+//! Checked Parquet: nothing that breaks its contract is written, and nothing that breaks it is read.
+
+use std::fs::File;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use arrow::array::Array;
+use arrow::datatypes::{Field, Schema};
+use arrow::record_batch::RecordBatch;
+use bytes::Bytes;
+use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::errors::ParquetError;
+use parquet::file::metadata::KeyValue;
+use parquet::file::properties::WriterProperties;
+
+use crate::check::{Checker, Violations};
+use crate::contract::{Contract, Table};
+use crate::digest::RowDigest;
+use crate::storage::{Content, StorageError};
+
+/// What was wrong with a table.
+#[derive(Debug, thiserror::Error)]
+pub enum TableError {
+    /// A stage wants a table that no stage has written yet.
+    #[error("table `{table}` is not there yet (`{place}`); run `{written_by}` first")]
+    Missing {
+        /// The table.
+        table: &'static str,
+        /// Where it would stand.
+        place: String,
+        /// The stage that writes it.
+        written_by: &'static str,
+    },
+    /// The storage failed.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// A file is no Parquet file, or not a whole one.
+    #[error("`{file}` is not a readable Parquet file; delete it and rerun `{written_by}`")]
+    Unreadable {
+        /// The file.
+        file: String,
+        /// The stage that writes it.
+        written_by: &'static str,
+        /// What Parquet says.
+        #[source]
+        source: ParquetError,
+    },
+    /// A file was written under another version of the contract.
+    #[error("`{file}` is version {found} of `{table}`, this program knows version {expected}; rerun `{written_by}`")]
+    Version {
+        /// The file.
+        file: String,
+        /// The table.
+        table: &'static str,
+        /// The version this program knows.
+        expected: u32,
+        /// The version in the file.
+        found: String,
+        /// The stage that writes it.
+        written_by: &'static str,
+    },
+    /// A table breaks its contract.
+    #[error("{file}: {violations}")]
+    Broken {
+        /// The file, or the stage that was about to write it.
+        file: String,
+        /// All that is wrong.
+        violations: Violations,
+    },
+    /// A table could not be written.
+    #[error("cannot write table `{table}`")]
+    Write {
+        /// The table.
+        table: &'static str,
+        /// What Parquet says.
+        #[source]
+        source: ParquetError,
+    },
+}
+
+/// Rows as one batch, unchecked.
+pub fn encode<T: Table>(rows: &[T]) -> RecordBatch {
+    let contract = T::contract();
+    let arrays = T::encode_columns(rows);
+    let fields: Vec<Field> = contract
+        .columns
+        .iter()
+        .zip(&arrays)
+        .map(|(column, array)| Field::new(column.name, array.data_type().clone(), column.nullable))
+        .collect();
+    // A non-null column whose rows hold null cannot be made: the row types have no null there.
+    RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)
+        .unwrap_or_else(|error| unreachable!("`{}`: {error}", T::NAME))
+}
+
+/// The rows of a batch, checked as a whole table.
+///
+/// # Errors
+/// All [`Violations`].
+pub fn decode<T: Table>(batch: &RecordBatch) -> Result<Vec<T>, Violations> {
+    crate::check::check(T::contract(), batch)?;
+    Ok(T::decode_batch(batch))
+}
+
+const NAME_KEY: &str = "finegrain.table";
+const VERSION_KEY: &str = "finegrain.version";
+const ROWS_PER_GROUP: usize = 65_536;
+
+/// Writes a table's rows to a file as they come, checking each batch before it is written.
+pub struct TableWriter<T: Table, W: std::io::Write + Send> {
+    contract: Arc<Contract>,
+    writer: ArrowWriter<W>,
+    checker: Checker,
+    digest: RowDigest,
+    n_rows: usize,
+    rows: PhantomData<T>,
+}
+
+impl<T: Table, W: std::io::Write + Send> TableWriter<T, W> {
+    /// Starts a file with its first rows, which fix the size of embedding columns. `metadata` goes into the file's
+    /// own, after the contract's name and version.
+    ///
+    /// # Errors
+    /// [`TableError::Broken`] or [`TableError::Write`].
+    pub fn create(out: W, metadata: &[(String, String)], first: &[T]) -> Result<Self, TableError> {
+        let contract = T::contract();
+        let batch = encode(first);
+        let own = [(NAME_KEY.to_owned(), T::NAME.to_owned()), (VERSION_KEY.to_owned(), contract.version.to_string())];
+        let key_values =
+            own.iter().chain(metadata).map(|(key, value)| KeyValue::new(key.clone(), value.clone())).collect();
+        let properties = WriterProperties::builder()
+            .set_compression(Compression::ZSTD(ZstdLevel::default()))
+            .set_created_by("finegrain".to_owned())
+            .set_max_row_group_row_count(Some(ROWS_PER_GROUP))
+            .set_key_value_metadata(Some(key_values))
+            .build();
+        let writer = ArrowWriter::try_new(out, batch.schema(), Some(properties)).map_err(cannot_write::<T>)?;
+        let mut digest = RowDigest::new(contract.clone());
+        metadata.iter().for_each(|(key, value)| digest.add_metadata(key, value));
+        let mut table =
+            Self { writer, checker: Checker::new(contract.clone()), contract, digest, n_rows: 0, rows: PhantomData };
+        table.append_batch(&batch)?;
+        Ok(table)
+    }
+
+    /// Appends rows.
+    ///
+    /// # Errors
+    /// [`TableError::Broken`] or [`TableError::Write`].
+    pub fn append(&mut self, rows: &[T]) -> Result<(), TableError> {
+        rows.chunks(ROWS_PER_GROUP).try_for_each(|chunk| self.append_batch(&encode(chunk)))
+    }
+
+    fn append_batch(&mut self, batch: &RecordBatch) -> Result<(), TableError> {
+        self.checker.add(batch).map_err(|violations| self.broken(violations))?;
+        self.digest.add(batch);
+        self.n_rows += batch.num_rows();
+        self.writer.write(batch).map_err(cannot_write::<T>)
+    }
+
+    /// Ends the file; gives what it was written to, the number of rows and their digest.
+    ///
+    /// # Errors
+    /// [`TableError::Broken`] with all that was wrong, or [`TableError::Write`].
+    pub fn finish(self) -> Result<(W, usize, String), TableError> {
+        let stage = self.contract.written_by.command();
+        let out = self.writer.into_inner().map_err(cannot_write::<T>)?;
+        self.checker
+            .finish()
+            .map_err(|violations| TableError::Broken { file: format!("rows made by `{stage}`"), violations })?;
+        Ok((out, self.n_rows, self.digest.finish()))
+    }
+
+    fn broken(&self, violations: Violations) -> TableError {
+        TableError::Broken { file: format!("rows made by `{}`", self.contract.written_by.command()), violations }
+    }
+}
+
+fn cannot_write<T: Table>(source: ParquetError) -> TableError {
+    TableError::Write { table: T::NAME, source }
+}
+
+/// Reads a table's file batch by batch, each checked before its rows are given out.
+pub struct TableReader<T: Table> {
+    file: String,
+    batches: ParquetRecordBatchReader,
+    metadata: Vec<(String, String)>,
+    rows: PhantomData<T>,
+}
+
+impl<T: Table> TableReader<T> {
+    pub(crate) fn open(content: Content, file: String) -> Result<Self, TableError> {
+        let (batches, metadata) = match content {
+            Content::File(source) => open_batches::<File>(source),
+            Content::Bytes(source) => open_batches::<Bytes>(source),
+        }
+        .map_err(|source| unreadable::<T>(&file, source))?;
+        let found = metadata.iter().find(|(key, _)| key == VERSION_KEY).map_or("none", |(_, value)| value.as_str());
+        let contract = T::contract();
+        if found != contract.version.to_string() {
+            let (found, written_by) = (found.to_owned(), contract.written_by.command());
+            return Err(TableError::Version { file, table: T::NAME, expected: contract.version, found, written_by });
+        }
+        Ok(Self { file, batches, metadata, rows: PhantomData })
+    }
+
+    /// The entries of the file's metadata, the contract's own among them.
+    pub fn metadata(&self) -> &[(String, String)] {
+        &self.metadata
+    }
+
+    /// All rows.
+    ///
+    /// # Errors
+    /// [`TableError::Unreadable`] or [`TableError::Broken`].
+    pub fn rows(self) -> Result<Vec<T>, TableError> {
+        let mut rows = Vec::new();
+        self.for_each_batch(|batch| rows.extend(T::decode_batch(batch)))?;
+        Ok(rows)
+    }
+
+    /// The digest of the content, as [`TableWriter::finish`] gave it, and the number of rows.
+    ///
+    /// # Errors
+    /// [`TableError::Unreadable`] or [`TableError::Broken`].
+    pub fn digest(self) -> Result<(String, usize), TableError> {
+        let mut digest = RowDigest::new(T::contract());
+        let own =
+            self.metadata.iter().filter(|(key, _)| key != NAME_KEY && key != VERSION_KEY && key != "ARROW:schema");
+        own.for_each(|(key, value)| digest.add_metadata(key, value));
+        let mut n_rows = 0;
+        self.for_each_batch(|batch| {
+            digest.add(batch);
+            n_rows += batch.num_rows();
+        })?;
+        Ok((digest.finish(), n_rows))
+    }
+
+    /// Calls `take` with each batch, checked; keys are unique across all of them.
+    ///
+    /// # Errors
+    /// [`TableError::Unreadable`] or [`TableError::Broken`].
+    pub fn for_each_batch(self, mut take: impl FnMut(&RecordBatch)) -> Result<(), TableError> {
+        let mut checker = Checker::new(T::contract());
+        let broken = |violations| TableError::Broken { file: self.file.clone(), violations };
+        for batch in self.batches {
+            let batch = batch.map_err(|error| unreadable::<T>(&self.file, error.into()))?;
+            checker.add(&batch).map_err(broken)?;
+            // A cell is only decoded when all earlier ones kept their promises.
+            if checker.is_clean() {
+                take(&batch);
+            }
+        }
+        checker.finish().map_err(broken)
+    }
+}
+
+fn open_batches<R: parquet::file::reader::ChunkReader + 'static>(
+    source: R,
+) -> Result<(ParquetRecordBatchReader, Vec<(String, String)>), ParquetError> {
+    let builder = ParquetRecordBatchReaderBuilder::try_new(source)?;
+    let stored = builder.metadata().file_metadata().key_value_metadata().cloned().unwrap_or_default();
+    let metadata = stored.into_iter().map(|entry| (entry.key, entry.value.unwrap_or_default())).collect();
+    Ok((builder.with_batch_size(8_192).build()?, metadata))
+}
+
+fn unreadable<T: Table>(file: &str, source: ParquetError) -> TableError {
+    TableError::Unreadable { file: file.to_owned(), written_by: T::contract().written_by.command(), source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::{Answer, ImageEmbedding, RewardModel};
+    use crate::vocabulary::{AnswerKind, AnswerStatus};
+
+    fn written<T: Table>(rows: &[T], metadata: &[(String, String)]) -> (Vec<u8>, String) {
+        let (bytes, _, digest) = TableWriter::create(Vec::new(), metadata, rows).unwrap().finish().unwrap();
+        (bytes, digest)
+    }
+
+    fn read<T: Table>(bytes: Vec<u8>) -> Result<Vec<T>, TableError> {
+        TableReader::open(Content::Bytes(bytes.into()), "a.parquet".into()).and_then(TableReader::rows)
+    }
+
+    fn answer(image_id: &str, seconds: f64) -> Answer {
+        Answer {
+            image_id: image_id.into(),
+            question_id: "bright".into(),
+            kind: AnswerKind::Quality,
+            status: AnswerStatus::Ok,
+            p_yes: Some(0.25),
+            logit_yes: Some(-1.5),
+            logit_no: None,
+            label_mass: Some(1.0),
+            model: "m".into(),
+            attempts: 1,
+            seconds: Some(seconds),
+        }
+    }
+
+    #[test]
+    fn rows_come_back_as_they_were_written() {
+        let rows = vec![answer("i1", 0.5), answer("i2", 0.25)];
+        assert_eq!(read::<Answer>(written(&rows, &[]).0).unwrap(), rows);
+        assert_eq!(read::<Answer>(written::<Answer>(&[], &[]).0).unwrap(), []);
+        let vectors = vec![
+            ImageEmbedding { image_id: "i1".into(), image_embedding: Some(vec![1.0, 2.0]), text_embedding: None },
+            ImageEmbedding { image_id: "i2".into(), image_embedding: None, text_embedding: None },
+        ];
+        assert_eq!(read::<ImageEmbedding>(written(&vectors, &[]).0).unwrap(), vectors);
+        let model = RewardModel {
+            run_id: "r".into(),
+            experiment: "e".into(),
+            arm: "fine".into(),
+            attributes: vec!["bright".into(), "noun".into()],
+            inputs: "image".into(),
+            n_train: 2,
+            seed: 0,
+            cost_equal: 4.0,
+            cost_seconds: None,
+            seconds: 0.1,
+            device: "cpu".into(),
+            reason: None,
+        };
+        assert_eq!(read::<RewardModel>(written(&[model.clone()], &[]).0).unwrap(), [model]);
+    }
+
+    #[test]
+    fn the_digest_is_of_the_content_alone() {
+        let digest = |rows: &[Answer]| written(rows, &[]).1;
+        assert_eq!(digest(&[answer("i1", 0.5)]), digest(&[answer("i1", 9.0)]), "seconds are measured");
+        assert_ne!(digest(&[answer("i1", 0.5)]), digest(&[answer("i2", 0.5)]));
+        let rows = [answer("i1", 0.5), answer("i2", 0.5)];
+        let mut in_two = TableWriter::create(Vec::new(), &[], &rows[..1]).unwrap();
+        in_two.append(&rows[1..]).unwrap();
+        let (bytes, n_rows, digest_in_two) = in_two.finish().unwrap();
+        assert_eq!((n_rows, &digest_in_two), (2, &digest(&rows)), "batches do not matter");
+        let reader = TableReader::<Answer>::open(Content::Bytes(bytes.into()), "a".into()).unwrap();
+        assert_eq!(reader.digest().unwrap(), (digest_in_two, 2), "reading gives the same digest");
+        let with_metadata = written(&rows, &[("encoder".into(), "clip".into())]);
+        assert_ne!(with_metadata.1, digest(&rows));
+        let reader = TableReader::<Answer>::open(Content::Bytes(with_metadata.0.into()), "a".into()).unwrap();
+        assert_eq!(reader.digest().unwrap().0, with_metadata.1);
+    }
+
+    #[test]
+    fn a_file_cut_in_half_an_empty_one_and_another_version_are_named() {
+        let (bytes, _) = written(&[answer("i1", 0.5)], &[]);
+        for cut in [0, 3, bytes.len() / 2, bytes.len() - 1] {
+            let error = read::<Answer>(bytes[..cut].to_vec()).unwrap_err();
+            assert!(matches!(error, TableError::Unreadable { .. }), "{error}");
+            assert!(error.to_string().contains("rerun `synth-feedback`"), "{error}");
+        }
+        let error = read::<ImageEmbedding>(bytes).unwrap_err();
+        assert!(matches!(error, TableError::Broken { .. }), "{error}");
+    }
+}
