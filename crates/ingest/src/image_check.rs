@@ -171,7 +171,7 @@ mod tests {
             let error = check_pixels(&bytes, 199).unwrap_err();
             assert!(matches!(error, BadImage::TooManyPixels { width: 20, height: 10, max_pixels: 199 }), "{error}");
         }
-        // printf '' | sha256sum is the digest of nothing; here: of the three bytes, by sha256sum.
+        // printf abc | sha256sum
         assert_eq!(
             hex::encode(Sha256::digest(b"abc")),
             "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"

@@ -229,3 +229,6 @@ fn report_duplicates(images: &[Image]) -> usize {
     }
     duplicates.len()
 }
+
+#[cfg(test)]
+mod tests;

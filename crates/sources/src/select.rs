@@ -299,6 +299,56 @@ mod tests {
     }
 
     #[test]
+    fn json_lines_of_mixed_types_late_keys_and_nulls_are_read() {
+        let mut lines = "{\"rater_id\": 1}\n".repeat(3_000);
+        lines.push_str("{\"rater_id\": \"ann\", \"rating\": 2}\n{\"rating\": \"high\", \"rater_id\": null}\n");
+        let raw = Raw::new(&[("raw.jsonl", &lines)]);
+        let rows = raw.select("SELECT rater_id FROM raw", &[RATER.optional()]).unwrap();
+        assert_eq!(rows.text("rater_id")[2_999..], [Some("1".into()), Some("ann".into()), None]);
+        let error = raw.select("SELECT rating FROM raw", &[RATING.optional()]).unwrap_err();
+        assert!(matches!(error, SourceError::NotANumber { row: 3_002, .. }), "{error}");
+    }
+
+    /// Answers each request on a free port with the same response.
+    fn serve(response: String) -> String {
+        use std::io::{Read, Write};
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                let _ = stream.read(&mut [0; 4096]);
+                let _ = stream.write_all(response.as_bytes());
+            }
+        });
+        format!("http://{address}/data/raw%20ratings.csv")
+    }
+
+    #[test]
+    fn a_url_is_fetched_within_its_bound() {
+        let csv = "rater_id,rating\na,1\n";
+        let url = serve(format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{csv}", csv.len()));
+        let sources = Sources([("raw".to_owned(), Location::new(&url))].into());
+        let rows = sources.select("SELECT * FROM raw", "ingest.ratings", &[RATER, RATING]).unwrap();
+        assert_eq!(rows.required_text("rater_id"), ["a"]);
+        let Err(error) = RawFile::open("raw", &Location::new(&url), 10) else { panic!("20 bytes pass a bound of 10") };
+        assert!(matches!(error, SourceError::Fetch { source: tables::StorageError::TooLarge { bytes: 20, .. }, .. }));
+    }
+
+    #[test]
+    fn a_url_with_nothing_there_is_named() {
+        let url = serve("HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n".to_owned());
+        let sources = Sources([("raw".to_owned(), Location::new(&url))].into());
+        let error = sources.select("SELECT * FROM raw", "ingest.ratings", &[RATER]).unwrap_err();
+        assert_eq!(error.to_string(), format!("source `raw`: `{url}` is not there"));
+        let sources = Sources([("raw".to_owned(), Location::new("gopher://host/raw.csv"))].into());
+        assert!(matches!(
+            sources.select("SELECT * FROM raw", "ingest.ratings", &[RATER]),
+            Err(SourceError::Fetch { .. })
+        ));
+    }
+
+    #[test]
     fn input_files_are_named_by_source() {
         let raw = Raw::new(&[("b.csv", ""), ("a.csv", "")]);
         let names: Vec<String> = raw.sources.input_files("sources").into_iter().map(|file| file.name).collect();
