@@ -60,19 +60,20 @@ pub(crate) fn check_ratings(ratings: &[Rating], images: &[RawImage]) -> Result<(
         range: "null, or a finite number of at least 0",
         rows,
     })?;
-    let key = |rating: &Rating| {
-        let Rating { image_id, rater_id, aspect, context, .. } = rating.clone();
-        (image_id, rater_id, aspect, context)
-    };
     once(
         what,
         "image_id, rater_id, aspect, context",
-        ratings.iter().map(key),
+        ratings.iter().map(rating_key),
         |(image_id, rater_id, aspect, context)| {
-            let context = context.as_ref().map_or(String::new(), |context| format!(", context `{context}`"));
+            let context = context.map_or(String::new(), |context| format!(", context `{context}`"));
             format!("image `{image_id}`, rater `{rater_id}`, aspect `{aspect}`{context}")
         },
     )
+}
+
+/// The key of the table `ratings`.
+pub(crate) fn rating_key(rating: &Rating) -> (&str, &str, &str, Option<&str>) {
+    (&rating.image_id, &rating.rater_id, &rating.aspect, rating.context.as_deref())
 }
 
 /// Every key comes once.

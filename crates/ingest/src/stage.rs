@@ -13,7 +13,7 @@ use crate::error::{IngestError, Listed};
 use crate::image_check::{BadImage, ImageBounds, Pixels, check_all};
 use crate::preferences::preferences;
 use crate::raw_rows::{self, RawImage, RawPrompt};
-use crate::references;
+use crate::references::{self, rating_key};
 use crate::settings::{OnBadImage, Settings};
 use crate::split::split_by_hash;
 
@@ -73,7 +73,7 @@ impl Stage for Ingest {
     }
 
     fn run(&self, run: &mut StageRun) -> Result<Counts, StageError> {
-        let raw = Raw::read(&self.settings)?;
+        let raw = Raw::read(&self.settings).map_err(stage_error)?;
         let splits = raw.splits(&self.settings)?;
         let checked = self.check_images(&raw.images, run)?;
         let images = image_rows(&raw, &splits, &checked);
@@ -96,6 +96,13 @@ impl Stage for Ingest {
             ("skipped_ratings", skipped_ratings as u64),
             ("duplicates_across_splits", n_duplicates as u64),
         ]))
+    }
+}
+
+fn stage_error(error: IngestError) -> StageError {
+    match &error {
+        IngestError::Source(source) if source.retry_later() => StageError::retry_later(error),
+        _ => error.into(),
     }
 }
 
@@ -212,11 +219,7 @@ fn rating_rows(ratings: &[Rating], images: &[Image]) -> Vec<Rating> {
     let kept: HashSet<&str> = images.iter().map(|image| image.image_id.as_str()).collect();
     let mut rows: Vec<Rating> =
         ratings.iter().filter(|rating| kept.contains(rating.image_id.as_str())).cloned().collect();
-    let key = |rating: &Rating| {
-        let Rating { image_id, rater_id, aspect, context, .. } = rating.clone();
-        (image_id, rater_id, aspect, context)
-    };
-    rows.sort_by_cached_key(key);
+    rows.sort_by(|a, b| rating_key(a).cmp(&rating_key(b)));
     rows
 }
 

@@ -7,7 +7,9 @@ use std::error::Error;
 use std::io::Read;
 
 use csv::StringRecord;
-use polars::prelude::{Column, DataFrame, IntoColumn, NamedFrom, Series};
+use polars::prelude::{
+    ChunkedArray, Column, DataFrame, Float64Type, Int64Type, IntoColumn, IntoSeries, NewChunkedArray, StringChunked,
+};
 
 type Failure = Box<dyn Error + Send + Sync>;
 
@@ -23,16 +25,34 @@ pub(crate) fn read_delimited(input: impl Read, quoted: bool) -> Result<DataFrame
         csv::ReaderBuilder::new().delimiter(if quoted { b',' } else { b'\t' }).quoting(quoted).from_reader(input);
     let header = reader.headers()?.clone();
     check_header(&header)?;
-    let mut cells: Vec<Vec<Option<String>>> = vec![Vec::new(); header.len()];
+    let mut columns: Vec<Cells> = header.iter().map(|_| Cells::default()).collect();
     let mut record = StringRecord::new();
     while reader.read_record(&mut record)? {
-        for (column, cell) in cells.iter_mut().zip(&record) {
-            column.push((!cell.is_empty()).then(|| cell.to_owned()));
-        }
+        columns.iter_mut().zip(&record).for_each(|(column, cell)| column.push(cell));
     }
-    let n_rows = cells.first().map_or(0, Vec::len);
-    let columns = header.iter().zip(&cells).map(|(name, cells)| typed(name, cells)).collect();
+    let n_rows = columns.first().map_or(0, |column| column.ends.len());
+    let columns = header.iter().zip(&columns).map(|(name, cells)| typed(name, cells)).collect();
     Ok(DataFrame::new(n_rows, columns)?)
+}
+
+/// The cells of one column, end to end in one string: a rating file has many, most of them short.
+#[derive(Default)]
+struct Cells {
+    text: String,
+    ends: Vec<usize>,
+}
+
+impl Cells {
+    fn push(&mut self, cell: &str) {
+        self.text.push_str(cell);
+        self.ends.push(self.text.len());
+    }
+
+    /// The cells in order; an empty one is a missing value.
+    fn iter(&self) -> impl Iterator<Item = Option<&str>> {
+        let starts = std::iter::once(&0).chain(&self.ends);
+        starts.zip(&self.ends).map(|(&start, &end)| Some(&self.text[start..end]).filter(|cell| !cell.is_empty()))
+    }
 }
 
 fn check_header(header: &StringRecord) -> Result<(), Failure> {
@@ -46,16 +66,17 @@ fn check_header(header: &StringRecord) -> Result<(), Failure> {
     }
 }
 
-fn typed(name: &str, cells: &[Option<String>]) -> Column {
+fn typed(name: &str, cells: &Cells) -> Column {
     let values = || cells.iter().flatten();
-    let series = if values().next().is_none() {
-        Series::new(name.into(), cells)
-    } else if values().all(|value| whole_number(value).is_some()) {
-        Series::new(name.into(), cells.iter().map(|cell| whole_number(cell.as_deref()?)).collect::<Vec<_>>())
-    } else if values().all(|value| number(value).is_some()) {
-        Series::new(name.into(), cells.iter().map(|cell| number(cell.as_deref()?)).collect::<Vec<_>>())
+    let name = name.into();
+    let series = if values().next().is_some() && values().all(|value| whole_number(value).is_some()) {
+        let numbers = cells.iter().map(|cell| whole_number(cell?));
+        ChunkedArray::<Int64Type>::from_iter_options(name, numbers).into_series()
+    } else if values().next().is_some() && values().all(|value| number(value).is_some()) {
+        let numbers = cells.iter().map(|cell| number(cell?));
+        ChunkedArray::<Float64Type>::from_iter_options(name, numbers).into_series()
     } else {
-        Series::new(name.into(), cells)
+        StringChunked::from_iter_options(name, cells.iter()).into_series()
     };
     series.into_column()
 }

@@ -150,3 +150,10 @@ pub enum SourceError {
         column_type: ColumnType,
     },
 }
+
+impl SourceError {
+    /// Whether the same command may well succeed later: a server did not answer.
+    pub fn retry_later(&self) -> bool {
+        matches!(self, Self::Fetch { source: StorageError::Object { .. }, .. })
+    }
+}

@@ -215,6 +215,32 @@ mod tests {
     }
 
     #[test]
+    fn odd_sql_is_an_error_and_no_panic() {
+        let mut raw = Raw::new(&[("raw.csv", "rater_id,rating\na,1\n")]);
+        let quoted = raw.path("raw.csv").as_path().into();
+        raw.sources.0.insert("raw-2023".into(), quoted);
+        for sql in [
+            "DROP TABLE raw",
+            "SELECT * FROM raw; SELECT * FROM raw",
+            "SELECT SUM() AS rating FROM raw",
+            "SELECT rater_id - rating AS rating FROM raw",
+            "SELECT CAST(rater_id AS DOUBLE) AS rating FROM raw",
+            "SELECT STRPTIME(rating, '%Y') AS rating FROM raw",
+            "SELECT STRPTIME(rater_id, '%Q') AS rating FROM raw",
+            "SELECT rating, rating FROM raw",
+            "SELECT a.rating FROM raw AS b",
+            "SELECT ROW_NUMBER(1) OVER () AS rating FROM raw",
+            "SELECT rating FROM raw WHERE rater_id",
+            "SELECT rating FROM raw GROUP BY rater_id HAVING",
+            "SELECT rating FROM raw-2023",
+        ] {
+            assert!(raw.select(sql, &[RATING]).is_err(), "{sql}");
+        }
+        let quoted = raw.select("SELECT rating FROM \"raw-2023\"", &[RATING]).unwrap();
+        assert_eq!(quoted.required_number("rating"), [1.0]);
+    }
+
+    #[test]
     fn sql_reads_no_file_that_is_not_among_the_sources() {
         let raw = Raw::new(&[("raw.csv", "rater_id\na\n")]);
         let hidden = raw.path("raw.csv");
@@ -342,10 +368,8 @@ mod tests {
         let error = sources.select("SELECT * FROM raw", "ingest.ratings", &[RATER]).unwrap_err();
         assert_eq!(error.to_string(), format!("source `raw`: `{url}` is not there"));
         let sources = Sources([("raw".to_owned(), Location::new("gopher://host/raw.csv"))].into());
-        assert!(matches!(
-            sources.select("SELECT * FROM raw", "ingest.ratings", &[RATER]),
-            Err(SourceError::Fetch { .. })
-        ));
+        let error = sources.select("SELECT * FROM raw", "ingest.ratings", &[RATER]).unwrap_err();
+        assert!(matches!(error, SourceError::Fetch { .. }) && !error.retry_later(), "{error}");
     }
 
     #[test]
