@@ -1,5 +1,6 @@
 //! The tables of one data root: where each stands, and checked reading.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
@@ -83,10 +84,11 @@ impl Tables {
         for contract in all_contracts() {
             for column in &contract.columns {
                 let Check::References(table, key) = column.check else { continue };
-                if !known.contains_key(&(table, key)) {
-                    known.insert((table, key), self.values(table, key)?);
-                }
-                let Some(Some(there)) = known.get(&(table, key)) else { continue };
+                let there = match known.entry((table, key)) {
+                    Entry::Occupied(known) => known.into_mut(),
+                    Entry::Vacant(unknown) => unknown.insert(self.values(table, key)?),
+                };
+                let Some(there) = there else { continue };
                 let (mut n_rows, mut first, mut row) = (0, None, 0);
                 let Some(file) = self.open_file(&contract)? else { continue };
                 file.for_each_batch(|batch| {
