@@ -1,1 +1,26 @@
-//! To be written.
+//! The one binary, `finegrain`: a list of six stages, and the commands that plan, run and check them.
+//!
+//! | module | what it knows |
+//! | --- | --- |
+//! | [`cli`] | the commands and their arguments |
+//! | [`config`] | the pipeline file: variables, `--set`, unknown keys |
+//! | [`stages`] | the six stages, made from their settings |
+//! | [`freshness`] | why a stage would run again |
+//! | [`record`] | what a run leaves beside its tables |
+//! | [`run`], [`plan`], [`check`], [`schemas`], [`doctor`] | one command each |
+
+pub mod check;
+pub mod cli;
+pub mod config;
+pub mod doctor;
+pub mod exit;
+pub mod freshness;
+pub mod logging;
+pub mod plan;
+pub mod record;
+pub mod root;
+pub mod run;
+pub mod schemas;
+pub mod stages;
+
+pub use cli::main;

@@ -199,10 +199,10 @@ impl Checker {
         let texts = array.as_string::<i32>();
         match column.check {
             Check::NotEmpty => {
-                self.note(column, "is empty", array, |at| texts.is_valid(at) && texts.value(at).is_empty())
+                self.note(column, "is empty", array, |at| texts.is_valid(at) && texts.value(at).is_empty());
             }
             Check::Sha256 => {
-                self.note(column, "is not a SHA-256", array, |at| texts.is_valid(at) && !is_sha256(texts.value(at)))
+                self.note(column, "is not a SHA-256", array, |at| texts.is_valid(at) && !is_sha256(texts.value(at)));
             }
             _ => {}
         }

@@ -78,7 +78,7 @@ fn property(contract: &Contract, column: &Column) -> Value {
         Check::NotEmpty => property["logicalTypeOptions"] = json!({ "minLength": 1 }),
         Check::Sha256 => property["logicalTypeOptions"] = json!({ "pattern": "^[0-9a-f]{64}$" }),
         Check::References(table, other) => {
-            property["relationships"] = json!([{ "type": "foreignKey", "to": format!("{table}.{other}") }])
+            property["relationships"] = json!([{ "type": "foreignKey", "to": format!("{table}.{other}") }]);
         }
     }
     property

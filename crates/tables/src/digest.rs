@@ -1,5 +1,6 @@
 //! Digests of content: what two equal tables share, wherever and whenever they were written.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray};
@@ -11,6 +12,16 @@ use crate::contract::Contract;
 /// BLAKE3 of some bytes, in hexadecimal.
 pub fn digest_bytes(bytes: &[u8]) -> String {
     blake3::hash(bytes).to_hex().to_string()
+}
+
+/// BLAKE3 of a local file's bytes, in hexadecimal.
+///
+/// # Errors
+/// If the file cannot be read.
+pub fn digest_file(path: &Path) -> std::io::Result<String> {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update_reader(std::fs::File::open(path)?)?;
+    Ok(hasher.finalize().to_hex().to_string())
 }
 
 /// The digest of a table's rows in order, without its measured columns; independent of batches and encoding.

@@ -182,43 +182,33 @@ fn cannot_write<T: Table>(source: ParquetError) -> TableError {
     TableError::Write { table: T::NAME, source }
 }
 
-/// Reads a table's file batch by batch, each checked before its rows are given out.
-pub struct TableReader<T: Table> {
+/// A table's file, opened: its batches come checked, whatever their row type.
+pub struct TableFile {
+    contract: Arc<Contract>,
     file: String,
     batches: ParquetRecordBatchReader,
     metadata: Vec<(String, String)>,
-    rows: PhantomData<T>,
 }
 
-impl<T: Table> TableReader<T> {
-    pub(crate) fn open(content: Content, file: String) -> Result<Self, TableError> {
-        let (batches, metadata) = match content {
+impl TableFile {
+    pub(crate) fn open(contract: Arc<Contract>, content: Content, file: String) -> Result<Self, TableError> {
+        let opened = match content {
             Content::File(source) => open_batches::<File>(source),
             Content::Bytes(source) => open_batches::<Bytes>(source),
-        }
-        .map_err(|source| unreadable::<T>(&file, source))?;
+        };
+        let (batches, metadata) = opened.map_err(|source| unreadable(&contract, &file, source))?;
         let found = metadata.iter().find(|(key, _)| key == VERSION_KEY).map_or("none", |(_, value)| value.as_str());
-        let contract = T::contract();
         if found != contract.version.to_string() {
             let (found, written_by) = (found.to_owned(), contract.written_by.command());
-            return Err(TableError::Version { file, table: T::NAME, expected: contract.version, found, written_by });
+            return Err(TableError::Version {
+                file,
+                table: contract.name,
+                expected: contract.version,
+                found,
+                written_by,
+            });
         }
-        Ok(Self { file, batches, metadata, rows: PhantomData })
-    }
-
-    /// The entries of the file's metadata, the contract's own among them.
-    pub fn metadata(&self) -> &[(String, String)] {
-        &self.metadata
-    }
-
-    /// All rows.
-    ///
-    /// # Errors
-    /// [`TableError::Unreadable`] or [`TableError::Broken`].
-    pub fn rows(self) -> Result<Vec<T>, TableError> {
-        let mut rows = Vec::new();
-        self.for_each_batch(|batch| rows.extend(T::decode_batch(batch)))?;
-        Ok(rows)
+        Ok(Self { contract, file, batches, metadata })
     }
 
     /// The digest of the content, as [`TableWriter::finish`] gave it, and the number of rows.
@@ -226,7 +216,7 @@ impl<T: Table> TableReader<T> {
     /// # Errors
     /// [`TableError::Unreadable`] or [`TableError::Broken`].
     pub fn digest(self) -> Result<(String, usize), TableError> {
-        let mut digest = RowDigest::new(T::contract());
+        let mut digest = RowDigest::new(self.contract.clone());
         let own =
             self.metadata.iter().filter(|(key, _)| key != NAME_KEY && key != VERSION_KEY && key != "ARROW:schema");
         own.for_each(|(key, value)| digest.add_metadata(key, value));
@@ -243,10 +233,11 @@ impl<T: Table> TableReader<T> {
     /// # Errors
     /// [`TableError::Unreadable`] or [`TableError::Broken`].
     pub fn for_each_batch(self, mut take: impl FnMut(&RecordBatch)) -> Result<(), TableError> {
-        let mut checker = Checker::new(T::contract());
-        let broken = |violations| TableError::Broken { file: self.file.clone(), violations };
-        for batch in self.batches {
-            let batch = batch.map_err(|error| unreadable::<T>(&self.file, error.into()))?;
+        let Self { contract, file, batches, .. } = self;
+        let mut checker = Checker::new(contract.clone());
+        let broken = |violations| TableError::Broken { file: file.clone(), violations };
+        for batch in batches {
+            let batch = batch.map_err(|error| unreadable(&contract, &file, error.into()))?;
             checker.add(&batch).map_err(broken)?;
             // A cell is only decoded when all earlier ones kept their promises.
             if checker.is_clean() {
@@ -254,6 +245,41 @@ impl<T: Table> TableReader<T> {
             }
         }
         checker.finish().map_err(broken)
+    }
+}
+
+/// A table's file, opened to read rows of one type.
+pub struct TableReader<T: Table> {
+    file: TableFile,
+    rows: PhantomData<T>,
+}
+
+impl<T: Table> TableReader<T> {
+    pub(crate) fn open(content: Content, file: String) -> Result<Self, TableError> {
+        Ok(Self { file: TableFile::open(T::contract(), content, file)?, rows: PhantomData })
+    }
+
+    /// The entries of the file's metadata, the contract's own among them.
+    pub fn metadata(&self) -> &[(String, String)] {
+        &self.file.metadata
+    }
+
+    /// All rows.
+    ///
+    /// # Errors
+    /// [`TableError::Unreadable`] or [`TableError::Broken`].
+    pub fn rows(self) -> Result<Vec<T>, TableError> {
+        let mut rows = Vec::new();
+        self.for_each_chunk(|chunk| rows.extend(chunk))?;
+        Ok(rows)
+    }
+
+    /// Calls `take` with some thousand rows at a time.
+    ///
+    /// # Errors
+    /// [`TableError::Unreadable`] or [`TableError::Broken`].
+    pub fn for_each_chunk(self, mut take: impl FnMut(Vec<T>)) -> Result<(), TableError> {
+        self.file.for_each_batch(|batch| take(T::decode_batch(batch)))
     }
 }
 
@@ -266,8 +292,8 @@ fn open_batches<R: parquet::file::reader::ChunkReader + 'static>(
     Ok((builder.with_batch_size(8_192).build()?, metadata))
 }
 
-fn unreadable<T: Table>(file: &str, source: ParquetError) -> TableError {
-    TableError::Unreadable { file: file.to_owned(), written_by: T::contract().written_by.command(), source }
+fn unreadable(contract: &Contract, file: &str, source: ParquetError) -> TableError {
+    TableError::Unreadable { file: file.to_owned(), written_by: contract.written_by.command(), source }
 }
 
 #[cfg(test)]
@@ -339,11 +365,11 @@ mod tests {
         let (bytes, n_rows, digest_in_two) = in_two.finish().unwrap();
         assert_eq!((n_rows, &digest_in_two), (2, &digest(&rows)), "batches do not matter");
         let reader = TableReader::<Answer>::open(Content::Bytes(bytes.into()), "a".into()).unwrap();
-        assert_eq!(reader.digest().unwrap(), (digest_in_two, 2), "reading gives the same digest");
+        assert_eq!(reader.file.digest().unwrap(), (digest_in_two, 2), "reading gives the same digest");
         let with_metadata = written(&rows, &[("encoder".into(), "clip".into())]);
         assert_ne!(with_metadata.1, digest(&rows));
         let reader = TableReader::<Answer>::open(Content::Bytes(with_metadata.0.into()), "a".into()).unwrap();
-        assert_eq!(reader.digest().unwrap().0, with_metadata.1);
+        assert_eq!(reader.file.digest().unwrap().0, with_metadata.1);
     }
 
     #[test]

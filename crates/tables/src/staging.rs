@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::contract::Table;
+use crate::digest::digest_file;
 use crate::parquet_io::{TableError, TableWriter};
 use crate::storage::{Storage, StorageError};
 use crate::tables::Tables;
@@ -18,6 +19,8 @@ use crate::vocabulary::StageName;
 pub struct WrittenTable {
     /// Digest of its rows without the measured columns.
     pub content: String,
+    /// Digest of its file's bytes: while they stay the same, so does `content`.
+    pub file: String,
     /// How many rows it has.
     pub n_rows: usize,
 }
@@ -64,10 +67,11 @@ impl Staging {
     /// # Errors
     /// As [`TableWriter::finish`].
     pub fn finish<T: Table>(&mut self, writer: TableWriter<T, tempfile::NamedTempFile>) -> Result<(), TableError> {
-        let (file, n_rows, content) = writer.finish()?;
+        let (scratch, n_rows, content) = writer.finish()?;
         let staged = self.staged_key(T::NAME);
-        self.storage.put_file(&staged, file)?;
-        self.tables.insert(T::NAME, WrittenTable { content, n_rows });
+        let file = file_digest(&scratch)?;
+        self.storage.put_file(&staged, scratch)?;
+        self.tables.insert(T::NAME, WrittenTable { content, file, n_rows });
         self.files.insert(staged, Tables::key(T::NAME));
         Ok(())
     }
@@ -103,6 +107,14 @@ impl Staging {
     fn staged_key(&self, name: &str) -> String {
         format!("staging/{}/{name}", self.stage.command())
     }
+}
+
+fn file_digest(scratch: &tempfile::NamedTempFile) -> Result<String, StorageError> {
+    digest_file(scratch.path()).map_err(|source| StorageError::File {
+        action: "read",
+        path: scratch.path().to_owned(),
+        source,
+    })
 }
 
 /// A journal: what is to be moved where, and the record that then holds.

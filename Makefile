@@ -1,0 +1,43 @@
+# Two commands do everything: `make pipeline` and `make test`. Each target is a line around the one binary, `finegrain`.
+
+CARGO ?= cargo
+PYTHON ?= python3
+FINEGRAIN = target/debug/finegrain
+ARGS ?=
+
+.PHONY: pipeline setup build demo ingest vq2-parse synth-feedback embed train evaluate plan test check bench notebooks kill-test
+
+pipeline: build demo ## the whole default run
+	$(FINEGRAIN) run $(ARGS)
+
+setup: ## LibTorch and encoder weights into .deps/
+	@$(PYTHON) scripts/setup.py
+
+build: setup
+	@$(CARGO) build --quiet --workspace
+
+demo: build ## the demo world into data/demo/
+	@$(FINEGRAIN) demo data/demo
+
+ingest vq2-parse synth-feedback embed train evaluate: build ## one stage
+	$(FINEGRAIN) run $@ $(ARGS)
+
+plan: build ## what would run, and why
+	@$(FINEGRAIN) plan $(ARGS)
+
+test: build tests/.python/ready ## all tests, the notebooks' recipes among them
+	$(CARGO) test --quiet --workspace
+
+check: setup ## formatting, lints, schemas
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --quiet --workspace --all-targets -- -D warnings
+	$(MAKE) --no-print-directory build
+	$(FINEGRAIN) schemas --check
+
+kill-test: build ## kill -9 a default run at random moments, then compare with an undisturbed one
+	$(PYTHON) scripts/kill_test.py
+
+# What the notebooks read tables with; used by the tests only.
+tests/.python/ready: tests/requirements.txt
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check --upgrade --target tests/.python -r tests/requirements.txt
+	touch $@

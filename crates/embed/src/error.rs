@@ -1,0 +1,90 @@
+//! What can go wrong in `embed`.
+
+use std::error::Error;
+use std::path::PathBuf;
+
+use tables::{ImageError, TableError};
+use torch_device::DeviceError;
+
+/// Why images or prompts could not be embedded.
+#[derive(Debug, thiserror::Error)]
+pub enum EmbedError {
+    /// A setting makes no sense.
+    #[error("`embed.{setting}`: {problem}")]
+    Setting {
+        /// The key.
+        setting: &'static str,
+        /// What is wrong with it, and what would do.
+        problem: String,
+    },
+    /// An encoder's file is not there.
+    #[error("`{}` is not there; run `make setup` for the default encoders' weights", file.display())]
+    NoWeights {
+        /// The file.
+        file: PathBuf,
+    },
+    /// An encoder's file is there but is not what this encoder needs.
+    #[error("`{}` does not fit the encoder that `embed` sets; run `make setup` to fetch it again", file.display())]
+    Weights {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong with it.
+        #[source]
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// The device cannot be had.
+    #[error(transparent)]
+    Device(#[from] DeviceError),
+    /// An image file could not be read.
+    #[error("image `{image_id}`: mend the file and rerun `ingest`, or set `embed.on_bad_image: skip`")]
+    Read {
+        /// The image.
+        image_id: String,
+        /// Why.
+        #[source]
+        source: ImageError,
+    },
+    /// An image file is no picture, or not a whole one.
+    #[error(
+        "image `{image_id}`, `{path}`: cannot be decoded; mend the file and rerun `ingest`, or set `embed.on_bad_image: skip`"
+    )]
+    Decode {
+        /// The image.
+        image_id: String,
+        /// Its file.
+        path: String,
+        /// What the decoder says.
+        #[source]
+        source: image::ImageError,
+    },
+    /// An image file is not the one that `ingest` saw.
+    #[error("image `{image_id}`, `{path}`: the file has changed since `ingest` read it; rerun `ingest`")]
+    Changed {
+        /// The image.
+        image_id: String,
+        /// Its file.
+        path: String,
+    },
+    /// The prompt of an image is not in the table `prompts`.
+    #[error("image `{image_id}`: its prompt `{prompt_id}` is not in the table `prompts`; rerun `ingest`")]
+    NoPrompt {
+        /// The image.
+        image_id: String,
+        /// The prompt.
+        prompt_id: String,
+    },
+    /// LibTorch failed.
+    #[error("the {encoder} encoder failed on {device}; with `out of memory`, set a smaller `embed.batch_size`")]
+    Encode {
+        /// `image` or `text`.
+        encoder: &'static str,
+        /// The device.
+        device: String,
+        /// What LibTorch says.
+        #[source]
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// A table could not be read or written.
+    #[error(transparent)]
+    Table(#[from] TableError),
+}

@@ -1,0 +1,25 @@
+//! What the tests share: the encoders' weights, recorded references, the cosine.
+
+use std::path::{Path, PathBuf};
+
+/// A file of the encoders that `make setup` fetches. `make test` always has them; without, the test says so and skips.
+pub fn weights(relative: &str) -> Option<PathBuf> {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.deps/weights").join(relative);
+    if !file.exists() {
+        eprintln!("skipped: `{}` is not there; run `make setup`", file.display());
+    }
+    file.exists().then_some(file)
+}
+
+/// Numbers that `fixtures/reference.py` wrote: little-endian f32.
+pub fn fixture(name: &str) -> Vec<f32> {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(name);
+    let bytes = std::fs::read(file).unwrap();
+    bytes.as_chunks::<4>().0.iter().map(|number| f32::from_le_bytes(*number)).collect()
+}
+
+/// Cosine of the angle between two vectors.
+pub fn cosine(a: &[f32], b: &[f32]) -> f64 {
+    let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(x, y)| f64::from(*x) * f64::from(*y)).sum::<f64>();
+    dot(a, b) / (dot(a, a) * dot(b, b)).sqrt()
+}

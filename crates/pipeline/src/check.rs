@@ -1,0 +1,40 @@
+//! `finegrain check`: the configuration, and every table against its contract and the tables that it names rows of.
+
+use std::io::Write;
+
+use anyhow::anyhow;
+use tables::all_contracts;
+
+use crate::config::Config;
+use crate::exit::{Failure, failed, usage};
+use crate::root::DataRoot;
+
+/// Checks everything that is there; writes one line a table.
+///
+/// # Errors
+/// [`Failure::Usage`] for the configuration; [`Failure::Failed`] after all findings were written.
+pub fn check(config: &Config, out: &mut dyn Write) -> Result<(), Failure> {
+    let stages = crate::stages::from_config(config)?;
+    let root = DataRoot::open(&config.data_root().map_err(usage)?)?;
+    let mut say = |line: String| writeln!(out, "{line}").map_err(failed);
+    say(format!("configuration: {} stages", stages.len()))?;
+    let mut n_broken = 0;
+    for contract in all_contracts() {
+        let checked = root.tables.open_file(&contract).and_then(|file| file.map(|file| file.digest()).transpose());
+        match checked {
+            Ok(Some((_, n_rows))) => say(format!("{:<20} ok, {n_rows} rows", contract.name))?,
+            Ok(None) => say(format!("{:<20} not there yet", contract.name))?,
+            Err(error) => {
+                n_broken += 1;
+                say(format!("{:<20} {:#}", contract.name, anyhow::Error::new(error)))?;
+            }
+        }
+    }
+    if n_broken == 0
+        && let Err(error) = root.tables.check_references()
+    {
+        n_broken += 1;
+        say(format!("{:<20} {:#}", "references", anyhow::Error::new(error)))?;
+    }
+    if n_broken > 0 { Err(failed(anyhow!("{n_broken} findings"))) } else { Ok(()) }
+}

@@ -1,0 +1,39 @@
+//! What the process says when it ends: 0 done or nothing to do, 1 a stage failed, 2 bad usage or configuration,
+//! 75 failed but worth retrying (the convention of BSD's `sysexits.h`, EX_TEMPFAIL).
+
+use std::process::ExitCode;
+
+/// A failure that decides the exit code.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The command line or the pipeline file is wrong.
+    #[error("{0:#}")]
+    Usage(anyhow::Error),
+    /// A stage failed, or a check found something.
+    #[error("{0:#}")]
+    Failed(anyhow::Error),
+    /// A stage failed for a reason that time may mend.
+    #[error("{0:#}")]
+    RetryLater(anyhow::Error),
+}
+
+impl Failure {
+    /// The process's exit code.
+    pub fn exit_code(&self) -> ExitCode {
+        ExitCode::from(match self {
+            Self::Failed(_) => 1,
+            Self::Usage(_) => 2,
+            Self::RetryLater(_) => 75,
+        })
+    }
+}
+
+/// Marks an error as one of usage or configuration.
+pub fn usage(error: impl Into<anyhow::Error>) -> Failure {
+    Failure::Usage(error.into())
+}
+
+/// Marks an error as a failure of the work itself.
+pub fn failed(error: impl Into<anyhow::Error>) -> Failure {
+    Failure::Failed(error.into())
+}

@@ -1,0 +1,45 @@
+//! `finegrain plan`: what a run would do, and why.
+
+use std::io::Write;
+
+use tables::StageName;
+
+use crate::config::Config;
+use crate::exit::{Failure, failed, usage};
+use crate::freshness;
+use crate::root::DataRoot;
+use crate::run::Selection;
+
+/// Writes one line a stage, and indented below it every reason and what it would ask of the world outside.
+///
+/// # Errors
+/// [`Failure`].
+pub fn plan(config: &Config, selection: &Selection, out: &mut dyn Write) -> Result<(), Failure> {
+    let stages = crate::stages::from_config(config)?;
+    let root = DataRoot::open(&config.data_root().map_err(usage)?)?;
+    let written = root.written()?;
+    // Tables that a stage above would write anew, with the stage.
+    let mut pending: Vec<(&str, StageName)> = Vec::new();
+    let mut lines: Vec<String> = Vec::new();
+    for stage in stages.iter().filter(|stage| selection.has(stage.name())) {
+        let name = stage.name();
+        let reads = stage.reads();
+        let waits: Vec<&(&str, StageName)> = pending.iter().filter(|(table, _)| reads.contains(table)).collect();
+        let in_stage = |error: tables::StageError| failed(anyhow::Error::from_boxed(error.source).context(format!("stage `{}`", name.command())));
+        let reasons = freshness::reasons(stage.as_ref(), &root.tables, &written).map_err(in_stage)?;
+        if reasons.is_empty() && waits.is_empty() {
+            lines.push(format!("{:<15} fresh", name.command()));
+            continue;
+        }
+        let verdict = if reasons.is_empty() { "runs if its tables change" } else { "would run" };
+        lines.push(format!("{:<15} {verdict}", name.command()));
+        lines.extend(reasons.iter().map(|reason| format!("    because {reason}")));
+        lines.extend(waits.iter().map(|(table, writer)| format!("    after `{}` writes table `{table}`", writer.command())));
+        if waits.is_empty() {
+            let estimate = stage.estimate(&root.tables).map_err(in_stage)?;
+            lines.extend(estimate.iter().map(|line| format!("    {line}")));
+        }
+        pending.extend(stage.writes().into_iter().map(|table| (table, name)));
+    }
+    lines.iter().try_for_each(|line| writeln!(out, "{line}")).map_err(failed)
+}

@@ -1,0 +1,157 @@
+//! `finegrain run`: the stages that are stale, one after another.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use anyhow::anyhow;
+use tables::{ImageFiles, ProgressStyle, Stage, StageError, StageName, StageRun, WrittenTable};
+use tracing::{info, warn};
+
+use crate::config::Config;
+use crate::exit::{Failure, failed, usage};
+use crate::freshness::{self, Reason};
+use crate::record::{self, RunRecord};
+use crate::root::DataRoot;
+
+/// Which stages a command means.
+#[derive(Debug, Clone, Default, PartialEq, Eq, clap::Args)]
+pub struct Selection {
+    /// Only these stages [default: all of the pipeline file]
+    #[arg(value_name = "STAGE", value_parser = parse_stage)]
+    pub stages: Vec<StageName>,
+    /// This stage and those after it
+    #[arg(long, value_name = "STAGE", value_parser = parse_stage, conflicts_with = "stages")]
+    pub from: Option<StageName>,
+    /// This stage and those before it
+    #[arg(long, value_name = "STAGE", value_parser = parse_stage, conflicts_with = "stages")]
+    pub until: Option<StageName>,
+}
+
+fn parse_stage(word: &str) -> Result<StageName, String> {
+    let known = || StageName::ALL.iter().map(|stage| stage.command()).collect::<Vec<_>>().join(", ");
+    StageName::from_command(word).ok_or_else(|| format!("no such stage, expected one of {}", known()))
+}
+
+impl Selection {
+    /// Whether it means a stage.
+    pub fn has(&self, stage: StageName) -> bool {
+        let named = self.stages.is_empty() || self.stages.contains(&stage);
+        named && self.from.is_none_or(|from| stage >= from) && self.until.is_none_or(|until| stage <= until)
+    }
+
+    /// The words one would type for it.
+    pub fn typed(&self) -> String {
+        let named = self.stages.iter().map(|stage| format!(" {}", stage.command()));
+        let from = self.from.iter().map(|stage| format!(" --from {}", stage.command()));
+        let until = self.until.iter().map(|stage| format!(" --until {}", stage.command()));
+        named.chain(from).chain(until).collect()
+    }
+
+    /// A named stage that the pipeline file has no section for.
+    fn missing<'a>(&'a self, stages: &'a [Box<dyn Stage>]) -> impl Iterator<Item = StageName> + 'a {
+        let named = self.stages.iter().chain(&self.from).chain(&self.until).copied();
+        named.filter(|&name| !stages.iter().any(|stage| stage.name() == name))
+    }
+}
+
+/// Runs the selected stages that are stale, in order.
+///
+/// # Errors
+/// [`Failure`]: the first stage that fails, with what it read and how to resume.
+pub fn run(config: &Config, selection: &Selection, force: bool, progress: ProgressStyle) -> Result<(), Failure> {
+    let stages = crate::stages::from_config(config)?;
+    if let Some(missing) = selection.missing(&stages).next() {
+        return Err(usage(anyhow!("the pipeline file has no section `{}`", missing.command())));
+    }
+    let root = DataRoot::open_to_write(&config.data_root().map_err(usage)?)?;
+    let images = ImageFiles::open(&config.image_root().map_err(usage)?).map_err(usage)?;
+    let mut n_run = 0;
+    for stage in &stages {
+        let name = stage.name();
+        let in_stage = |error: StageError| stage_failure(name, error);
+        let written = root.written()?;
+        let mut reasons = freshness::reasons(stage.as_ref(), &root.tables, &written).map_err(in_stage)?;
+        if !selection.has(name) {
+            if let Some(reason) = reasons.first().filter(|_| is_before_a_selected(selection, name)) {
+                warn!(stage = name.command(), "stale but not selected: {reason}");
+            }
+            continue;
+        }
+        if force {
+            reasons.push(Reason::Forced);
+        }
+        if reasons.is_empty() {
+            info!("{}: fresh", name.command());
+            continue;
+        }
+        info!("{}: running, because {}", name.command(), joined(&reasons));
+        run_stage(stage.as_ref(), &root, images.clone(), progress, &written).map_err(in_stage)?;
+        n_run += 1;
+    }
+    if n_run == 0 {
+        info!("nothing to do");
+    }
+    Ok(())
+}
+
+fn is_before_a_selected(selection: &Selection, name: StageName) -> bool {
+    StageName::ALL.iter().any(|&other| other > name && selection.has(other))
+}
+
+/// The first few reasons in one line.
+pub fn joined(reasons: &[Reason]) -> String {
+    const SHOWN: usize = 4;
+    let mut text = reasons.iter().take(SHOWN).map(Reason::to_string).collect::<Vec<_>>().join("; ");
+    if reasons.len() > SHOWN {
+        text += &format!("; and {} more", reasons.len() - SHOWN);
+    }
+    text
+}
+
+fn run_stage(
+    stage: &dyn Stage,
+    root: &DataRoot,
+    images: ImageFiles,
+    progress: ProgressStyle,
+    written: &BTreeMap<String, WrittenTable>,
+) -> Result<(), StageError> {
+    let storage = root.tables.storage().clone();
+    // Taken before the run: should a table change under it, the next run sees that it did.
+    let before = freshness::inputs(stage, &root.tables, written)?;
+    record::reset_peak_memory();
+    let start = Instant::now();
+    let mut run = StageRun::new(storage.clone(), stage.name(), images, progress);
+    let counts = stage.run(&mut run)?;
+    let staging = run.into_staging();
+    for table in stage.writes() {
+        assert!(staging.tables().contains_key(table), "`{}` wrote all its tables, `{table}` too", stage.name().command());
+    }
+    let seconds = start.elapsed().as_secs_f64();
+    let mut record = RunRecord {
+        stage: stage.name().command().to_owned(),
+        digest: before.digest(stage.name()),
+        inputs: before,
+        outputs: staging.tables().iter().map(|(&table, written)| (table.to_owned(), written.clone())).collect(),
+        counts: counts.iter().map(|(&what, &n)| (what.to_owned(), n)).collect(),
+        seconds,
+        peak_memory_bytes: record::peak_memory_bytes(),
+        git_commit: record::git_commit(),
+        host: record::host(),
+    };
+    let key = RunRecord::key(stage.name());
+    let text = |record: &RunRecord| serde_json::to_string_pretty(record).unwrap_or_else(|error| unreachable!("plain JSON: {error}"));
+    staging.commit(&key, &text(&record))?;
+    // The tables of this run may name more files (ingest's images); they belong to its inputs.
+    record.inputs.files = freshness::inputs(stage, &root.tables, written)?.files;
+    record.digest = record.inputs.digest(stage.name());
+    storage.put(&key, text(&record))?;
+    let counted: Vec<String> = counts.iter().map(|(what, n)| format!("{n} {}", what.replace('_', " "))).collect();
+    info!(seconds = format_args!("{seconds:.1}"), "{}: done, {}", stage.name().command(), counted.join(", "));
+    Ok(())
+}
+
+/// The failure of a stage: its name, its reason, and the command that takes the work up again.
+fn stage_failure(name: StageName, error: StageError) -> Failure {
+    let described = anyhow::Error::from_boxed(error.source).context(format!("stage `{}`", name.command()));
+    if error.retry_later { Failure::RetryLater(described) } else { failed(described) }
+}

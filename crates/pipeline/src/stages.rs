@@ -1,0 +1,49 @@
+//! The six stages, made from their sections of the pipeline file.
+
+use tables::{Stage, StageName};
+
+use crate::config::Config;
+use crate::exit::{Failure, usage};
+
+/// Every stage that the pipeline file has a section for, in the order they run.
+///
+/// # Errors
+/// [`Failure::Usage`] for settings that do not fit.
+pub fn from_config(config: &Config) -> Result<Vec<Box<dyn Stage>>, Failure> {
+    let mut stages: Vec<Box<dyn Stage>> = Vec::new();
+    for &name in StageName::ALL {
+        if config.has(name) {
+            stages.push(stage(name, config)?);
+        }
+    }
+    Ok(stages)
+}
+
+fn stage(name: StageName, config: &Config) -> Result<Box<dyn Stage>, Failure> {
+    /// One line a stage: its settings' type and its constructor.
+    macro_rules! made {
+        ($Stage:path, $Settings:path) => {{
+            let settings = config.section::<$Settings>(name).map_err(usage)?;
+            let settings = settings.unwrap_or_else(|| unreachable!("`{}` has a section", name.command()));
+            Box::new(<$Stage>::new(settings).map_err(|error| in_section(name, error))?)
+        }};
+    }
+    Ok(match name {
+        StageName::Ingest => made!(ingest::Ingest, ingest::Settings),
+        StageName::Vq2Parse => made!(vq2_parse::Vq2Parse, vq2_parse::Settings),
+        StageName::SynthFeedback => made!(synth_feedback::SynthFeedback, synth_feedback::Settings),
+        #[cfg(feature = "torch")]
+        StageName::Embed => made!(embed::Embed, embed::Settings),
+        #[cfg(feature = "torch")]
+        StageName::Train => made!(train::Train, train::Settings),
+        #[cfg(not(feature = "torch"))]
+        StageName::Embed | StageName::Train => {
+            return Err(usage(anyhow::anyhow!("`{}` needs LibTorch, and this program was built without it", name.command())));
+        }
+        StageName::Evaluate => made!(evaluate::Evaluate, evaluate::Settings),
+    })
+}
+
+fn in_section(name: StageName, error: impl std::error::Error + Send + Sync + 'static) -> Failure {
+    usage(anyhow::Error::new(error).context(format!("in section `{}` of the pipeline file", name.command())))
+}

@@ -1,0 +1,353 @@
+//! The `train` section of the pipeline file.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use tables::ScoreSource;
+use torch_device::DeviceSetting;
+
+use crate::threshold::Policy;
+use crate::tree::Tree;
+
+/// Everything that decides which reward models are trained, and how.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// Where stage 1 is trained.
+    pub device: DeviceSetting,
+    /// Stage 1, the multi-layer perceptron.
+    pub mlp: Mlp,
+    /// One model for each; a seed decides the draw of its pairs, its initial weights and its shuffles.
+    pub seeds: Vec<u32>,
+    /// How many pairs the models train on.
+    pub n_train: TrainSizes,
+    /// Inverse L2 strength of stage 2, scikit-learn's `C`. Paper: scikit-learn's default, 1.
+    pub aggregator_c: f64,
+    /// How scores become labels.
+    pub thresholds: Thresholds,
+    /// What an image counts as whose prompt has no question in a bucket.
+    pub no_question: NoQuestion,
+    /// Rater seconds of one label, by attribute, and `target`; used where the ratings have no answer times.
+    #[serde(default)]
+    pub seconds_per_label: BTreeMap<String, f64>,
+    /// The experiments by name.
+    pub experiments: BTreeMap<String, Experiment>,
+}
+
+/// The concept predictor's network and its training. Paper, App. B.4: two hidden layers of 256, 100 epochs, batches
+/// of 128, learning rate 1e-4; the optimiser (here Adam), activation (ReLU) and loss (BCE) are not stated.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Mlp {
+    /// Width of each hidden layer; none at all is a linear probe.
+    pub hidden: Vec<usize>,
+    /// Passes over the drawn pairs.
+    pub epochs: usize,
+    /// Pairs in one step; the last step of an epoch takes those that are left.
+    pub batch_size: usize,
+    /// Adam's step size.
+    pub learning_rate: f64,
+    /// Initial weights.
+    pub init: Init,
+}
+
+/// How a layer's weights start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Init {
+    /// `torch.nn.Linear`'s default: weights and biases uniform in ±1/sqrt(fan_in).
+    KaimingUniform,
+    /// flax's default: weights normal, cut off at two standard deviations, of variance 1/fan_in; biases zero.
+    LecunNormal,
+}
+
+/// What "no question in this bucket" means for an alignment attribute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NoQuestion {
+    /// The image counts as aligned (App. B.5.2).
+    Aligned,
+    /// The label is missing.
+    Missing,
+}
+
+/// The sizes of training sets: `all`, or a list of numbers and `all`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TrainSizes(pub Vec<TrainSize>);
+
+/// The size of one training set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TrainSize {
+    /// This many pairs, or all if there are fewer.
+    Pairs(usize),
+    /// All pairs.
+    All,
+}
+
+/// The threshold policies: `default`, and attributes that have their own.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Thresholds {
+    /// For every attribute without its own.
+    pub default: Policy,
+    /// By attribute.
+    #[serde(flatten)]
+    pub of_attribute: BTreeMap<String, Policy>,
+}
+
+impl Thresholds {
+    /// The policy of an attribute.
+    pub fn of(&self, attribute: &str) -> Policy {
+        self.of_attribute.get(attribute).copied().unwrap_or(self.default)
+    }
+}
+
+/// A target and the feedback sets that are compared on it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Experiment {
+    /// What good means.
+    pub target: Target,
+    /// What the models read, unless an arm says otherwise. Paper, App. B.3: image and text in Experiment 1, the image
+    /// alone in Experiment 2.
+    pub inputs: Inputs,
+    /// Whose attribute scores are used.
+    pub source: ScoreSource,
+    /// The feedback sets by name.
+    pub arms: BTreeMap<String, Arm>,
+}
+
+impl Experiment {
+    /// Every attribute that its target or one of its arms uses, in alphabetical order.
+    pub fn attributes(&self) -> BTreeSet<&str> {
+        let of_arms = self.arms.values().flat_map(|arm| arm.feedback.attributes()).map(String::as_str);
+        let of_target = match &self.target {
+            Target::Aspect { .. } => BTreeSet::new(),
+            Target::Tree(tree) => tree.attributes(),
+        };
+        of_arms.chain(of_target).collect()
+    }
+
+    /// What an arm's models read.
+    pub fn inputs_of(&self, arm: &Arm) -> Inputs {
+        arm.inputs.unwrap_or(self.inputs)
+    }
+}
+
+/// What the reward models are to predict.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "TargetFields", into = "TargetFields")]
+pub enum Target {
+    /// The mean rating of an aspect, above a threshold.
+    Aspect {
+        /// `overall`, or another aspect that people rated.
+        aspect: String,
+        /// How its threshold is found.
+        threshold: Policy,
+    },
+    /// A known function of attribute labels.
+    Tree(Tree),
+}
+
+/// What a model reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Inputs {
+    /// The image's embedding.
+    #[serde(rename = "image")]
+    Image,
+    /// The prompt's embedding.
+    #[serde(rename = "text")]
+    Text,
+    /// Both, the image's first.
+    #[serde(rename = "image+text")]
+    ImageText,
+    /// The attribute scores themselves: no embedding, no stage 1.
+    #[serde(rename = "scores")]
+    Scores,
+}
+
+impl Inputs {
+    /// The word in the pipeline file and in `reward_models`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Image => "image",
+            Self::Text => "text",
+            Self::ImageText => "image+text",
+            Self::Scores => "scores",
+        }
+    }
+}
+
+/// One feedback set.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "ArmFields", into = "ArmFields")]
+pub struct Arm {
+    /// What its models learn from.
+    pub feedback: Feedback,
+    /// What they read, if not what the experiment says.
+    pub inputs: Option<Inputs>,
+}
+
+/// What a reward model learns from besides the target.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Feedback {
+    /// Nothing: the network predicts the target itself.
+    Coarse,
+    /// These attributes: the network predicts them, the aggregator the target from them.
+    Fine(Vec<String>),
+}
+
+impl Feedback {
+    /// The attributes; none for coarse.
+    pub fn attributes(&self) -> &[String] {
+        match self {
+            Self::Coarse => &[],
+            Self::Fine(attributes) => attributes,
+        }
+    }
+}
+
+/// A target as it is written.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TargetFields {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    aspect: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    threshold: Option<Policy>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tree: Option<Tree>,
+}
+
+impl TryFrom<TargetFields> for Target {
+    type Error = &'static str;
+
+    fn try_from(fields: TargetFields) -> Result<Self, Self::Error> {
+        match fields {
+            TargetFields { aspect: Some(aspect), threshold: Some(threshold), tree: None } => {
+                Ok(Self::Aspect { aspect, threshold })
+            }
+            TargetFields { aspect: None, threshold: None, tree: Some(tree) } => Ok(Self::Tree(tree)),
+            _ => Err("a target is either {aspect, threshold} or {tree}"),
+        }
+    }
+}
+
+impl From<Target> for TargetFields {
+    fn from(target: Target) -> Self {
+        match target {
+            Target::Aspect { aspect, threshold } => {
+                Self { aspect: Some(aspect), threshold: Some(threshold), tree: None }
+            }
+            Target::Tree(tree) => Self { aspect: None, threshold: None, tree: Some(tree) },
+        }
+    }
+}
+
+/// An arm as it is written.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ArmFields {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    feedback: Option<FeedbackWord>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attributes: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    inputs: Option<Inputs>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum FeedbackWord {
+    Coarse,
+}
+
+impl TryFrom<ArmFields> for Arm {
+    type Error = &'static str;
+
+    fn try_from(ArmFields { feedback, attributes, inputs }: ArmFields) -> Result<Self, Self::Error> {
+        let feedback = match (feedback, attributes) {
+            (Some(FeedbackWord::Coarse), None) => Feedback::Coarse,
+            (None, Some(attributes)) => Feedback::Fine(attributes),
+            _ => return Err("an arm is either {feedback: coarse} or {attributes: […]}"),
+        };
+        Ok(Self { feedback, inputs })
+    }
+}
+
+impl From<Arm> for ArmFields {
+    fn from(Arm { feedback, inputs }: Arm) -> Self {
+        match feedback {
+            Feedback::Coarse => Self { feedback: Some(FeedbackWord::Coarse), attributes: None, inputs },
+            Feedback::Fine(attributes) => Self { feedback: None, attributes: Some(attributes), inputs },
+        }
+    }
+}
+
+impl Serialize for TrainSize {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Pairs(n) => n.serialize(serializer),
+            Self::All => serializer.serialize_str("all"),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for TrainSize {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl serde::de::Visitor<'_> for Visitor {
+            type Value = TrainSize;
+
+            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+                f.write_str("a number of training pairs of at least 1, or `all`")
+            }
+
+            fn visit_u64<E: serde::de::Error>(self, n: u64) -> Result<TrainSize, E> {
+                match usize::try_from(n) {
+                    Ok(n) if n > 0 => Ok(TrainSize::Pairs(n)),
+                    _ => Err(E::invalid_value(serde::de::Unexpected::Unsigned(n), &self)),
+                }
+            }
+
+            fn visit_str<E: serde::de::Error>(self, word: &str) -> Result<TrainSize, E> {
+                match word {
+                    "all" => Ok(TrainSize::All),
+                    other => Err(E::invalid_value(serde::de::Unexpected::Str(other), &self)),
+                }
+            }
+        }
+        deserializer.deserialize_any(Visitor)
+    }
+}
+
+impl Serialize for TrainSizes {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for TrainSizes {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl<'de> serde::de::Visitor<'de> for Visitor {
+            type Value = TrainSizes;
+
+            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+                f.write_str("a list of numbers of training pairs, or `all`")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, word: &str) -> Result<TrainSizes, E> {
+                match word {
+                    "all" => Ok(TrainSizes(vec![TrainSize::All])),
+                    other => Err(E::invalid_value(serde::de::Unexpected::Str(other), &self)),
+                }
+            }
+
+            fn visit_seq<A: serde::de::SeqAccess<'de>>(self, sizes: A) -> Result<TrainSizes, A::Error> {
+                Vec::deserialize(serde::de::value::SeqAccessDeserializer::new(sizes)).map(TrainSizes)
+            }
+        }
+        deserializer.deserialize_any(Visitor)
+    }
+}

@@ -1,0 +1,105 @@
+"""Kills a default run with SIGKILL at random moments, and checks that nothing is lost.
+
+    python3 scripts/kill_test.py [--kills 20] [--seed 0] [--prompts 40]
+
+After every kill each table must be the old one or the new one and pass its contract (`finegrain check`). At the end
+the run finishes, its tables equal those of an undisturbed run (without the measured columns; the program's own content
+digests are compared), and no answer that was kept is asked for again: what the simulated VLM answered beyond the
+distinct questions is at most what each kill can lose, the answers of its last two seconds.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
+PROGRAM = REPOSITORY / "target" / "debug" / "finegrain"
+STAGES = ["ingest", "vq2-parse", "synth-feedback", "embed", "train", "evaluate"]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--kills", type=int, default=20)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--prompts", type=int, default=40)
+    arguments = parser.parse_args()
+    draw = random.Random(arguments.seed)
+    with tempfile.TemporaryDirectory(prefix="finegrain-kill-") as scratch:
+        scratch = pathlib.Path(scratch)
+        undisturbed, killed = scratch / "undisturbed", scratch / "killed"
+        for folder in (undisturbed, killed):
+            prepare(folder, arguments.prompts)
+        start = time.monotonic()
+        subprocess.run(command(undisturbed), cwd=undisturbed, check=True, stderr=subprocess.DEVNULL)
+        whole = time.monotonic() - start
+        print(f"undisturbed run: {whole:.1f} s")
+
+        # Moments are spread over the whole run: each is counted from where the work stands.
+        n_done = 0
+        for _ in range(arguments.kills * 10):
+            if n_done == arguments.kills:
+                break
+            run = subprocess.Popen(command(killed), cwd=killed, stderr=subprocess.DEVNULL)
+            time.sleep(draw.uniform(0.02, whole * 0.25))
+            if run.poll() is not None:  # it had come to its end: take a stage's record away and go on
+                record = killed / "data" / "run" / "runs" / f"{draw.choice(STAGES)}.json"
+                record.unlink(missing_ok=True)
+                continue
+            run.send_signal(signal.SIGKILL)
+            run.wait()
+            n_done += 1
+            check(killed)
+            print(f"kill {n_done}: every table is old or new and keeps its contract")
+        subprocess.run(command(killed), cwd=killed, check=True, stderr=subprocess.DEVNULL)
+        check(killed)
+        compare(undisturbed, killed)
+        asked = (killed / "asked.log").read_text().splitlines()
+        again = len(asked) - len(set(asked))
+        print(f"{n_done} kills; {len(set(asked))} distinct questions answered, {again} answered again after a kill")
+        # A part of answers is kept every two seconds or 1,000 answers, whichever is first.
+        limit = n_done * 1_000
+        if again > limit:
+            sys.exit(f"{again} answers were asked for again, more than the {limit} that {n_done} kills can lose")
+        print("ok")
+
+
+def prepare(folder, n_prompts):
+    folder.mkdir()
+    shutil.copy(REPOSITORY / "pipeline.yaml", folder)
+    (folder / ".deps").symlink_to(REPOSITORY / ".deps")
+    subprocess.run([PROGRAM, "demo", "data/demo", "--prompts", str(n_prompts), "--quiet"], cwd=folder, check=True)
+
+
+def command(folder):
+    serve = ["finegrain", "demo-vlm", "--data", "data/demo", "--port", "{port}", "--latency-ms", "5",
+             "--log", "asked.log", "--exit-with-parent"]
+    return [PROGRAM, "run", "--set", f"synth-feedback.endpoint.serve={json.dumps(serve)}", "--set", "train.mlp.epochs=20"]
+
+
+def check(folder):
+    checked = subprocess.run([PROGRAM, "check"], cwd=folder, capture_output=True, text=True)
+    if checked.returncode != 0:
+        sys.exit(f"after a kill, `finegrain check` says:\n{checked.stdout}{checked.stderr}")
+
+
+def compare(undisturbed, killed):
+    for stage in STAGES:
+        outputs = [json.loads((folder / "data" / "run" / "runs" / f"{stage}.json").read_text())["outputs"]
+                   for folder in (undisturbed, killed)]
+        for table in outputs[0]:
+            if outputs[0][table]["content"] != outputs[1][table]["content"]:
+                sys.exit(f"table `{table}` differs from the undisturbed run's")
+    print("all tables equal those of the undisturbed run")
+
+
+if __name__ == "__main__":
+    os.environ.pop("RUST_LOG", None)
+    main()
