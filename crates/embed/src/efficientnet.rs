@@ -39,12 +39,21 @@ pub struct EfficientNetLite0 {
     device: Device,
 }
 
+#[allow(unsafe_code, reason = "tch's tensors are not Sync, because their in-place operations take `&self`")]
+// SAFETY: nothing writes to the weights after `load`, and LibTorch may read a tensor from several threads; the
+// gradient switch that `features` turns is each thread's own.
+unsafe impl Sync for EfficientNetLite0 {}
+
 impl EfficientNetLite0 {
     /// Loads the weights from a safetensors file.
     ///
     /// # Errors
-    /// [`EmbedError::Weights`] if a tensor is missing or has another shape, or the file cannot be read.
+    /// [`EmbedError::NoWeights`] if it is not there, [`EmbedError::Weights`] if it cannot be read or a tensor is
+    /// missing or has another shape.
     pub fn load(file: &Path, device: Device) -> Result<Self, EmbedError> {
+        if !file.exists() {
+            return Err(EmbedError::NoWeights { file: file.to_owned() });
+        }
         let bad = |source: TchError| EmbedError::Weights { file: file.to_owned(), source: source.into() };
         let tensors = Tensor::read_safetensors(file).map_err(bad)?.into_iter().collect();
         tch::no_grad(|| Self::build(&Weights { tensors, device })).map_err(bad)
@@ -231,7 +240,6 @@ mod tests {
         for (square, in_batch) in squares.iter().zip(&batch) {
             let alone = &network.features(&[square]).unwrap()[0];
             let worst = alone.iter().zip(in_batch).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-            eprintln!("worst {worst}");
             assert!(worst < 1e-5, "worst {worst}");
         }
     }

@@ -6,6 +6,9 @@ use std::path::PathBuf;
 use tables::{ImageError, TableError};
 use torch_device::DeviceError;
 
+/// An error of LibTorch, rust-bert or a decoder.
+pub type AnyError = Box<dyn Error + Send + Sync>;
+
 /// Why images or prompts could not be embedded.
 #[derive(Debug, thiserror::Error)]
 pub enum EmbedError {
@@ -30,7 +33,7 @@ pub enum EmbedError {
         file: PathBuf,
         /// What is wrong with it.
         #[source]
-        source: Box<dyn Error + Send + Sync>,
+        source: AnyError,
     },
     /// The device cannot be had.
     #[error(transparent)]
@@ -82,7 +85,7 @@ pub enum EmbedError {
         device: String,
         /// What LibTorch says.
         #[source]
-        source: Box<dyn Error + Send + Sync>,
+        source: AnyError,
     },
     /// A table could not be read or written.
     #[error(transparent)]

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tch::{Device, Kind, Tensor, nn};
 
-use crate::error::EmbedError;
+use crate::error::{AnyError, EmbedError};
 
 /// The files of the folder that decide the vectors, `model.safetensors` first.
 pub const FILES: [&str; 5] =
@@ -26,6 +26,11 @@ pub struct MiniLm {
     max_tokens: usize,
     device: Device,
 }
+
+#[allow(unsafe_code, reason = "tch's tensors are not Sync, because their in-place operations take `&self`")]
+// SAFETY: nothing writes to the weights after `load`, which froze them, and LibTorch may read a tensor from several
+// threads; the gradient switch that `embed` turns is each thread's own.
+unsafe impl Sync for MiniLm {}
 
 #[derive(Deserialize)]
 struct Limits {
@@ -79,11 +84,7 @@ impl MiniLm {
     ///
     /// # Errors
     /// What LibTorch says.
-    pub fn embed(
-        &self,
-        texts: &[&str],
-        shape: Option<usize>,
-    ) -> Result<Vec<Vec<f32>>, Box<dyn std::error::Error + Send + Sync>> {
+    pub fn embed(&self, texts: &[&str], shape: Option<usize>) -> Result<Vec<Vec<f32>>, AnyError> {
         let tokens: Vec<Vec<i64>> = texts.iter().map(|text| self.tokens(text)).collect();
         let longest = tokens.iter().map(Vec::len).max().unwrap_or(0);
         let (n_rows, n_columns) = match shape {
@@ -102,7 +103,7 @@ impl MiniLm {
             Tensor::f_from_slice(values)?.f_view([n_rows as i64, n_columns as i64])?.f_to_device(self.device)
         };
         let (ids, mask) = (tensor(&ids)?, tensor(&mask)?);
-        let unit = tch::no_grad(|| -> Result<Tensor, Box<dyn std::error::Error + Send + Sync>> {
+        let unit = tch::no_grad(|| -> Result<Tensor, AnyError> {
             let hidden =
                 self.model.forward_t(Some(&ids), Some(&mask), None, None, None, None, None, false)?.hidden_state;
             let mask = mask.f_unsqueeze(-1)?.f_to_kind(Kind::Float)?;
@@ -125,7 +126,7 @@ fn parse<T: DeserializeOwned>(file: &Path) -> Result<T, EmbedError> {
     serde_json::from_slice(&bytes).map_err(unfit(file))
 }
 
-fn unfit<E: Into<Box<dyn std::error::Error + Send + Sync>>>(file: &Path) -> impl FnOnce(E) -> EmbedError {
+fn unfit<E: Into<AnyError>>(file: &Path) -> impl FnOnce(E) -> EmbedError {
     let file: PathBuf = file.to_owned();
     move |source| EmbedError::Weights { file, source: source.into() }
 }
@@ -203,8 +204,8 @@ mod tests {
     fn a_text_has_the_same_vector_alone_in_a_batch_and_padded_to_a_fixed_shape() {
         let Some(encoder) = encoder() else { return };
         let texts: Vec<String> = texts().into_iter().map(|(text, _)| text).filter(|text| text.len() < 100).collect();
-        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-        for shape in [None, Some(texts.len() + 3)] {
+        let texts: Vec<&str> = texts.iter().take(4).map(String::as_str).collect();
+        for shape in [None, Some(texts.len() + 1)] {
             let batch = encoder.embed(&texts, shape).unwrap();
             assert_eq!(batch.len(), texts.len());
             for (text, in_batch) in texts.iter().zip(&batch) {

@@ -3,7 +3,8 @@
 //! Pillow resamples in two passes, horizontal then vertical, with 8-bit pixels between them. The kernel is Keys'
 //! cubic with a = −0.5; when the image gets smaller the kernel gets wider by the same factor (antialiasing). Weights
 //! are rounded to 22 fractional bits. Encoders were trained on such pixels, and vectors move when a resampler
-//! differs. Source: Pillow's `src/libImaging/Resample.c`.
+//! differs. Source: Pillow's `src/libImaging/Resample.c`, 3.3 to 12. (Pillow 13 takes the vertical pass first where the
+//! height shrinks much more than the width, which no resize that keeps an image's proportions does.)
 
 use std::ops::Range;
 
@@ -167,12 +168,12 @@ pub mod tests {
 
     #[test]
     fn every_pixel_is_pillows() {
-        // fixtures/reference.py, Pillow 13.0.0: width, height -> width, height, seed, sha256 of the result.
+        // fixtures/reference.py, Pillow 11.3.0 and 12.3.0: width, height -> width, height, seed, sha256 of the result.
         for (width, height, new_width, new_height, seed, expected) in [
             (64, 48, 20, 15, 1, "15048103837896fed5c7df9988e2e81ab4e7ac47dfe5257edddc820352fd44c8"),
             (37, 53, 224, 224, 2, "e6f90a621f912e169f14ee11b560411d33490082d8841a29d791b9b7f8dc8c8b"),
             (300, 11, 7, 5, 3, "e7c170411ab61b8f136a25e7849be70b6bf9db762d8275844df2be34c39a3cf9"),
-            (5, 200, 3, 90, 4, "12628224b30ff162cced0eef53e5fb705e9bd2e88cdd0190c1a1352b89d2286e"),
+            (5, 200, 3, 90, 4, "92b65a11ea2d29dc354efbbad69b7750416e34e942c5d49f3c3950d0a842c8a6"),
             (224, 224, 224, 224, 5, "512059dcefa42dfb37c0e2b936ae34024102e71632f671dedbbc45885c2f55a4"),
             (101, 1, 10, 1, 6, "1824cc467cbaf60fed4e81ba2d14508fe1d4a0275969ebe29dbac8b1628ffa77"),
             (1, 1, 9, 4, 7, "b9edc74f1eb961bb111ad545fbbc515a7040892cbefb0bff93c6610ee8752dd4"),

@@ -8,6 +8,8 @@ pub fn weights(relative: &str) -> Option<PathBuf> {
     if !file.exists() {
         eprintln!("skipped: `{}` is not there; run `make setup`", file.display());
     }
+    // Tests run side by side: threads inside an operation would only wait for each other.
+    tch::set_num_threads(1);
     file.exists().then_some(file)
 }
 

@@ -1,0 +1,303 @@
+//! The stage on twelve small pictures.
+
+use std::path::Path;
+
+use super::*;
+use crate::settings::{ImageEncoderSettings, OnBadImage, TextEncoderSettings};
+use crate::testing::{cosine, weights};
+use image::RgbImage;
+use sha2::{Digest, Sha256};
+use tables::{ImageFiles, Location, ProgressStyle, Split, Staging, Storage};
+use torch_device::DeviceSetting;
+
+const N_IMAGES: usize = 12;
+
+/// A data root with twelve pictures of three prompts; `i01` and `i02` are the same picture, `i11` has no pixels.
+struct World {
+    folder: tempfile::TempDir,
+    images: Vec<Image>,
+}
+
+impl World {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("images")).unwrap();
+        let images = (0..N_IMAGES).map(|at| row(folder.path(), at)).collect();
+        let world = Self { folder, images };
+        world.write_inputs();
+        world
+    }
+
+    fn storage(&self) -> Storage {
+        Storage::open(&self.folder.path().join("root").as_path().into()).unwrap()
+    }
+
+    fn write_inputs(&self) {
+        let prompt = |at: usize, text: &str| Prompt {
+            prompt_id: format!("p{at}"),
+            prompt: text.into(),
+            category: None,
+            challenge: None,
+            split: Split::Train,
+        };
+        // Two prompts share their text.
+        let prompts = [prompt(0, "a red square"), prompt(1, "two blue circles"), prompt(2, "a red square")];
+        let mut staging = Staging::new(self.storage(), StageName::Ingest);
+        staging.write(&prompts, &[]).unwrap();
+        staging.write(&self.images, &[]).unwrap();
+        staging.commit("runs/ingest.json", "{}").unwrap();
+    }
+
+    /// One run, committed unless `killed`.
+    fn run(&self, stage: &Embed, killed: bool) -> Result<Counts, String> {
+        let images = ImageFiles::open(&self.folder.path().join("images").as_path().into()).unwrap();
+        let mut run = StageRun::new(self.storage(), StageName::Embed, images, ProgressStyle::Silent);
+        let counts = stage.run(&mut run).map_err(|error| error.source.to_string())?;
+        if !killed {
+            run.into_staging().commit("runs/embed.json", "{}").unwrap();
+        }
+        Ok(counts)
+    }
+
+    fn embeddings(&self) -> Vec<ImageEmbedding> {
+        Tables::new(self.storage()).read().unwrap()
+    }
+
+    fn content(&self) -> String {
+        Tables::new(self.storage()).reader::<ImageEmbedding>().unwrap().digest().unwrap().0
+    }
+
+    fn kept_parts(&self) -> Vec<String> {
+        self.storage().list("store").unwrap()
+    }
+}
+
+fn row(folder: &Path, at: usize) -> Image {
+    let path = format!("i{at:02}.png");
+    let (width, height) = (40 + 9 * at as u32, 64);
+    // Image 2 is image 1 under another name.
+    let seed = if at == 2 { 1 } else { at as u32 };
+    let width = if at == 2 { 49 } else { width };
+    let shade = |x: u32, y: u32, c: u32| (x * (3 + seed) + y * 5 * (c + 1) + seed * 20) as u8;
+    let picture = RgbImage::from_fn(width, height, |x, y| image::Rgb([shade(x, y, 0), shade(x, y, 1), shade(x, y, 2)]));
+    let file = folder.join("images").join(&path);
+    picture.save(&file).unwrap();
+    let bytes = std::fs::read(&file).unwrap();
+    let has_pixels = at != 11;
+    Image {
+        image_id: format!("i{at:02}"),
+        prompt_id: format!("p{}", at % 3),
+        generator: None,
+        path: has_pixels.then_some(path),
+        sha256: has_pixels.then(|| hex::encode(Sha256::digest(&bytes))),
+        width: has_pixels.then_some(i64::from(width)),
+        height: has_pixels.then_some(i64::from(height)),
+        bytes: has_pixels.then_some(bytes.len() as i64),
+        split: Split::Train,
+    }
+}
+
+fn settings(on_bad_image: OnBadImage) -> Option<Settings> {
+    let image_weights = weights("efficientnet-lite0/model.safetensors")?;
+    let folder = weights("all-minilm-l6-v2/model.safetensors")?.parent().unwrap().to_owned();
+    Some(Settings {
+        image_encoder: Some(ImageEncoderSettings::EfficientnetLite0 { weights: image_weights.as_path().into() }),
+        text_encoder: Some(TextEncoderSettings::Minilm { folder: folder.as_path().into() }),
+        device: DeviceSetting::Cpu,
+        batch_size: 4,
+        on_bad_image,
+    })
+}
+
+fn stage(on_bad_image: OnBadImage) -> Option<Embed> {
+    Some(Embed::new(settings(on_bad_image)?).unwrap())
+}
+
+#[test]
+fn every_image_with_a_file_gets_both_vectors_in_the_order_of_image_ids() {
+    let Some(stage) = stage(OnBadImage::Fail) else { return };
+    let world = World::new();
+    let counts = world.run(&stage, false).unwrap();
+    let rows = world.embeddings();
+    let ids: Vec<&str> = rows.iter().map(|row| row.image_id.as_str()).collect();
+    assert_eq!(ids, ["i00", "i01", "i02", "i03", "i04", "i05", "i06", "i07", "i08", "i09", "i10"]);
+    assert!(rows.iter().all(|row| row.image_embedding.as_ref().is_some_and(|vector| vector.len() == 1280)));
+    assert!(rows.iter().all(|row| row.text_embedding.as_ref().is_some_and(|vector| vector.len() == 384)));
+    assert_eq!(rows[1].image_embedding, rows[2].image_embedding, "one picture under two names");
+    assert_ne!(rows[0].image_embedding, rows[1].image_embedding);
+    assert_eq!(rows[0].text_embedding, rows[2].text_embedding, "one text under two prompt_ids");
+    let other_text = cosine(rows[0].text_embedding.as_ref().unwrap(), rows[1].text_embedding.as_ref().unwrap());
+    assert!(other_text < 0.9);
+    // 11 with pixels, of which two are the same; three prompts, of which two are the same.
+    let expected = [("images", 11), ("images_bad", 0), ("images_embedded", 10), ("prompts_embedded", 2)];
+    assert_eq!(counts, Counts::from(expected));
+}
+
+#[test]
+fn the_metadata_names_encoders_weights_and_preprocessing() {
+    let Some(stage) = stage(OnBadImage::Fail) else { return };
+    let world = World::new();
+    world.run(&stage, false).unwrap();
+    let reader = Tables::new(world.storage()).reader::<ImageEmbedding>().unwrap();
+    let metadata: HashMap<&str, &str> = reader.metadata().iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
+    assert_eq!(metadata["image_encoder"], "efficientnet_lite0");
+    assert_eq!(metadata["text_encoder"], "minilm");
+    assert!(metadata["preprocessing"].contains("224") && metadata["preprocessing"].ends_with("(x - 127) / 128"));
+    assert!(metadata["image_weights"].len() == 64 && metadata["text_weights"].len() == 64);
+    let names: Vec<String> =
+        stage.files(&Tables::new(world.storage())).unwrap().into_iter().map(|file| file.name).collect();
+    assert_eq!(names[..2], ["image_encoder.weights", "text_encoder.model.safetensors"]);
+}
+
+#[test]
+fn a_rerun_computes_only_what_is_new_and_gives_the_same_table() {
+    let Some(stage) = stage(OnBadImage::Fail) else { return };
+    let world = World::new();
+    world.run(&stage, true).unwrap(); // Killed after its work, before its commit.
+    let counts = world.run(&stage, false).unwrap();
+    assert_eq!((counts["images_embedded"], counts["prompts_embedded"]), (0, 0));
+
+    let undisturbed = World::new();
+    undisturbed.run(&stage, false).unwrap();
+    assert_eq!(world.content(), undisturbed.content());
+
+    // A run that was killed halfway: half of the images had not been there yet.
+    let mut grown = World::new();
+    let all = std::mem::take(&mut grown.images);
+    grown.images = all.iter().step_by(2).cloned().collect();
+    grown.write_inputs();
+    grown.run(&stage, true).unwrap();
+    grown.images = all;
+    grown.write_inputs();
+    // Of the six others one has no pixels, and one is the same picture as one that was there.
+    assert_eq!(grown.run(&stage, false).unwrap()["images_embedded"], 4);
+    assert_eq!(grown.content(), undisturbed.content());
+    assert_eq!(grown.embeddings(), undisturbed.embeddings());
+}
+
+#[test]
+fn a_part_that_was_cut_is_made_again() {
+    let Some(stage) = stage(OnBadImage::Fail) else { return };
+    let world = World::new();
+    world.run(&stage, false).unwrap();
+    let before = world.content();
+    for part in world.kept_parts() {
+        let bytes = world.storage().get_bytes(&part).unwrap().unwrap();
+        world.storage().put(&part, bytes.slice(..bytes.len() / 2)).unwrap();
+    }
+    assert_eq!(world.run(&stage, false).unwrap()["images_embedded"], 10);
+    assert_eq!(world.content(), before);
+}
+
+#[test]
+fn neither_the_batch_size_nor_the_number_of_cores_changes_a_vector_or_freshness() {
+    let Some(one) = settings(OnBadImage::Fail) else { return };
+    let another = Embed::new(Settings { batch_size: 7, ..one.clone() }).unwrap();
+    let one = Embed::new(one).unwrap();
+    assert_eq!(one.settings(), another.settings());
+    let (world, other_world) = (World::new(), World::new());
+    world.run(&one, false).unwrap();
+    tch::set_num_threads(3);
+    other_world.run(&another, false).unwrap();
+    assert_eq!(world.content(), other_world.content());
+}
+
+#[test]
+fn a_file_that_changed_since_ingest_ends_the_run_even_where_bad_images_are_skipped() {
+    let Some(stage) = stage(OnBadImage::Skip) else { return };
+    let world = World::new();
+    let images = world.folder.path().join("images");
+    std::fs::copy(images.join("i04.png"), images.join("i03.png")).unwrap();
+    let error = world.run(&stage, false).unwrap_err();
+    assert!(error.contains("`i03`") && error.contains("`i03.png`") && error.contains("rerun `ingest`"), "{error}");
+    // What had been made is kept, and the mended file is all that is missing.
+    row(world.folder.path(), 3);
+    assert!(world.run(&stage, false).unwrap()["images_embedded"] >= 1);
+}
+
+#[test]
+fn a_bad_image_ends_the_run_or_is_left_null_and_counted_as_the_setting_says() {
+    let (Some(strict), Some(lenient)) = (stage(OnBadImage::Fail), stage(OnBadImage::Skip)) else { return };
+    let mut world = World::new();
+    let images = world.folder.path().join("images");
+    std::fs::remove_file(images.join("i05.png")).unwrap();
+    let html = b"<html>404</html>";
+    std::fs::write(images.join("i06.png"), html).unwrap();
+    world.images[6].sha256 = Some(hex::encode(Sha256::digest(html)));
+    world.write_inputs();
+    let error = world.run(&strict, false).unwrap_err();
+    assert!(error.contains("`i05`") || error.contains("`i06`"), "{error}");
+    assert!(error.contains("on_bad_image"), "{error}");
+    let counts = world.run(&lenient, false).unwrap();
+    assert_eq!(counts["images_bad"], 2);
+    let rows = world.embeddings();
+    let missing: Vec<&str> =
+        rows.iter().filter(|row| row.image_embedding.is_none()).map(|row| row.image_id.as_str()).collect();
+    assert_eq!(missing, ["i05", "i06"]);
+    assert!(rows.iter().all(|row| row.text_embedding.is_some()));
+}
+
+#[test]
+fn a_data_set_without_pixels_writes_an_empty_table_and_needs_no_weights() {
+    let mut world = World::new();
+    for image in &mut world.images {
+        (image.path, image.sha256, image.width, image.height, image.bytes) = (None, None, None, None, None);
+    }
+    world.write_inputs();
+    let stage = Embed::new(Settings {
+        image_encoder: Some(ImageEncoderSettings::EfficientnetLite0 { weights: Location::new("/nowhere/model") }),
+        text_encoder: None,
+        device: DeviceSetting::Cpu,
+        batch_size: 1,
+        on_bad_image: OnBadImage::Fail,
+    })
+    .unwrap();
+    assert_eq!(world.run(&stage, false).unwrap(), Counts::from([("images", 0)]));
+    assert_eq!(world.embeddings(), []);
+}
+
+#[test]
+fn either_encoder_may_be_left_out() {
+    let Some(both) = settings(OnBadImage::Fail) else { return };
+    let world = World::new();
+    world.run(&Embed::new(Settings { text_encoder: None, ..both.clone() }).unwrap(), false).unwrap();
+    assert!(world.embeddings().iter().all(|row| row.image_embedding.is_some() && row.text_embedding.is_none()));
+    world.run(&Embed::new(Settings { image_encoder: None, ..both }).unwrap(), false).unwrap();
+    assert!(world.embeddings().iter().all(|row| row.image_embedding.is_none() && row.text_embedding.is_some()));
+}
+
+#[test]
+fn weights_that_are_not_there_say_how_to_get_them() {
+    let world = World::new();
+    let stage = Embed::new(Settings {
+        image_encoder: None,
+        text_encoder: Some(TextEncoderSettings::Minilm { folder: Location::new("/nowhere/minilm") }),
+        device: DeviceSetting::Cpu,
+        batch_size: 1,
+        on_bad_image: OnBadImage::Fail,
+    })
+    .unwrap();
+    let error = world.run(&stage, false).unwrap_err();
+    assert!(error.contains("/nowhere/minilm/model.safetensors") && error.contains("make setup"), "{error}");
+}
+
+#[test]
+fn a_typo_or_a_setting_that_makes_no_sense_is_named() {
+    let parsed = |text: &str| serde_yaml::from_str::<Settings>(text).map_err(|error| error.to_string());
+    let whole = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../pipeline.yaml")).unwrap();
+    let section = whole.split("\nembed:\n").nth(1).unwrap().split("\n\n").next().unwrap();
+    let settings = parsed(section).unwrap();
+    assert!(settings.image_encoder.is_some() && settings.text_encoder.is_some());
+    assert_eq!(settings.device, DeviceSetting::Auto);
+
+    let with = |from: &str, to: &str| parsed(&section.replace(from, to));
+    assert!(with("batch_size", "batchsize").unwrap_err().contains("batchsize"));
+    assert!(with("kind: minilm", "kind: mini").unwrap_err().contains("minilm"));
+    assert!(with("folder:", "dir:").unwrap_err().contains("dir"));
+    assert!(with("device: auto", "device: gpu").unwrap_err().contains("cuda:N"));
+    let error = Embed::new(Settings { batch_size: 0, ..settings.clone() }).err().unwrap();
+    assert_eq!(error.to_string(), "`embed.batch_size`: must be at least 1");
+    let bucket = ImageEncoderSettings::EfficientnetLite0 { weights: Location::new("s3://bucket/model.safetensors") };
+    let error = Embed::new(Settings { image_encoder: Some(bucket), ..settings }).err().unwrap();
+    assert!(error.to_string().contains("no local path"), "{error}");
+}
