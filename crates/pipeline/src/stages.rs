@@ -1,6 +1,6 @@
 //! The six stages, made from their sections of the pipeline file.
 
-use tables::{Stage, StageName};
+use tables::{ImageFiles, Stage, StageName};
 
 use crate::config::Config;
 use crate::exit::{Failure, usage};
@@ -25,22 +25,26 @@ fn stage(name: StageName, config: &Config) -> Result<Box<dyn Stage>, Failure> {
         ($Stage:path, $Settings:path) => {{
             let settings = config.section::<$Settings>(name).map_err(usage)?;
             let settings = settings.unwrap_or_else(|| unreachable!("`{}` has a section", name.command()));
-            Box::new(<$Stage>::new(settings).map_err(|error| in_section(name, error))?)
+            <$Stage>::new(settings).map_err(|error| in_section(name, error))?
         }};
     }
     Ok(match name {
-        StageName::Ingest => made!(ingest::Ingest, ingest::Settings),
-        StageName::Vq2Parse => made!(vq2_parse::Vq2Parse, vq2_parse::Settings),
-        StageName::SynthFeedback => made!(synth_feedback::SynthFeedback, synth_feedback::Settings),
+        StageName::Ingest => {
+            let images = config.image_root().map_err(usage)?;
+            let images = ImageFiles::open(&images).map_err(usage)?;
+            Box::new(made!(ingest::Ingest, ingest::Settings).with_images(images))
+        }
+        StageName::Vq2Parse => Box::new(made!(vq2_parse::Vq2Parse, vq2_parse::Settings)),
+        StageName::SynthFeedback => Box::new(made!(synth_feedback::SynthFeedback, synth_feedback::Settings)),
         #[cfg(feature = "torch")]
-        StageName::Embed => made!(embed::Embed, embed::Settings),
+        StageName::Embed => Box::new(made!(embed::Embed, embed::Settings)),
         #[cfg(feature = "torch")]
-        StageName::Train => made!(train::Train, train::Settings),
+        StageName::Train => Box::new(made!(train::Train, train::Settings)),
         #[cfg(not(feature = "torch"))]
         StageName::Embed | StageName::Train => {
             return Err(usage(anyhow::anyhow!("`{}` needs LibTorch, and this program was built without it", name.command())));
         }
-        StageName::Evaluate => made!(evaluate::Evaluate, evaluate::Settings),
+        StageName::Evaluate => Box::new(made!(evaluate::Evaluate, evaluate::Settings)),
     })
 }
 

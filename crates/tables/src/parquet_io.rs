@@ -274,6 +274,14 @@ impl<T: Table> TableReader<T> {
         Ok(rows)
     }
 
+    /// As [`TableFile::digest`].
+    ///
+    /// # Errors
+    /// [`TableError::Unreadable`] or [`TableError::Broken`].
+    pub fn digest(self) -> Result<(String, usize), TableError> {
+        self.file.digest()
+    }
+
     /// Calls `take` with some thousand rows at a time.
     ///
     /// # Errors
@@ -365,11 +373,11 @@ mod tests {
         let (bytes, n_rows, digest_in_two) = in_two.finish().unwrap();
         assert_eq!((n_rows, &digest_in_two), (2, &digest(&rows)), "batches do not matter");
         let reader = TableReader::<Answer>::open(Content::Bytes(bytes.into()), "a".into()).unwrap();
-        assert_eq!(reader.file.digest().unwrap(), (digest_in_two, 2), "reading gives the same digest");
+        assert_eq!(reader.digest().unwrap(), (digest_in_two, 2), "reading gives the same digest");
         let with_metadata = written(&rows, &[("encoder".into(), "clip".into())]);
         assert_ne!(with_metadata.1, digest(&rows));
         let reader = TableReader::<Answer>::open(Content::Bytes(with_metadata.0.into()), "a".into()).unwrap();
-        assert_eq!(reader.file.digest().unwrap().0, with_metadata.1);
+        assert_eq!(reader.digest().unwrap().0, with_metadata.1);
     }
 
     #[test]
