@@ -1,6 +1,7 @@
 //! The stage: reads the SELECTs and the images, writes the four tables.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::path::{Component, Path};
 
 use tables::{
     Counts, Image, ImageFiles, InputFile, Preference, Prompt, Rating, Split, Stage, StageError, StageName, StageRun,
@@ -33,10 +34,20 @@ impl Ingest {
         Ok(Self { settings, images: None })
     }
 
-    /// Says where the images lie, so that [`files`](Stage::files) can name those of an earlier run.
+    /// Says where the images lie, so that [`files`](Stage::files) can name them, and a changed one is noticed.
     #[must_use]
     pub fn with_images(self, images: ImageFiles) -> Self {
         Self { images: Some(images), ..self }
+    }
+
+    /// The paths under the image root, each once. None if the SELECT fails: then the sources have changed, so that the
+    /// stage runs, and says what is wrong.
+    fn image_paths(&self) -> BTreeSet<String> {
+        let below_root = |path: &String| {
+            Path::new(path).components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir))
+        };
+        let images = raw_rows::images(&self.settings).unwrap_or_default();
+        images.into_iter().filter_map(|image| image.path).filter(below_root).collect()
     }
 }
 
@@ -61,13 +72,13 @@ impl Stage for Ingest {
         vec![Prompt::NAME, Image::NAME, Rating::NAME, Preference::NAME]
     }
 
-    fn files(&self, tables: &Tables) -> Result<Vec<InputFile>, StageError> {
+    /// The sources, and the image files that the SELECT of `images` names now. Not those that the table named at the
+    /// last run: a first run would then look stale, and an image that was skipped could be mended without a rerun.
+    fn files(&self, _tables: &Tables) -> Result<Vec<InputFile>, StageError> {
         let mut files = self.settings.sources.input_files("sources");
-        if let (Some(images), Some(table)) = (&self.images, tables.open::<Image>()?) {
-            let paths: std::collections::BTreeSet<String> =
-                table.rows()?.into_iter().filter_map(|image| image.path).collect();
+        if let Some(images) = &self.images {
             let file = |path: String| InputFile { location: images.location(&path), name: format!("images/{path}") };
-            files.extend(paths.into_iter().map(file));
+            files.extend(self.image_paths().into_iter().map(file));
         }
         Ok(files)
     }

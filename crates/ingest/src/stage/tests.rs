@@ -300,10 +300,14 @@ fn settings_do_not_depend_on_where_the_files_lie_and_files_name_them() {
         stage(&here).files(tables).unwrap().into_iter().map(|file| file.name).collect()
     };
     let sources = ["sources.images", "sources.prompts", "sources.ratings"];
-    assert_eq!(names(&Tables::new(here.storage())), sources);
-    let (_, tables) = here.run().unwrap();
     let images = ["images/a/i1.png", "images/a/i2.jpg", "images/i3.png", "images/i4.png"];
-    assert_eq!(names(&tables), [&sources[..], &images[..]].concat());
+    let before = names(&Tables::new(here.storage()));
+    assert_eq!(before, [&sources[..], &images[..]].concat());
+    assert_eq!(names(&here.run().unwrap().1), before, "a run does not make itself stale");
+    here.replace("images.csv", "i3.png", "../../etc/passwd");
+    assert!(!names(&Tables::new(here.storage())).iter().any(|name| name.contains("passwd")));
+    here.put("images.csv", "broken");
+    assert_eq!(names(&Tables::new(here.storage())), sources);
 }
 
 #[test]
