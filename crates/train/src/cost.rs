@@ -34,3 +34,59 @@ pub fn seconds_cost(
     };
     of_one_pair.map(|seconds| n_train as f64 * seconds)
 }
+
+#[cfg(test)]
+mod tests {
+    use tables::{Image, Preference, Split};
+
+    use super::*;
+    use crate::threshold::Policy;
+    use crate::tree::Tree;
+
+    fn images() -> Images {
+        let image = |at: usize| Image {
+            image_id: format!("i{at}"),
+            prompt_id: "p".into(),
+            generator: None,
+            path: None,
+            sha256: None,
+            width: None,
+            height: None,
+            bytes: None,
+            split: Split::Train,
+        };
+        let rating = |at: usize, aspect: &str, mean_seconds: Option<f64>| Preference {
+            image_id: format!("i{at}"),
+            aspect: aspect.into(),
+            mean_rating: 1.0,
+            n_ratings: 1,
+            std_rating: None,
+            mean_seconds,
+        };
+        let ratings = vec![
+            rating(0, OVERALL, Some(4.0)),
+            rating(1, OVERALL, Some(8.0)),
+            rating(2, OVERALL, None),
+            rating(0, "realism", Some(3.0)),
+            rating(0, "bright", None),
+        ];
+        Images::new((0..3).map(image).collect(), vec![], ratings, vec![])
+    }
+
+    #[test]
+    fn measured_seconds_come_before_stated_ones_and_one_unknown_makes_the_cost_unknown() {
+        let stated =
+            BTreeMap::from([("bright".to_owned(), 10.0), ("realism".to_owned(), 99.0), ("target".to_owned(), 50.0)]);
+        let overall = Target::Aspect { aspect: OVERALL.into(), threshold: Policy::Median {} };
+        let appeal = Target::Aspect { aspect: "appeal".into(), threshold: Policy::Median {} };
+        let tree = Target::Tree(Tree::Leaf(true));
+        let fine = |names: &[&str]| Feedback::Fine(names.iter().map(|&name| name.to_owned()).collect());
+        let cost = |feedback: &Feedback, target: &Target| seconds_cost(10, feedback, target, &images(), &stated);
+        assert_eq!(cost(&Feedback::Coarse, &overall), Some(60.0), "the mean over the two images with a time");
+        assert_eq!(cost(&Feedback::Coarse, &tree), Some(60.0));
+        assert_eq!(cost(&Feedback::Coarse, &appeal), Some(500.0));
+        assert_eq!(cost(&fine(&["realism", "bright"]), &overall), Some(10.0 * (3.0 + 10.0)));
+        assert_eq!(cost(&fine(&["realism", "noun"]), &overall), None);
+        assert_eq!((equal_cost(10, &Feedback::Coarse), equal_cost(10, &fine(&["a", "b"]))), (10.0, 20.0));
+    }
+}

@@ -59,3 +59,96 @@ pub fn sweep<R: Sync, F: Send>(
     tch::set_num_threads(threads_before);
     outcome
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn results_come_in_the_order_of_the_runs_whichever_is_done_first() {
+        let runs: Vec<u64> = (0..20).collect();
+        let slow_first = |run: &u64| {
+            std::thread::sleep(Duration::from_millis(if run % 5 == 0 { 20 } else { 1 }));
+            Ok(run * 10)
+        };
+        let mut taken = Vec::new();
+        sweep(&runs, 4, slow_first, |run, fitted| {
+            assert_eq!(fitted, run * 10);
+            taken.push(*run);
+            Ok(())
+        })
+        .unwrap();
+        assert_eq!(taken, runs);
+        sweep(&[], 4, slow_first, |_, _| unreachable!("no run")).unwrap();
+    }
+
+    #[test]
+    fn the_first_error_ends_the_sweep_and_the_rest_is_not_fitted() {
+        let failure = || TrainError::setting("here", "broken");
+        let runs: Vec<usize> = (0..1000).collect();
+        let n_fitted = AtomicUsize::new(0);
+        let fit = |run: &usize| {
+            n_fitted.fetch_add(1, Ordering::Relaxed);
+            std::thread::sleep(Duration::from_millis(1));
+            if *run == 3 { Err(failure()) } else { Ok(()) }
+        };
+        let error = sweep(&runs, 2, fit, |_, ()| Ok(())).unwrap_err();
+        assert_eq!(error.to_string(), "`train.here`: broken");
+        assert!(n_fitted.load(Ordering::Relaxed) < 500);
+        let full_disk = sweep(&runs, 2, |_| Ok(()), |run, ()| if *run < 5 { Ok(()) } else { Err(failure()) });
+        assert!(full_disk.is_err());
+    }
+
+    #[test]
+    fn libtorch_gets_its_threads_back() {
+        let before = tch::get_num_threads();
+        sweep(
+            &[()],
+            1,
+            |()| Ok(tch::get_num_threads()),
+            |(), inside| {
+                assert_eq!(inside, 1);
+                Ok(())
+            },
+        )
+        .unwrap();
+        assert_eq!(tch::get_num_threads(), before);
+    }
+
+    /// `cargo nextest run -E 'package(train)' --run-ignored only --no-capture`; the figures are in the module's text.
+    #[test]
+    #[ignore = "a measurement of some 30 s"]
+    fn measure_one_run_on_each_core_against_libtorch_s_own_threads() {
+        use crate::concept_predictor::{Problem, train};
+        use crate::settings::{Init, Mlp};
+
+        let (n, dim, n_heads) = (400, 1664, 8);
+        let mlp = Mlp {
+            hidden: vec![256, 256],
+            epochs: 100,
+            batch_size: 128,
+            learning_rate: 1e-4,
+            init: Init::KaimingUniform,
+        };
+        let problem = Problem {
+            inputs: (0..n * dim).map(|at| (at * 7919 % 1009) as f32 / 1009.0 - 0.5).collect(),
+            dim,
+            labels: (0..n * n_heads).map(|at| Some(at * 31 % 7 > 3)).collect(),
+            n_heads,
+        };
+        let fit = |seed: u32| train(&problem, &mlp, seed, Device::Cpu).unwrap();
+        let n_models = 8;
+        let start = std::time::Instant::now();
+        (0..n_models).for_each(|seed| drop(fit(seed)));
+        let own = start.elapsed().as_secs_f64() / f64::from(n_models);
+        let seeds: Vec<u32> = (0..n_models).collect();
+        let start = std::time::Instant::now();
+        sweep(&seeds, n_at_once(Device::Cpu), |seed| Ok(fit(*seed)), |_, _| Ok(())).unwrap();
+        let on_cores = start.elapsed().as_secs_f64() / f64::from(n_models);
+        let threads = (tch::get_num_threads(), n_at_once(Device::Cpu));
+        println!("seconds a model: LibTorch's threads {own:.2}, one on each core {on_cores:.2}; threads {threads:?}");
+    }
+}
