@@ -8,10 +8,10 @@
 //! `scene` (what is truly in a picture), `render` with `shapes`, `backdrop` and `pixels`, `taste` (the raters), `world`
 //! (the files); then `query`, `claim`, `answer` (what the VLM says), `faults`, `chat`, `vlm` (how it says it).
 
-// mod answer;
+mod answer;
 mod backdrop;
 // mod chat;
-// mod claim;
+mod claim;
 mod error;
 mod factors;
 // mod faults;
@@ -19,7 +19,7 @@ mod generator;
 mod layout;
 mod pixels;
 mod prompt;
-// mod query;
+mod query;
 mod render;
 mod scene;
 mod seeded;
@@ -29,7 +29,7 @@ mod taste;
 mod words;
 mod world;
 
-// pub use answer::{LABEL_MASS, true_p_yes};
+pub use answer::{LABEL_MASS, true_p_yes};
 pub use error::DemoError;
 pub use factors::{Factor, Factors};
 // pub use faults::Faults;

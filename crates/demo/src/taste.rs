@@ -137,9 +137,9 @@ impl Taste {
             alignment: Alignment { objects: 1.6, colours: 0.9, counts: 0.8, actions: 0.7, relations: 0.8 },
             alignment_centre: 0.75,
             fondness: vec![(Kind::Cat, 0.3), (Kind::Dog, 0.25), (Kind::Flower, 0.15), (Kind::Car, -0.2)],
-            unexplained: 0.85,
+            unexplained: 1.35,
             centre: 1.0,
-            scale: 1.55,
+            scale: 2.05,
             cut_points: [-0.9, 0.0, 0.9],
             rating_noise: 0.8,
             contexts: vec![
