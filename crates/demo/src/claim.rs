@@ -77,6 +77,10 @@ struct Claim {
 pub fn judge(scene: &Scene, query: &Query) -> Verdict {
     match query {
         Query::Quality(_) => Verdict::Unclear,
+        // "is there an elephant?": what is outside the vocabulary is in no picture.
+        Query::Plain(words) if words.contains(&Word::There) && !words.iter().any(names_something) => {
+            Verdict::Told { holds: false, turn: Turn::Object }
+        }
         Query::Plain(words) => evaluate(scene, &Claim::of(words)),
         Query::Answered { answer, question } => answered(scene, answer, question),
     }
@@ -104,11 +108,10 @@ fn answered(scene: &Scene, answer: &[Word], question: &[Word]) -> Verdict {
         return about_first(scene, question, |mention| mention.count = Some(count));
     }
     // "what is chasing the bird?": the answer comes first; "what is the dog chasing?": it comes last.
-    let told = |word: &Word| matches!(word, Word::Things { .. } | Word::Setting(_));
     let done = |word: &Word| matches!(word, Word::Action { .. } | Word::Relation(_) | Word::At | Word::Colour(_));
-    let first_thing = question.iter().position(told).unwrap_or(usize::MAX);
+    let first_thing = question.iter().position(names_something).unwrap_or(usize::MAX);
     let answer_first = question.iter().position(done).is_some_and(|predicate| predicate < first_thing)
-        && answer.iter().any(told)
+        && answer.iter().any(names_something)
         // "in which field is it?" asks where, and so does an answer that is a place.
         && !matches!(answer.first(), Some(Word::At | Word::Relation(_)));
     let joined: Vec<Word> = if answer_first {
@@ -289,6 +292,10 @@ fn thing_follows(rest: &[Word]) -> bool {
         .is_some_and(is_thing)
 }
 
+fn names_something(word: &Word) -> bool {
+    matches!(word, Word::Things { .. } | Word::Setting(_))
+}
+
 fn is_thing(word: &Word) -> bool {
     matches!(word, Word::Things { .. })
 }
@@ -315,7 +322,6 @@ impl Mention {
 
 fn evaluate(scene: &Scene, claim: &Claim) -> Verdict {
     if claim.mentions.is_empty() && !claim.facts.iter().any(|fact| matches!(fact, Fact::Setting(_))) {
-        // Something that is not in the vocabulary is in no picture; a question without any noun says nothing.
         return Verdict::Unclear;
     }
     let mentions = claim.mentions.iter().all(|mention| {

@@ -10,11 +10,11 @@
 
 mod answer;
 mod backdrop;
-// mod chat;
+mod chat;
 mod claim;
 mod error;
 mod factors;
-// mod faults;
+mod faults;
 mod generator;
 mod layout;
 mod pixels;
@@ -25,15 +25,15 @@ mod scene;
 mod seeded;
 mod shapes;
 mod taste;
-// mod vlm;
+mod vlm;
 mod words;
 mod world;
 
 pub use answer::{LABEL_MASS, true_p_yes};
 pub use error::DemoError;
 pub use factors::{Factor, Factors};
-// pub use faults::Faults;
+pub use faults::Faults;
 pub use scene::{AlignmentFacts, DrawnObject, Scene, TrueScene};
-// pub use vlm::{MODEL, ServeSettings, Server, serve};
+pub use vlm::{MODEL, ServeSettings, Server, serve};
 pub use words::{Action, Colour, Kind, Relation, Setting};
 pub use world::{WorldSettings, WorldSummary, write_world};

@@ -61,7 +61,9 @@ pub enum Word {
     Yes,
     /// "no".
     No,
-    /// A word that adds nothing: articles, "is", "there", "image".
+    /// "there", as in "is there".
+    There,
+    /// A word that adds nothing: articles, "is", "image".
     Filler,
     /// A word that this VLM does not know.
     Unknown,
@@ -218,15 +220,15 @@ fn single(token: &str) -> Word {
         "right" => Word::Relation(Relation::RightOf),
         "on" | "in" | "at" => Word::At,
         "and" => Word::And,
+        "there" => Word::There,
         "grey" | "gray" | "silver" | "gold" => Word::Unknown,
         "what" | "who" | "which" | "where" | "what's" => Word::What,
         "yes" | "true" => Word::Yes,
         "no" | "false" => Word::No,
-        "is" | "are" | "be" | "being" | "was" | "were" | "does" | "do" | "doing" | "there" | "the" | "a" | "an"
-        | "any" | "some" | "this" | "that" | "these" | "it" | "its" | "of" | "to" | "for" | "image" | "picture"
-        | "photo" | "scene" | "shown" | "visible" | "see" | "seen" | "color" | "colour" | "colored" | "coloured"
-        | "located" | "positioned" | "position" | "relative" | "with" | "exactly" | "present" | "appear"
-        | "located," => Word::Filler,
+        "is" | "are" | "be" | "being" | "was" | "were" | "does" | "do" | "doing" | "the" | "a" | "an" | "any"
+        | "some" | "this" | "that" | "these" | "it" | "its" | "of" | "to" | "for" | "image" | "picture" | "photo"
+        | "scene" | "shown" | "visible" | "see" | "seen" | "color" | "colour" | "colored" | "coloured" | "located"
+        | "positioned" | "position" | "relative" | "with" | "exactly" | "present" | "appear" => Word::Filler,
         _ => Word::Unknown,
     }
 }
