@@ -424,4 +424,18 @@ mod tests {
         }
         sheet.save(std::env::var("DEMO_SHEET").unwrap()).unwrap();
     }
+
+    /// On request: prints how long the default world takes to write and to find.
+    #[test]
+    #[ignore = "a measurement"]
+    fn default_world_speed() {
+        let folder = tempfile::tempdir().unwrap();
+        for _ in 0..2 {
+            let start = std::time::Instant::now();
+            let summary = write_world(folder.path(), &settings(200, 0)).unwrap();
+            println!("written: {}, {:.3} s", summary.written, start.elapsed().as_secs_f64());
+        }
+        let certificate = read_certificate(folder.path()).unwrap().unwrap();
+        println!("{} bytes an image", certificate.image_bytes / certificate.n_images as u64);
+    }
 }

@@ -326,3 +326,49 @@ async fn throughput() {
     assert_eq!(tokio::task::spawn_blocking(|| client.join().unwrap()).await.unwrap(), n);
     println!("{:.0} requests/s", n as f64 / server.elapsed().as_secs_f64());
 }
+
+/// The folder of the world that [`orphan`] serves; it writes its address there.
+const ORPHAN_FOLDER: &str = "FINEGRAIN_TEST_ORPHAN_FOLDER";
+
+#[test]
+#[ignore = "started by the next test, as a process of its own"]
+fn orphan() {
+    let folder = PathBuf::from(std::env::var(ORPHAN_FOLDER).unwrap());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let settings = ServeSettings { exit_with_parent: true, ..ServeSettings::new(&folder) };
+        let server = Server::bind(settings).await.unwrap();
+        let address = server.address().to_string();
+        let running = tokio::time::timeout(Duration::from_secs(20), server.run());
+        // By now `run` must have asked who its parent is, so it is polled first.
+        let tell = async {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            std::fs::write(folder.join("address.part"), address).unwrap();
+            std::fs::rename(folder.join("address.part"), folder.join("address")).unwrap();
+        };
+        let _ = tokio::join!(running, tell);
+    });
+}
+
+#[tokio::test]
+async fn the_server_ends_when_its_parent_does() {
+    let folder = tempfile::tempdir().unwrap();
+    write_world(folder.path(), &WorldSettings { prompts: 1, seed: SEED }).unwrap();
+    // A shell that starts the server, waits until it serves, and goes.
+    let script = "\"$0\" --ignored --exact vlm::tests::orphan & while [ ! -e \"$1/address\" ]; do sleep 0.02; done";
+    let status = tokio::process::Command::new("sh")
+        .args(["-c", script])
+        .arg(std::env::current_exe().unwrap())
+        .arg(folder.path())
+        .env(ORPHAN_FOLDER, folder.path())
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .status();
+    assert!(tokio::time::timeout(Duration::from_secs(20), status).await.unwrap().unwrap().success());
+    let address = std::fs::read_to_string(folder.path().join("address")).unwrap();
+    let deadline = std::time::Instant::now() + Duration::from_secs(5);
+    while tokio::net::TcpStream::connect(&address).await.is_ok() {
+        assert!(std::time::Instant::now() < deadline, "still serving on {address}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
