@@ -6,8 +6,10 @@
 
 use tables::Bucket;
 
-use crate::lexicon::*;
 use crate::tag::{Pos, Tagged, tag};
+
+mod open;
+mod predicate;
 
 /// A bucket and the rule that chose it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,7 +39,7 @@ pub fn bucket_of_tagged(words: &[Tagged<'_>], answer: Option<&str>) -> BucketDec
     match first.pos {
         Pos::Be => be_question(&words[1..]),
         Pos::Do | Pos::Have | Pos::Modal => do_question(&words[1..], first.pos),
-        _ => open_question(&words, answer),
+        _ => open::open_question(&words, answer),
     }
 }
 
@@ -50,8 +52,19 @@ fn be_question(words: &[&Tagged<'_>]) -> BucketDecision {
     if first.is(&["there"]) {
         return existential(&words[1..]);
     }
-    let predicate = &words[subject_length(words)..];
-    be_predicate(predicate, words)
+    if words.last().is_some_and(|w| w.is(&["there", "present", "visible", "here"]))
+        && words.iter().all(|w| !matches!(w.pos, Pos::Preposition | Pos::Gerund | Pos::Participle))
+    {
+        return decide(Bucket::Noun, "is-there");
+    }
+    if let [.., in_, _] | [.., in_, _, _] = words
+        && in_.is(&["in"])
+        && words.last().is_some_and(|w| w.is(&["image", "picture", "photo"]))
+    {
+        return decide(Bucket::Noun, "in-the-image");
+    }
+    let (subject, rest) = words.split_at(subject_length(words));
+    predicate::predicate(subject, rest)
 }
 
 fn existential(words: &[&Tagged<'_>]) -> BucketDecision {
@@ -103,38 +116,6 @@ fn noun_group_end(words: &[&Tagged<'_>], start: usize) -> usize {
     i
 }
 
-/// "is SUBJECT …": what follows the subject decides.
-fn be_predicate(predicate: &[&Tagged<'_>], all: &[&Tagged<'_>]) -> BucketDecision {
-    let _ = all;
-    let Some(first) = predicate.first() else { return decide(Bucket::Adjective, "bare-predicate") };
-    if predicate.len() == 1 && first.is(&["there", "present", "visible", "here"]) {
-        return decide(Bucket::Noun, "is-there");
-    }
-    for (i, word) in predicate.iter().enumerate() {
-        let rest = &predicate[i + 1..];
-        match word.pos {
-            Pos::Gerund => return decide(Bucket::Verb, "progressive"),
-            Pos::Participle => return participle(word, rest),
-            Pos::Preposition if word.is(MADE_OF) => return decide(Bucket::Adjective, "made-of"),
-            Pos::Preposition if word.is(&["in the style of", "in the shape of", "in the form of"]) => {
-                return decide(Bucket::Adjective, "style-or-shape");
-            }
-            Pos::Preposition => return decide(Bucket::Relation, "preposition"),
-            Pos::Determiner if word.is(&["a", "an", "the"]) => return decide(Bucket::Adjective, "is-a"),
-            _ => {}
-        }
-    }
-    decide(Bucket::Adjective, "adjective-predicate")
-}
-
-fn participle(word: &Tagged<'_>, rest: &[&Tagged<'_>]) -> BucketDecision {
-    let _ = word;
-    match rest.first() {
-        Some(w) if w.pos == Pos::Preposition => decide(Bucket::Relation, "participle-preposition"),
-        _ => decide(Bucket::Adjective, "participle"),
-    }
-}
-
 fn do_question(words: &[&Tagged<'_>], auxiliary: Pos) -> BucketDecision {
     if auxiliary == Pos::Have {
         return decide(Bucket::Noun, "has-part");
@@ -149,7 +130,3 @@ fn do_question(words: &[&Tagged<'_>], auxiliary: Pos) -> BucketDecision {
     }
 }
 
-fn open_question(words: &[&Tagged<'_>], answer: Option<&str>) -> BucketDecision {
-    let _ = (words, answer);
-    decide(Bucket::Noun, "fallback")
-}

@@ -153,10 +153,10 @@ pub const MASS_NOUNS: &[&str] = &[
 pub const NOUNS_IN_ING: &[&str] = &[
     "building", "painting", "ceiling", "string", "king", "ring", "wing", "thing", "evening", "morning", "clothing",
     "lightning", "drawing", "sling", "swing", "spring", "wedding", "icing", "frosting", "pudding", "railing", "awning", "lighting",
-    "earring", "something", "nothing", "everything", "sibling", "duckling", "gosling", "seedling", "sapling-like",
+    "earring", "something", "nothing", "everything", "sibling", "duckling", "gosling", "seedling", 
     "engraving", "carving", "rigging", "scaffolding", "stocking", "dumpling", "viking", "topping", "stuffing",
     "rendering", "being", "offspring", "herring", "pilling", "wiring", "molding", "bedding", "flooring", "paneling",
-    "shopping", "parking", "dwelling", "ping", "bing", "beijing", "boeing", "crossing", "landing-strip", "bowling", "lettering", "handwriting", "writing",
+    "shopping", "parking", "dwelling", "ping", "bing", "beijing", "boeing", "bowling", "lettering", "handwriting", "writing",
     "plaything", "underling", "fling", "darling", "feeling", "meaning", "setting", "opening", "greeting", "meeting", "housing", "piping",
     "roofing", "siding", "tubing", "filling", "coating", "cooking", "seating", "starling", "firefighting", "wing", "styling",
 ];
@@ -164,7 +164,7 @@ pub const NOUNS_IN_ING: &[&str] = &[
 /// Words in -ing that describe more than they say what happens.
 pub const ADJECTIVES_IN_ING: &[&str] = &[
     "interesting", "amazing", "stunning", "charming", "boring", "exciting", "surprising", "appealing", "disgusting",
-    "confusing", "striking", "outstanding", "oncoming", "missing", "matching", "long-lasting", "looming-like",
+    "confusing", "striking", "outstanding", "oncoming", "missing", "matching", "long-lasting", 
     "good-looking", "delicious-looking", "breathtaking", "disturbing", "captivating", "relaxing", "inspiring", "frightening", "terrifying", "fascinating", "embarrassing",
     "menacing", "imposing", "dazzling", "gleaming", "glistening", "contrasting", "surviving", "revealing", "compelling", "inviting", "existing",
 ];

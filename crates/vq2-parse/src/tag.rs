@@ -270,6 +270,14 @@ fn correct(words: &mut [Tagged<'_>]) {
             Pos::Preposition if word.lower == "to" && matches!(after, Some(Pos::Verb | Pos::Be | Pos::Have)) => {
                 Pos::Modal
             }
+            // "the robot writing the word": a noun in -ing between a noun and its object is the verb.
+            Pos::Noun
+                if matches!(before, Some(Pos::Noun | Pos::ProperNoun))
+                    && after == Some(Pos::Determiner)
+                    && word.lower.ends_with("ing") =>
+            {
+                Pos::Gerund
+            }
             // "that" before a verb is the relative pronoun, before a noun the determiner.
             Pos::Pronoun if word.lower == "that" && noun_follows => Pos::Determiner,
             _ => continue,
