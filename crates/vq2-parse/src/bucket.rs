@@ -53,7 +53,7 @@ fn be_question(words: &[&Tagged<'_>]) -> BucketDecision {
         return existential(&words[1..]);
     }
     if words.last().is_some_and(|w| w.is(&["there", "present", "visible", "here"]))
-        && words.iter().all(|w| !matches!(w.pos, Pos::Preposition | Pos::Gerund | Pos::Participle))
+        && words.iter().all(|w| !matches!(w.pos, Pos::Preposition | Pos::Gerund | Pos::Participle | Pos::Negation))
     {
         return decide(Bucket::Noun, "is-there");
     }

@@ -6,7 +6,12 @@
 mod bucket;
 mod inflect;
 mod lexicon;
+mod noun_phrase;
+mod read_scene;
+mod scene;
 mod tag;
+mod template;
 mod tokens;
 
 pub use bucket::{BucketDecision, bucket};
+pub use template::{TemplateQuestion, template_questions};

@@ -36,18 +36,20 @@ const ARRANGEMENTS: &[&str] = &[
     "font", "letters", "shape", "color", "colour", "colors", "colours", "calligraphy", "cursive", "motion", "flight", "bloom", "focus", "half", "pieces",
 ];
 
+/// "of different sizes": what a thing is like, not what it belongs to.
+const SIZES_AND_COLOURS: &[&str] = &["size", "sizes", "color", "colors", "colour", "colours", "shape", "shapes", "kinds", "types", "styles"];
+
 /// The rule for a predicate, and the bucket it gives.
 pub fn predicate(subject: &[&Tagged<'_>], predicate: &[&Tagged<'_>]) -> BucketDecision {
     if predicate.is_empty() {
-        let of = subject.iter().position(|w| w.is(&["of"])).is_some_and(|i| i > 0);
-        return if of { decide(Bucket::Relation, "belongs-to") } else { decide(Bucket::Adjective, "bare-predicate") };
+        return empty_predicate(subject);
     }
     for (i, word) in predicate.iter().enumerate() {
         let rest = &predicate[i + 1..];
         match word.pos {
             Pos::Gerund => return progressive(word, rest),
             Pos::Have if word.is(&["having"]) => return decide(Bucket::Verb, "progressive"),
-            Pos::Participle => return participle(word, rest),
+            Pos::Participle => return participle(subject, word, rest),
             Pos::Preposition => return preposition(subject, word, rest),
             Pos::Determiner if word.is(&["a", "an", "the"]) && !rest.is_empty() => {
                 return decide(Bucket::Adjective, "is-a");
@@ -56,6 +58,18 @@ pub fn predicate(subject: &[&Tagged<'_>], predicate: &[&Tagged<'_>]) -> BucketDe
         }
     }
     decide(Bucket::Adjective, "adjective")
+}
+
+/// All words went to the subject: "is the skyline of the city?", "is one of the squares blue?", "is the evergreen measly?"
+fn empty_predicate(subject: &[&Tagged<'_>]) -> BucketDecision {
+    let Some(of) = subject.iter().position(|w| w.is(&["of"])).filter(|&i| i > 0) else {
+        return decide(Bucket::Adjective, "bare-predicate");
+    };
+    let describes = subject.last().is_some_and(|w| w.pos == Pos::Adjective || w.is(SIZES_AND_COLOURS));
+    if describes || subject[of + 1..].iter().any(|w| w.is(&["a", "an"])) && subject[of + 1..].len() > 3 {
+        return decide(Bucket::Adjective, "bare-predicate");
+    }
+    decide(Bucket::Relation, "belongs-to")
 }
 
 fn progressive(verb: &Tagged<'_>, rest: &[&Tagged<'_>]) -> BucketDecision {
@@ -81,11 +95,19 @@ fn progressive(verb: &Tagged<'_>, rest: &[&Tagged<'_>]) -> BucketDecision {
     decide(Bucket::Verb, "progressive")
 }
 
-fn participle(word: &Tagged<'_>, rest: &[&Tagged<'_>]) -> BucketDecision {
-    match rest {
-        [next, _, ..] if next.pos == Pos::Preposition && word.is(BINDING) => decide(Bucket::Relation, "bound-to"),
-        _ => decide(Bucket::Adjective, "participle"),
+fn participle(subject: &[&Tagged<'_>], word: &Tagged<'_>, rest: &[&Tagged<'_>]) -> BucketDecision {
+    let [next, what, ..] = rest else { return decide(Bucket::Adjective, "participle") };
+    if next.pos != Pos::Preposition {
+        return decide(Bucket::Adjective, "participle");
     }
+    if word.is(BINDING) {
+        return decide(Bucket::Relation, "bound-to");
+    }
+    // "written on the vehicle" says where; "bent at the knee" is a pose, "painted by someone" an origin.
+    if !is_body(subject) && what.is(&["the", "a", "an"]) && !next.is(&["by", "to", "of", "with", "as", "for"]) {
+        return decide(Bucket::Relation, "placed-at");
+    }
+    decide(Bucket::Adjective, "participle")
 }
 
 fn preposition(subject: &[&Tagged<'_>], word: &Tagged<'_>, rest: &[&Tagged<'_>]) -> BucketDecision {
@@ -95,13 +117,16 @@ fn preposition(subject: &[&Tagged<'_>], word: &Tagged<'_>, rest: &[&Tagged<'_>])
     if word.is(&["in the style of", "in style of", "in the shape of", "in the form of"]) {
         return decide(Bucket::Adjective, "style-or-shape");
     }
-    if word.is(&["full of", "like", "as", "for", "about", "than"]) {
+    if word.is(&["full of", "like", "as", "for", "about"]) {
         return decide(Bucket::Adjective, "comparison");
     }
     let opens_noun_phrase = rest.first().is_some_and(|w| {
         matches!(w.pos, Pos::Determiner | Pos::Noun | Pos::ProperNoun | Pos::Pronoun | Pos::Number | Pos::Adjective)
     });
     let last = rest.last();
+    if rest.is_empty() && word.is(&["outside", "inside"]) {
+        return decide(Bucket::Relation, "preposition");
+    }
     if rest.is_empty() || (word.is(BARE) && !opens_noun_phrase) || last.is_some_and(|w| w.is(&["side"])) && rest.len() <= 3 && is_body(subject) {
         return decide(Bucket::Adjective, "bare-direction");
     }
@@ -111,7 +136,7 @@ fn preposition(subject: &[&Tagged<'_>], word: &Tagged<'_>, rest: &[&Tagged<'_>])
     if word.is(&["in"]) && last.is_some_and(|w| w.is(ARRANGEMENTS)) {
         return decide(Bucket::Adjective, "arrangement");
     }
-    if word.is(&["in", "at"]) && rest.len() == 1 && matches!(rest[0].pos, Pos::Noun | Pos::Participle | Pos::Number) && rest[0].text.starts_with(char::is_lowercase) {
+    if word.is(&["in"]) && rest.len() == 1 && matches!(rest[0].pos, Pos::Noun | Pos::Participle | Pos::Number) && rest[0].text.starts_with(char::is_lowercase) {
         return decide(Bucket::Adjective, "state-phrase");
     }
     decide(Bucket::Relation, "preposition")
