@@ -57,9 +57,10 @@ fn be_question(words: &[&Tagged<'_>]) -> BucketDecision {
     {
         return decide(Bucket::Noun, "is-there");
     }
-    if let [.., in_, _] | [.., in_, _, _] = words
+    if let [.., in_, _, last] = words
         && in_.is(&["in"])
-        && words.last().is_some_and(|w| w.is(&["image", "picture", "photo"]))
+        && last.is(&["image", "picture", "photo"])
+        && words.iter().filter(|w| matches!(w.pos, Pos::Preposition | Pos::Gerund) && !w.is(&["of"])).count() == 1
     {
         return decide(Bucket::Noun, "in-the-image");
     }
@@ -68,7 +69,7 @@ fn be_question(words: &[&Tagged<'_>]) -> BucketDecision {
 }
 
 fn existential(words: &[&Tagged<'_>]) -> BucketDecision {
-    if words.first().is_some_and(|w| w.is(&["exactly", "only"]) || (w.pos == Pos::Number && !w.is(&["one", "1"]))) {
+    if words.first().is_some_and(|w| w.is(&["exactly", "only", "several", "many", "few"]) || (w.pos == Pos::Number && !w.is(&["one", "1"]))) {
         return decide(Bucket::Adjective, "existential-count");
     }
     decide(Bucket::Noun, "existential")
@@ -124,7 +125,7 @@ fn do_question(words: &[&Tagged<'_>], auxiliary: Pos) -> BucketDecision {
         return decide(Bucket::Noun, "fallback");
     };
     match words[verb].lower.as_str() {
-        "have" | "contain" | "include" => decide(Bucket::Noun, "has-part"),
+        "have" | "contain" | "include" | "show" | "depict" | "feature" => decide(Bucket::Noun, "has-part"),
         "look" | "seem" | "appear" | "feel" => decide(Bucket::Adjective, "looks"),
         _ => decide(Bucket::Verb, "does"),
     }

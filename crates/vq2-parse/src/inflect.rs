@@ -27,7 +27,7 @@ pub fn article(word: &str) -> &'static str {
 const IRREGULAR_PLURALS: &[&str] = &[
     "people", "men", "women", "children", "feet", "teeth", "geese", "mice", "oxen", "wolves", "leaves", "knives", "police",
     "cattle", "firemen", "policemen", "snowmen", "businessmen", "fishermen", "salesmen", "cacti", "fungi", "dice",
-    "graffiti", "grandchildren", "both", "these", "those", "they", "many", "several", "octopi", "postmen", "gentlemen",
+    "grandchildren", "both", "these", "those", "they", "many", "several", "octopi", "postmen", "gentlemen",
     "policewomen", "businesswomen", "cowboys", "sportsmen", "craftsmen", "workmen", "paparazzi", "criteria", "larvae",
 ];
 
@@ -138,10 +138,28 @@ fn base_form(verb: &str) -> String {
             return verb[..verb.len() - 2].to_owned();
         }
     }
+    if let Some(stem) = verb.strip_suffix("ed").filter(|stem| stem.len() > 2) {
+        return past_stem(stem);
+    }
     if verb.ends_with('s') && !verb.ends_with("ss") && verb.len() > 2 {
         return verb[..verb.len() - 1].to_owned();
     }
     verb.to_owned()
+}
+
+/// The base of a regular past without its -ed: "chas" → "chase", "paint" stays, "hugg" → "hug".
+fn past_stem(stem: &str) -> String {
+    let letters: Vec<char> = stem.chars().collect();
+    let vowel = |c: char| "aeiou".contains(c);
+    if let Some(stem) = stem.strip_suffix('i') {
+        return format!("{stem}y");
+    }
+    match letters[..] {
+        [.., b, c] if b == c && !"lsfz".contains(c) => stem[..stem.len() - c.len_utf8()].to_owned(),
+        [.., b, c] if (vowel(b) && "sczgvu".contains(c)) || (!vowel(b) && "cvgsu".contains(c)) => format!("{stem}e"),
+        [.., a, b, c] if !vowel(a) && vowel(b) && "kdtlr".contains(c) && letters.len() < 5 => format!("{stem}e"),
+        _ => stem.to_owned(),
+    }
 }
 
 fn doubles_its_last_letter(base: &str) -> bool {
@@ -185,7 +203,8 @@ mod tests {
             ("flies", "flying"), ("watches", "watching"), ("eat", "eating"), ("stands", "standing"),
             ("swimming", "swimming"), ("dances", "dancing"), ("playing", "playing"), ("plays", "playing"),
             ("goes", "going"), ("rode", "riding"), ("jumps", "jumping"), ("looks", "looking"), ("sees", "seeing"),
-            ("draws", "drawing"), ("hold", "holding"), ("opens", "opening"), ("hugs", "hugging"),
+            ("draws", "drawing"), ("hold", "holding"), ("opens", "opening"), ("hugs", "hugging"), ("chased", "chasing"), ("painted", "painting"), ("hugged", "hugging"),
+            ("carried", "carrying"), ("kissed", "kissing"), ("danced", "dancing"), ("smiled", "smiling"), ("jumped", "jumping"),
         ] {
             assert_eq!(present_participle(verb), expect, "{verb}");
         }

@@ -140,13 +140,32 @@ pub const MASS_NOUNS: &[&str] = &[
     "soda", "oil", "gold", "silver", "metal", "wood", "paper", "plastic", "glass", "leather", "cotton", "wool",
     "marble", "granite", "dirt", "mud", "dust", "soil", "gravel", "greenery", "foliage", "vegetation", "ivy", "moss",
     "sunlight", "moonlight", "light", "lighting", "lightning", "darkness", "sunshine", "weather", "space",
-    "traffic", "graffiti", "text", "writing", "art", "music", "tennis", "baseball", "basketball", "football",
+    "traffic", "graffiti", "text", "writing", "art", "music", "tennis", "toast", "research", "homework", "photography", "magic", "lemonade", "champagne", "plumage", "bark", "debris", "rubble", "sand", "baseball", "basketball", "football",
     "soccer", "chess", "poker", "golf", "hockey", "laundry", "garbage", "trash", "equipment", "machinery", "armor",
     "armour", "makeup", "hay", "seaweed", "honey", "chocolate", "cake", "pizza-dough", "dough", "flour", "cream",
     "gravity", "love", "happiness", "freedom", "peace", "protein", "derision", "energy", "time", "pollen", "fabric",
     "lace", "silk", "denim", "velvet", "concrete", "steel", "seafood", "sushi", "tofu", "salad", "cereal", "popcorn", "candy",
     "steam", "air", "wind", "blood", "sky", "scenery", "wildlife", "money", "cash", "electricity", "shade", "autumn", "winter", "summer",
     "spring", "sunset", "sunrise", "night", "daytime", "midnight", "dusk", "dawn", "stuff", "paint", "ink", "cloth", "yarn", "string", "rope",
+];
+
+/// Nouns for when it is: with a preposition before them they say so of the whole image.
+pub const TIMES: &[&str] = &[
+    "day", "night", "morning", "evening", "afternoon", "dusk", "dawn", "noon", "midnight", "winter", "summer", "autumn",
+    "spring", "daytime", "nighttime", "sunset", "sunrise", "twilight",
+];
+
+/// Colours that are things as well.
+pub const COLOURS_AND_THINGS: &[&str] =
+    &["coral", "orange", "olive", "lime", "peach", "cream", "gold", "silver", "lavender", "tan", "rainbow", "rose", "violet"];
+
+/// What a thing before which it stands does ("smiling woman"), rather than what it is for ("recycling bin").
+pub const SEEN_ACTIONS: &[&str] = &[
+    "smiling", "sleeping", "running", "flying", "walking", "dancing", "jumping", "sitting", "standing", "laughing", "crying",
+    "barking", "singing", "playing", "burning", "falling", "floating", "flowing", "glowing", "shining", "roaring", "exploding",
+    "sparkling", "rolling", "spinning", "screaming", "howling", "grinning", "swimming", "galloping", "leaping", "charging",
+    "melting", "blooming", "rising", "hanging", "crashing", "kneeling", "crouching", "yawning", "grazing", "soaring", "raging",
+    "growling", "hovering", "dripping", "steaming", "swirling", "twinkling", "bubbling", "wandering", "frowning", "winking", "drinking",
 ];
 
 /// Nouns in -ing.

@@ -63,8 +63,17 @@ pub fn noun_phrase(words: &[Tagged<'_>], start: usize) -> Option<(NounPhrase, us
     let mut i = start;
     i = determiners(words, i, &mut phrase);
     i = modifiers(words, i, &mut phrase);
-    let first_noun = i;
+    let mut first_noun = i;
     i = nouns(words, i)?;
+    // "living room", "left arm": what tells which one is part of the name.
+    // So is what a thing is for: "recycling bin".
+    while phrase.modifiers.last().is_some_and(|m| {
+        has(NAME_PARTS, &m.text.to_lowercase()) || (m.is_action && !m.text.contains(' ') && !has(SEEN_ACTIONS, &m.text.to_lowercase()))
+    }) && first_noun > start
+    {
+        phrase.modifiers.pop();
+        first_noun -= 1;
+    }
     // "the elephant's back": the owner belongs to the name.
     while words.get(i).is_some_and(|w| w.pos == Pos::Possessive) {
         let after = modifiers(words, i + 1, &mut NounPhrase::default());
@@ -80,12 +89,14 @@ pub fn noun_phrase(words: &[Tagged<'_>], start: usize) -> Option<(NounPhrase, us
         && !matches!(phrase.determiner.as_deref(), Some("a" | "an"))
         && phrase.quantity.is_none();
     phrase.name = spelled(name_words);
+    phrase.proper &= !words[start].is(&["no"]);
     let counted = phrase.quantity.as_deref().is_some_and(|q| q != "one" && q != "1");
     phrase.plural = match phrase.determiner.as_deref() {
         Some("a" | "an" | "this" | "that" | "each" | "every" | "another") => {
             counted && phrase.quantity.as_deref().is_some_and(|q| q.contains(' '))
         }
-        _ => (is_plural(&phrase.head) && !phrase.name.contains("of ")) || (counted && !has(MASS_NOUNS, &phrase.head)),
+        _ if phrase.proper => false,
+        _ => is_plural(&phrase.head) || (counted && !has(MASS_NOUNS, &phrase.head)),
     };
     Some((phrase, i))
 }

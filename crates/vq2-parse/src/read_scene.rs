@@ -16,13 +16,13 @@ const GROUPS: &[&str] = &[
 const VERBS_WITH_PREPOSITION: &[&str] = &[
     "looking", "staring", "gazing", "pointing", "barking", "laughing", "smiling", "waving", "shouting", "peering",
     "glaring", "aiming", "throwing", "shooting", "glancing", "growling", "pouring", "walking", "running", "flying",
-    "jumping", "driving", "climbing", "leaping", "swimming", "moving", "crawling", "sailing", "traveling",
+    "jumping", "driving", "climbing", "leaping", "swimming", "moving", "crawling", "sailing", "traveling", "coming", "going", "heading",
 ];
 
 /// Participles that bind to what follows their preposition: "surrounded by trees".
 const BINDING: &[&str] = &[
     "surrounded", "covered", "attached", "connected", "filled", "topped", "followed", "chased", "held", "carried", "tied",
-    "wrapped", "decorated", "lit", "inhabited", "separated", "driven", "ridden", "pulled", "crowned", "worn", "eaten", "loaded",
+    "wrapped", "decorated", "lit", "inhabited", "separated", "driven", "ridden", "pulled", "crowned", "worn", "eaten", "loaded", "seen",
 ];
 
 /// Prepositions that make no picture: "for", "about".
@@ -33,7 +33,13 @@ const UNSEEN: &[&str] = &[
 
 /// Reads what a prompt says.
 pub fn read_scene(prompt: &str) -> Scene {
-    let words = tag(prompt);
+    let lower;
+    let words = tag(if is_title_case(prompt) {
+        lower = prompt.to_ascii_lowercase();
+        &lower
+    } else {
+        prompt
+    });
     let mut reader = Reader { words: &words, scene: Scene::default(), at: 0, clause: Clause::default(), lead: None };
     while reader.at < words.len() {
         let before = reader.at;
@@ -42,6 +48,13 @@ pub fn read_scene(prompt: &str) -> Scene {
         reader.at = reader.at.max(before + 1);
     }
     reader.scene
+}
+
+/// "A Red Car On A Hill", "RED CAR": capitals that mark no names. Lower-casing ASCII letters keeps every byte's place.
+fn is_title_case(prompt: &str) -> bool {
+    let words = || prompt.split_whitespace().filter(|w| w.starts_with(char::is_alphabetic));
+    let (n, upper) = (words().count(), words().filter(|w| w.starts_with(char::is_uppercase)).count());
+    n >= 4 && upper * 10 >= n * 7 || n >= 2 && !prompt.contains(char::is_lowercase)
 }
 
 /// What the words since the last full stop have set up.
@@ -59,6 +72,8 @@ struct Clause {
     joining: bool,
     /// The latest word was a form of "be".
     after_be: bool,
+    /// "not": what follows is not to be seen.
+    negated: bool,
     /// "to" before a bare verb: an intention, which no image shows.
     intention: bool,
 }
@@ -122,6 +137,7 @@ impl Reader<'_, '_> {
             Pos::Participle => self.participle(after_be),
             Pos::Verb => self.verb(),
             Pos::Negation => {
+                self.clause.negated = true;
                 self.clause.after_be = after_be;
                 self.at += 1;
             }
@@ -142,6 +158,7 @@ impl Reader<'_, '_> {
             self.clause = Clause::default();
         } else if word.is(&[","]) {
             self.clause.joining = true;
+            self.clause.negated = false;
             if !matches!(self.clause.pending, Pending::Has { .. } | Pending::Preposition { .. }) {
                 self.clause.pending = Pending::Nothing;
             }
@@ -159,6 +176,9 @@ impl Reader<'_, '_> {
         }
         let pending = std::mem::take(&mut self.clause.pending);
         if word.is(RECIPROCALS) {
+            if let Pending::Object { facts } = &pending {
+                self.act_on_each_other(facts, word);
+            }
             if let Pending::Preposition { subjects, text } = pending {
                 for subject in subjects {
                     let span = (self.scene.objects[subject].start, word.end);
@@ -185,6 +205,16 @@ impl Reader<'_, '_> {
         }
     }
 
+    /// "facing each other"
+    fn act_on_each_other(&mut self, facts: &[usize], word: &Tagged<'_>) {
+        for &fact in facts {
+            if let Some(Fact::Does { verb, span, .. }) = self.scene.facts.get_mut(fact) {
+                *verb = format!("{verb} {}", word.lower);
+                span.1 = word.end;
+            }
+        }
+    }
+
     fn phrase(&mut self, after_be: bool) {
         let Some((phrase, end)) = noun_phrase(self.words, self.at) else {
             self.at += 1;
@@ -198,14 +228,23 @@ impl Reader<'_, '_> {
         if after_be && pending == Pending::Nothing && !self.clause.subjects.is_empty() {
             pending = Pending::IsA { subjects: self.clause.subjects.clone() };
         }
+        if negated && let Pending::Has { subjects } = pending {
+            pending = Pending::Absent { subjects, text: "without".to_owned() };
+        }
+        let is_time = has(TIMES, &phrase.head)
+            && matches!(pending, Pending::Preposition { .. } | Pending::VerbPreposition { .. } | Pending::Unseen);
         let picture_opens = phrase.is_picture()
             && pending == Pending::Nothing
             && self.words.get(end).is_some_and(|w| w.is(&["of", "showing", "depicting", "featuring"]));
-        let index = self.add(phrase, !negated && !picture_opens && !matches!(pending, Pending::Description { .. } | Pending::Absent { .. } | Pending::IsA { .. }));
+        let index = self.add(phrase, !negated && !picture_opens && !is_time && !matches!(pending, Pending::Description { .. } | Pending::Absent { .. } | Pending::IsA { .. }));
         if picture_opens {
             self.scene.facts.push(Fact::Picture { phrase: index });
             self.clause = Clause::default();
             self.at += 1;
+            return;
+        }
+        if is_time {
+            self.scene.facts.push(Fact::Time { phrase: index });
             return;
         }
         if joining && pending == Pending::Nothing && !self.clause.latest.is_empty() {
@@ -224,6 +263,9 @@ impl Reader<'_, '_> {
                 }
                 self.clause.subjects = vec![index];
             }
+            // "about two cats doing research"
+            Pending::Unseen if self.words.get(end).is_some_and(|w| w.pos == Pos::Gerund) => self.clause.subjects = vec![index],
+            _ if negated => self.clause.subjects.clear(),
             // "with lava pouring down": what follows "with" acts in what comes next.
             Pending::Has { .. } => self.clause.subjects = vec![index],
             _ => {}
@@ -243,11 +285,12 @@ impl Reader<'_, '_> {
         });
         let own = phrase.determiner.is_some() || phrase.quantity.is_some();
         let bound_by = self.clause.bound_by.clone();
+        let own_clause = self.words.get(self.at).is_some_and(|w| matches!(w.pos, Pos::Be | Pos::Verb | Pos::Have));
         if bound_by == Pending::Nothing {
             if !self.clause.subjects.contains(&index) {
                 self.clause.subjects.push(index);
             }
-        } else if acts && own {
+        } else if own_clause || acts && own {
             self.clause.subjects = vec![index];
             self.clause.bound_by = Pending::Nothing;
         } else {
@@ -352,20 +395,14 @@ impl Reader<'_, '_> {
             self.at += 1;
         }
         self.clause.pending = Pending::Nothing;
-        let subjects = self.actors();
+        let subjects = if self.clause.negated { Vec::new() } else { self.clause.subjects.clone() };
         let first_fact = self.scene.facts.len();
         for &subject in &subjects {
             let span = (self.scene.objects[subject].start.min(word.start), end);
             self.scene.facts.push(Fact::Does { subject, verb: verb.clone(), object: None, span });
         }
         let facts: Vec<usize> = (first_fact..self.scene.facts.len()).collect();
-        self.clause.subjects = subjects;
-        self.clause.pending = Pending::Object { facts };
-    }
-
-    /// Who acts: the clause's subjects.
-    fn actors(&self) -> Vec<usize> {
-        self.clause.subjects.clone()
+        self.clause.pending = if facts.is_empty() { Pending::Unseen } else { Pending::Object { facts } };
     }
 
     fn participle(&mut self, after_be: bool) {
@@ -373,6 +410,7 @@ impl Reader<'_, '_> {
         let next = self.words.get(self.at + 1);
         // "the dog chased the cat": a past tense, not a participle.
         let takes_object = !after_be
+            && noun_phrase(self.words, self.at + 1).is_some()
             && next.is_some_and(|w| matches!(w.pos, Pos::Determiner | Pos::Noun | Pos::ProperNoun | Pos::Adjective | Pos::Number));
         if takes_object && !self.clause.subjects.is_empty() {
             self.verb();
@@ -386,7 +424,14 @@ impl Reader<'_, '_> {
             self.at += 1;
             return;
         }
-        self.state(&subjects, word.lower.clone(), (word.start, word.end));
+        // "painted yellow"
+        let colour = next.filter(|w| w.pos == Pos::Adjective && noun_phrase(self.words, self.at).is_none());
+        let (predicate, end) = match colour {
+            Some(colour) => (format!("{} {}", word.lower, colour.lower), colour.end),
+            None => (word.lower.clone(), word.end),
+        };
+        self.at += usize::from(colour.is_some());
+        self.state(&subjects, predicate, (word.start, end));
         self.clause.subjects = subjects;
         self.clause.pending = Pending::Nothing;
     }
@@ -397,6 +442,10 @@ impl Reader<'_, '_> {
     }
 
     fn state(&mut self, subjects: &[usize], predicate: String, span: (usize, usize)) {
+        // That a thing can be seen is what its noun question asks.
+        if self.clause.negated || matches!(predicate.as_str(), "visible" | "seen" | "shown" | "depicted") {
+            return;
+        }
         for &subject in subjects {
             let span = (self.scene.objects[subject].start.min(span.0), span.1.max(self.scene.objects[subject].end));
             self.scene.facts.push(Fact::Is { subject: Some(subject), predicate: predicate.clone(), span });

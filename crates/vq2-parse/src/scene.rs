@@ -25,6 +25,11 @@ pub enum Fact {
         /// Where it stands.
         span: Span,
     },
+    /// "at night", "on a cloudy day".
+    Time {
+        /// Index of the noun phrase.
+        phrase: usize,
+    },
     /// "the dog is chasing the bird".
     Does {
         /// Index of the object that acts.

@@ -124,7 +124,8 @@ fn closed_class(word: &str) -> Option<Pos> {
         "do" | "does" | "did" => Pos::Do,
         "can" | "could" | "will" | "would" | "may" | "might" | "must" | "should" => Pos::Modal,
         "and" | "or" | "while" | "but" | "nor" | "as well as" => Pos::Conjunction,
-        "not" | "n't" | "isn't" | "aren't" | "never" => Pos::Negation,
+        "not" | "never" => Pos::Negation,
+        _ if word.ends_with("n't") || word.ends_with("n’t") => Pos::Negation,
         "there" | "here" | "very" | "too" | "also" | "just" | "slightly" | "almost" | "forward" | "forwards"
         | "backward" | "backwards" | "upward" | "upwards" | "downward" | "downwards" | "sideways" | "together"
         | "apart" | "away" | "back-to-back" | "side-by-side" | "straight" | "outdoors" | "indoors" => Pos::Adverb,
@@ -244,6 +245,24 @@ fn joined_at(tokens: &[Token<'_>]) -> Option<(usize, Pos)> {
     MULTIWORD_PREPOSITIONS.iter().find_map(|phrase| Some((matches(phrase)?, Pos::Preposition)))
 }
 
+/// Whether adjectives alone lead back to a determiner.
+fn after_determiner(words: &[Tagged<'_>], i: usize) -> bool {
+    let before = words[..i].iter().rev().take(6).find(|w| !matches!(w.pos, Pos::Adjective | Pos::Adverb | Pos::Number));
+    before.is_some_and(|w| w.pos == Pos::Determiner) && !words.first().is_some_and(|w| w.pos == Pos::Be)
+}
+
+/// Whether a capitalised word touches another that is a noun: both are one name.
+fn in_name(words: &[Tagged<'_>], i: usize) -> bool {
+    let capital = |w: &Tagged<'_>| w.text.starts_with(char::is_uppercase);
+    let noun = |w: &Tagged<'_>| matches!(w.pos, Pos::Noun | Pos::ProperNoun) && capital(w);
+    let word = &words[i];
+    let demonym = ["ese", "ian", "ish", "ean", "can", "ench", "eek", "man"].iter().any(|e| word.lower.ends_with(e));
+    let after = words.get(i + 1).is_some_and(noun);
+    let before = i > 0 && noun(&words[i - 1]);
+    let title = word.text.len() > 1 && word.text.chars().skip(1).any(char::is_lowercase);
+    capital(word) && word.start > 0 && title && (after || before) && !(demonym && word.pos == Pos::Adjective)
+}
+
 /// What the neighbours do not allow is put right, left to right.
 fn correct(words: &mut [Tagged<'_>]) {
     for i in 0..words.len() {
@@ -254,14 +273,30 @@ fn correct(words: &mut [Tagged<'_>]) {
         let noun_follows = matches!(after, Some(Pos::Noun | Pos::ProperNoun));
         let word = &words[i];
         let pos = match word.pos {
+            // "a can": no auxiliary after an article either.
+            Pos::Modal if before_is_modifier => Pos::Noun,
+            // "the Great Wall", "Times Square": a capital inside a name.
+            Pos::Adjective | Pos::Participle | Pos::Verb | Pos::Noun if in_name(words, i) => Pos::ProperNoun,
+            // "brain coral"
+            Pos::Adjective
+                if before == Some(Pos::Noun)
+                    && !noun_follows
+                    && has(COLOURS_AND_THINGS, &word.lower)
+                    && words[..i].iter().all(|w| w.pos != Pos::Be) =>
+            {
+                Pos::Noun
+            }
             // "a walk", "the fly", "two plays": no finite verb after a determiner or a number.
             Pos::Verb if before_is_modifier => Pos::Noun,
             // "plastic chair", but "a plastic".
             Pos::Noun if noun_follows && has(MATERIALS, &word.lower) => Pos::Adjective,
             // "an orange", "the red": an adjective without its noun after an article is the noun.
             Pos::Adjective
-                if matches!(before, Some(Pos::Determiner))
-                    && matches!(after, None | Some(Pos::Preposition | Pos::Be | Pos::Verb | Pos::Gerund))
+                if after_determiner(words, i)
+                    && (matches!(after, None | Some(Pos::Preposition | Pos::Be | Pos::Verb))
+                        || (after == Some(Pos::Gerund)
+                            && words.get(i + 2).is_none_or(|w| !matches!(w.pos, Pos::Noun | Pos::ProperNoun)))
+                        || words.get(i + 1).is_some_and(|w| w.is(&[".", ";", "?"])))
                     && !word.lower.contains(' ') =>
             {
                 Pos::Noun

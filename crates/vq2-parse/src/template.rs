@@ -6,9 +6,10 @@ use tables::Bucket;
 
 use crate::inflect::article;
 use crate::lexicon::*;
-use crate::noun_phrase::NounPhrase;
+use crate::noun_phrase::{NounPhrase, spelled};
 use crate::read_scene::read_scene;
 use crate::scene::{Fact, Scene, Span};
+use crate::tag::{Pos, tag};
 
 /// A question made from a prompt; "yes" is the answer that holds for an aligned image.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,7 +39,18 @@ pub fn template_questions(prompt: &str) -> Vec<TemplateQuestion> {
     for fact in &scene.facts {
         ask_of_fact(&scene, fact, &mut found);
     }
+    if found.is_empty() {
+        found.extend(last_resort(prompt));
+    }
     numbered(found)
+}
+
+/// For a text of verbs or adjectives alone ("hate", "glowing"): its first word that means something.
+fn last_resort(prompt: &str) -> Option<(Bucket, Span, String)> {
+    let content = [Pos::Noun, Pos::ProperNoun, Pos::Verb, Pos::Gerund, Pos::Adjective, Pos::Participle];
+    let words = tag(prompt);
+    let word = words.iter().find(|w| content.contains(&w.pos) && w.text.chars().count() > 1)?;
+    Some((Bucket::Noun, (word.start, word.end), format!("does the image show {}?", spelled(std::slice::from_ref(word)))))
 }
 
 fn numbered(mut found: Vec<(Bucket, Span, String)>) -> Vec<TemplateQuestion> {
@@ -94,11 +106,16 @@ fn ask_of_fact(scene: &Scene, fact: &Fact, found: &mut Vec<(Bucket, Span, String
         format!("{} {}", phrase.be(), phrase.mention())
     };
     match fact {
+        Fact::Time { phrase } => {
+            let phrase = &scene.objects[*phrase];
+            let what = with_modifiers(phrase);
+            let question =
+                if what == phrase.name { format!("is it {what}?") } else { format!("is it {} {what}?", article(&what)) };
+            found.push((Bucket::Adjective, (phrase.start, phrase.end), question));
+        }
         Fact::Picture { phrase } => {
             let phrase = &scene.objects[*phrase];
-            let what: Vec<&str> =
-                phrase.modifiers.iter().map(|m| m.text.as_str()).chain([phrase.name.as_str()]).collect();
-            let what = what.join(" ");
+            let what = with_modifiers(phrase);
             let question = format!("is the image {} {what}?", article(&what));
             found.push((Bucket::Adjective, (phrase.start, phrase.end), question));
         }
@@ -107,7 +124,11 @@ fn ask_of_fact(scene: &Scene, fact: &Fact, found: &mut Vec<(Bucket, Span, String
             found.push((Bucket::Adjective, *span, format!("{subject} {predicate}?")));
         }
         Fact::Does { subject, verb, object, span } => {
-            let object = object.map_or_else(String::new, |o| format!(" {}", object_text(&scene.objects[o])));
+            let text = |o: usize| {
+                let phrase = &scene.objects[o];
+                if verb == "wearing" { possession(phrase) } else { object_text(phrase) }
+            };
+            let object = object.map_or_else(String::new, |o| format!(" {}", text(o)));
             let bucket = if verb == "wearing" && !object.is_empty() { Bucket::Noun } else { Bucket::Verb };
             found.push((bucket, *span, format!("{} {verb}{object}?", subject_of(*subject))));
         }
@@ -126,6 +147,11 @@ fn ask_of_fact(scene: &Scene, fact: &Fact, found: &mut Vec<(Bucket, Span, String
             found.push((Bucket::Relation, *span, format!("{} {preposition}{end}?", subject_of(*subject))));
         }
     }
+}
+
+fn with_modifiers(phrase: &NounPhrase) -> String {
+    let words: Vec<&str> = phrase.modifiers.iter().map(|m| m.text.as_str()).chain([phrase.name.as_str()]).collect();
+    words.join(" ")
 }
 
 /// As the object of a verb or preposition: "the ball", but "checkers".
