@@ -1,1 +1,30 @@
-//! To be written.
+//! Prompts to questions, each in one of four buckets.
+//!
+//! Reads `prompts`; writes `questions`: made from the prompt by part-of-speech rules, or read from a question file.
+//! Source: App. B.5.2 of Collins et al. 2024; VQ² itself is Yarom et al. 2023.
+//!
+//! Text becomes [tokens](tokens) with byte spans, tokens get a part of speech ([`tag`]). Two readers share that: [`bucket`](mod@bucket)
+//! sorts any question, [`read_scene`] reads a prompt's objects and facts, which [`template`] turns into questions.
+
+mod bucket;
+mod error;
+mod explain;
+mod import;
+mod inflect;
+mod lexicon;
+mod noun_phrase;
+mod read_scene;
+mod scene;
+mod settings;
+mod stage;
+mod tag;
+mod template;
+mod tokens;
+
+pub use bucket::{BucketDecision, bucket};
+pub use error::Vq2ParseError;
+pub use explain::{Explanation, explain};
+pub use import::ImportedQuestion;
+pub use settings::{Generator, ImportSettings, Settings};
+pub use stage::Vq2Parse;
+pub use template::{TemplateQuestion, template_questions};

@@ -1,0 +1,224 @@
+//! Imported questions: selected rows to rows of `questions`.
+
+use std::collections::{HashMap, HashSet};
+use std::str::FromStr;
+
+use rayon::prelude::*;
+use sources::{Selected, WantedColumn};
+use tables::{Bucket, Question, QuestionSource};
+
+use crate::bucket::bucket;
+use crate::error::Vq2ParseError;
+
+/// The columns that the SELECT of an import gives.
+pub const WANTED: &[WantedColumn] = &[
+    WantedColumn::text("prompt_id").optional(),
+    WantedColumn::text("question_id").optional(),
+    WantedColumn::text("question").optional(),
+    WantedColumn::text("answer").optional(),
+    WantedColumn::text("query").optional(),
+    WantedColumn::text("bucket").optional(),
+];
+
+/// One row as the SELECT gave it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ImportedQuestion {
+    /// Must name a known prompt.
+    pub prompt_id: Option<String>,
+    /// Must be unique within the prompt.
+    pub question_id: Option<String>,
+    /// Must not be blank.
+    pub question: Option<String>,
+    /// "yes" if missing or blank.
+    pub answer: Option<String>,
+    /// Made from question and answer if missing or blank.
+    pub query: Option<String>,
+    /// Found by the rules if missing or blank.
+    pub bucket: Option<String>,
+}
+
+/// The rows of a SELECT of [`WANTED`].
+pub fn imported_rows(selected: &Selected) -> Vec<ImportedQuestion> {
+    let [prompt_ids, question_ids, questions, answers, queries, buckets] =
+        ["prompt_id", "question_id", "question", "answer", "query", "bucket"].map(|name| selected.text(name));
+    let rest = questions.into_iter().zip(answers).zip(queries).zip(buckets);
+    prompt_ids
+        .into_iter()
+        .zip(question_ids)
+        .zip(rest)
+        .map(|((prompt_id, question_id), (((question, answer), query), bucket))| ImportedQuestion {
+            prompt_id,
+            question_id,
+            question,
+            answer,
+            query,
+            bucket,
+        })
+        .collect()
+}
+
+/// Rows of `questions`, sorted by prompt; within a prompt they keep their order.
+///
+/// # Errors
+/// Each kind of [`Vq2ParseError`] that names a row, for the first row of its kind.
+pub fn imported_questions(
+    rows: &[ImportedQuestion],
+    prompt_ids: &HashSet<&str>,
+) -> Result<Vec<Question>, Vq2ParseError> {
+    let columns: [(&'static str, fn(&ImportedQuestion) -> Option<&str>); 3] = [
+        ("prompt_id", |r| filled(&r.prompt_id)),
+        ("question_id", |r| filled(&r.question_id)),
+        ("question", |r| filled(&r.question)),
+    ];
+    for (column, value) in columns {
+        let empty = |row: &ImportedQuestion| value(row).is_none();
+        if let Some(first) = rows.iter().position(empty) {
+            let n_rows = rows.iter().filter(|r| empty(r)).count();
+            return Err(Vq2ParseError::Empty { column, n_rows, first_row: first + 1 });
+        }
+    }
+    check_keys(rows, prompt_ids)?;
+    let mut questions = rows
+        .par_iter()
+        .enumerate()
+        .map(|(at, row)| imported_question(row, at + 1))
+        .collect::<Result<Vec<_>, _>>()?;
+    questions.sort_by(|a, b| a.prompt_id.cmp(&b.prompt_id));
+    Ok(questions)
+}
+
+fn check_keys(rows: &[ImportedQuestion], prompt_ids: &HashSet<&str>) -> Result<(), Vq2ParseError> {
+    let unknown = |row: &ImportedQuestion| filled(&row.prompt_id).is_none_or(|id| !prompt_ids.contains(id));
+    if let Some(first) = rows.iter().position(unknown) {
+        let n_rows = rows.iter().filter(|r| unknown(r)).count();
+        let prompt_id = rows[first].prompt_id.clone().unwrap_or_default();
+        return Err(Vq2ParseError::UnknownPrompt { n_rows, first_row: first + 1, prompt_id });
+    }
+    let mut first_rows = HashMap::with_capacity(rows.len());
+    for (at, row) in rows.iter().enumerate() {
+        if let Some(first) = first_rows.insert((&row.prompt_id, &row.question_id), at) {
+            return Err(Vq2ParseError::RepeatedQuestion {
+                prompt_id: row.prompt_id.clone().unwrap_or_default(),
+                question_id: row.question_id.clone().unwrap_or_default(),
+                first_row: first + 1,
+                row: at + 1,
+            });
+        }
+    }
+    Ok(())
+}
+
+fn imported_question(row: &ImportedQuestion, row_number: usize) -> Result<Question, Vq2ParseError> {
+    let question = filled(&row.question).unwrap_or_default().trim().to_owned();
+    let answer = filled(&row.answer).unwrap_or("yes").trim().to_owned();
+    let bucket = match filled(&row.bucket) {
+        Some(word) => Bucket::from_str(&word.trim().to_lowercase())
+            .map_err(|_| Vq2ParseError::UnknownBucket { word: word.to_owned(), row: row_number })?,
+        None => bucket(&question, Some(&answer)).bucket,
+    };
+    let query = filled(&row.query).map_or_else(|| query(&question, &answer), str::to_owned);
+    Ok(Question {
+        prompt_id: row.prompt_id.clone().unwrap_or_default(),
+        question_id: row.question_id.clone().unwrap_or_default(),
+        question,
+        answer,
+        query,
+        bucket,
+        span_start: None,
+        span_end: None,
+        source: QuestionSource::Import,
+    })
+}
+
+/// What is asked of a VLM: a yes/no question as it is, any other in VQ²'s form (Yarom et al. 2023).
+fn query(question: &str, answer: &str) -> String {
+    if answer.eq_ignore_ascii_case("yes") {
+        question.to_owned()
+    } else {
+        format!("is \"{answer}\" true for \"{question}\" in this image?")
+    }
+}
+
+fn filled(cell: &Option<String>) -> Option<&str> {
+    cell.as_deref().filter(|text| !text.trim().is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(prompt_id: &str, question_id: &str, question: &str) -> ImportedQuestion {
+        let some = |text: &str| Some(text.to_owned());
+        ImportedQuestion {
+            prompt_id: some(prompt_id),
+            question_id: some(question_id),
+            question: some(question),
+            ..ImportedQuestion::default()
+        }
+    }
+
+    fn import(rows: &[ImportedQuestion]) -> Result<Vec<Question>, String> {
+        imported_questions(rows, &HashSet::from(["p1", "p2"])).map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn an_open_question_is_asked_in_the_form_of_vq2_and_a_yes_question_as_it_is() {
+        let open = ImportedQuestion { answer: Some("green".into()), ..row("p1", "2", "What color is the dog?") };
+        let questions = import(&[row("p2", "1", "Is there a dog?"), open]).unwrap();
+        assert_eq!(questions[0].query, "is \"green\" true for \"What color is the dog?\" in this image?");
+        assert_eq!((questions[0].bucket, questions[0].answer.as_str()), (Bucket::Adjective, "green"));
+        assert_eq!(questions[1].query, "Is there a dog?");
+        assert_eq!((questions[1].bucket, questions[1].answer.as_str()), (Bucket::Noun, "yes"));
+    }
+
+    #[test]
+    fn a_blank_answer_is_yes_and_a_given_query_and_bucket_stand() {
+        let given = ImportedQuestion {
+            answer: Some("  ".into()),
+            query: Some("dog?".into()),
+            bucket: Some("Relation".into()),
+            ..row("p1", "a", "is there a dog?")
+        };
+        let questions = import(&[given]).unwrap();
+        assert_eq!((questions[0].answer.as_str(), questions[0].query.as_str()), ("yes", "dog?"));
+        assert_eq!(questions[0].bucket, Bucket::Relation);
+    }
+
+    #[test]
+    fn rows_are_sorted_by_prompt_and_keep_their_order_within_it() {
+        let rows = [row("p2", "10", "a?"), row("p1", "2", "b?"), row("p1", "10", "c?"), row("p2", "1", "d?")];
+        let order: Vec<_> = import(&rows).unwrap().into_iter().map(|q| q.question).collect();
+        assert_eq!(order, ["b?", "c?", "a?", "d?"]);
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_with_its_row() {
+        let good = row("p1", "1", "is there a dog?");
+        let unknown = [good.clone(), row("p9", "1", "x?"), row("p8", "1", "x?")];
+        assert_eq!(
+            import(&unknown).unwrap_err(),
+            "imported questions: 2 rows are about prompts that are not in `prompts`, first row 2 (prompt_id `p9`); select only known ones"
+        );
+        assert_eq!(
+            import(&[good.clone(), row("p2", "1", "x?"), good.clone()]).unwrap_err(),
+            "imported questions: `question_id` `1` of prompt `p1` is in row 1 and again in row 3"
+        );
+        assert_eq!(
+            import(&[good.clone(), row("p1", "2", " ")]).unwrap_err(),
+            "imported questions: `question` is empty in 1 rows, first in row 2"
+        );
+        assert_eq!(
+            import(&[ImportedQuestion { prompt_id: None, ..good.clone() }]).unwrap_err(),
+            "imported questions: `prompt_id` is empty in 1 rows, first in row 1"
+        );
+        assert_eq!(
+            import(&[ImportedQuestion { bucket: Some("colour".into()), ..good }]).unwrap_err(),
+            "imported questions: `bucket` is `colour` in row 1, expected one of noun, adjective, verb, relation"
+        );
+    }
+
+    #[test]
+    fn no_rows_give_no_questions() {
+        assert_eq!(import(&[]), Ok(vec![]));
+    }
+}

@@ -1,0 +1,227 @@
+//! Noun phrases: "two very large fire hydrants", "the elephant's back", "the Statue of Liberty".
+
+use crate::inflect::is_plural;
+use crate::lexicon::*;
+use crate::tag::{Pos, Tagged};
+
+/// What stands before the noun and says something of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Modifier {
+    /// "very large", "smiling".
+    pub text: String,
+    /// Whether it says what the thing does ("smiling").
+    pub is_action: bool,
+    /// First byte in the prompt.
+    pub start: usize,
+}
+
+/// One noun phrase.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct NounPhrase {
+    /// Article or another determiner, in lower case.
+    pub determiner: Option<String>,
+    /// "three", "a couple of", "several".
+    pub quantity: Option<String>,
+    /// Adjectives and participles.
+    pub modifiers: Vec<Modifier>,
+    /// The noun with what belongs to its name: "fire hydrant".
+    pub name: String,
+    /// The last noun in lower case.
+    pub head: String,
+    /// Whether it is more than one.
+    pub plural: bool,
+    /// Whether it is a name, said without an article.
+    pub proper: bool,
+    /// First byte of the phrase.
+    pub start: usize,
+    /// First byte of the name.
+    pub name_start: usize,
+    /// One past the last byte.
+    pub end: usize,
+}
+
+impl NounPhrase {
+    /// As the second and later mention: "the dog", "Yoda".
+    pub fn mention(&self) -> String {
+        if self.proper && self.determiner.as_deref() != Some("the") { self.name.clone() } else { format!("the {}", self.name) }
+    }
+
+    /// "is" or "are".
+    pub fn be(&self) -> &'static str {
+        if self.plural { "are" } else { "is" }
+    }
+
+    /// Whether it is the picture itself ("a photo").
+    pub fn is_picture(&self) -> bool {
+        has(PICTURE_WORDS, &self.head)
+    }
+}
+
+/// Reads a noun phrase that starts at a word; gives it with the index of the word after it.
+pub fn noun_phrase(words: &[Tagged<'_>], start: usize) -> Option<(NounPhrase, usize)> {
+    let mut phrase = NounPhrase { start: words.get(start)?.start, ..NounPhrase::default() };
+    let mut i = start;
+    i = determiners(words, i, &mut phrase);
+    i = modifiers(words, i, &mut phrase);
+    let mut first_noun = i;
+    i = nouns(words, i)?;
+    // "living room", "left arm": what tells which one is part of the name.
+    // So is what a thing is for: "recycling bin".
+    while phrase.modifiers.last().is_some_and(|m| {
+        has(NAME_PARTS, &m.text.to_lowercase()) || (m.is_action && !m.text.contains(' ') && !has(SEEN_ACTIONS, &m.text.to_lowercase()))
+    }) && first_noun > start
+    {
+        phrase.modifiers.pop();
+        first_noun -= 1;
+    }
+    // "the elephant's back": the owner belongs to the name.
+    while words.get(i).is_some_and(|w| w.pos == Pos::Possessive) {
+        let after = modifiers(words, i + 1, &mut NounPhrase::default());
+        let Some(end) = nouns(words, after) else { break };
+        i = end;
+    }
+    let head = &words[i - 1];
+    let name_words = &words[first_noun..i];
+    phrase.name_start = words[first_noun].start;
+    phrase.end = head.end;
+    phrase.head.clone_from(&head.lower);
+    phrase.proper = name_words.iter().any(|w| w.pos == Pos::ProperNoun || (w.start > 0 && starts_upper(w)))
+        && !matches!(phrase.determiner.as_deref(), Some("a" | "an"))
+        && phrase.quantity.is_none();
+    phrase.name = spelled(name_words);
+    phrase.proper &= !words[start].is(&["no"]);
+    let counted = phrase.quantity.as_deref().is_some_and(|q| q != "one" && q != "1");
+    phrase.plural = match phrase.determiner.as_deref() {
+        Some("a" | "an" | "this" | "that" | "each" | "every" | "another") => {
+            counted && phrase.quantity.as_deref().is_some_and(|q| q.contains(' '))
+        }
+        _ if phrase.proper => false,
+        _ => is_plural(&phrase.head) || (counted && !has(MASS_NOUNS, &phrase.head)),
+    };
+    Some((phrase, i))
+}
+
+fn starts_upper(word: &Tagged<'_>) -> bool {
+    word.text.starts_with(char::is_uppercase)
+}
+
+/// The words as they should stand inside a question: lower case but for names and abbreviations.
+pub fn spelled(words: &[Tagged<'_>]) -> String {
+    let mut text = String::new();
+    for word in words {
+        if !text.is_empty() && word.pos != Pos::Possessive && !word.is(&[","]) {
+            text.push(' ');
+        }
+        let at_start = word.start == 0;
+        let abbreviation = word.text.chars().filter(|c| c.is_uppercase()).count() > 1;
+        let keep = abbreviation || word.pos == Pos::ProperNoun || (!at_start && starts_upper(word));
+        if keep { text.push_str(word.text) } else { text.push_str(&word.lower) }
+    }
+    text
+}
+
+fn determiners(words: &[Tagged<'_>], start: usize, phrase: &mut NounPhrase) -> usize {
+    let mut i = start;
+    while let Some(word) = words.get(i) {
+        let next_is_of = words.get(i + 1).is_some_and(|w| w.is(&["of"]));
+        match word.pos {
+            Pos::Determiner if has(VAGUE_QUANTITIES, &word.lower) || word.is(&["both"]) => {
+                let vague = !word.is(&["some", "any", "all"]);
+                if vague && phrase.quantity.is_none() {
+                    phrase.quantity = Some(word.lower.clone());
+                }
+            }
+            Pos::Determiner => phrase.determiner = Some(word.lower.clone()),
+            Pos::Number => phrase.quantity = Some(word.lower.clone()),
+            // "a couple of", "lots of": the noun comes after.
+            Pos::Noun if next_is_of && has(MEASURES, &word.lower) => {
+                let article = phrase.determiner.take().map_or_else(String::new, |d| format!("{d} "));
+                let counts = !word.is(&["kind", "type", "sort", "variety"]);
+                phrase.quantity = counts.then(|| format!("{article}{} of", word.lower));
+                i += 1;
+            }
+            _ => break,
+        }
+        i += 1;
+    }
+    i
+}
+
+/// Adjectives and prenominal participles, with "very", commas and "and" between them.
+fn modifiers(words: &[Tagged<'_>], start: usize, phrase: &mut NounPhrase) -> usize {
+    let mut i = start;
+    loop {
+        let Some(end) = modifier_end(words, i) else { return i };
+        let last = &words[end - 1];
+        let is_action = last.pos == Pos::Gerund;
+        if last.pos == Pos::Number {
+            phrase.quantity = Some(last.lower.clone());
+        } else {
+            phrase.modifiers.push(Modifier { text: spelled(&words[i..end]), is_action, start: words[i].start });
+        }
+        i = end;
+        // "old, rusty car", "black and white cat"
+        let mut next = i;
+        while words.get(next).is_some_and(|w| w.is(&[",", "and"])) {
+            next += 1;
+        }
+        if next > i && modifier_end(words, next).is_some() {
+            i = next;
+        }
+    }
+}
+
+/// One past a modifier that starts here and has a noun somewhere after it.
+fn modifier_end(words: &[Tagged<'_>], start: usize) -> Option<usize> {
+    let mut i = start;
+    while words.get(i)?.pos == Pos::Adverb {
+        i += 1;
+    }
+    let word = words.get(i)?;
+    let is_modifier = match word.pos {
+        Pos::Adjective | Pos::Number => true,
+        Pos::Gerund | Pos::Participle => words.get(i + 1).is_some_and(|w| {
+            matches!(w.pos, Pos::Noun | Pos::ProperNoun | Pos::Adjective) || (w.pos == Pos::Gerund && word.pos == Pos::Participle)
+        }),
+        _ => false,
+    };
+    (is_modifier && reaches_noun(&words[i + 1..])).then_some(i + 1)
+}
+
+/// Whether adjectives, commas and "and" alone lead to a noun.
+fn reaches_noun(words: &[Tagged<'_>]) -> bool {
+    let mut only_separators = false;
+    for word in words.iter().take(12) {
+        match word.pos {
+            Pos::Noun | Pos::ProperNoun => return !only_separators,
+            Pos::Adjective | Pos::Participle | Pos::Gerund | Pos::Adverb | Pos::Number => only_separators = false,
+            Pos::Mark | Pos::Conjunction if word.is(&[",", "and"]) => only_separators = true,
+            _ => return false,
+        }
+    }
+    false
+}
+
+/// One past a run of nouns, "Statue of Liberty" included.
+fn nouns(words: &[Tagged<'_>], start: usize) -> Option<usize> {
+    let noun = |i: usize| words.get(i).is_some_and(|w| matches!(w.pos, Pos::Noun | Pos::ProperNoun));
+    let name = |i: usize| noun(i) && starts_upper(&words[i]) && words[i].start > 0;
+    let mut i = start;
+    while noun(i) {
+        i += 1;
+    }
+    if i == start {
+        return None;
+    }
+    while name(i - 1) && words.get(i).is_some_and(|w| w.is(&["of", "de", "the"])) && name(i + 1) {
+        i += 2;
+        while noun(i) {
+            i += 1;
+        }
+    }
+    // "Boeing 747", "number 6"
+    if words.get(i).is_some_and(|w| w.pos == Pos::Number && w.text.starts_with(|c: char| c.is_ascii_digit())) && !noun(i + 1) {
+        i += 1;
+    }
+    Some(i)
+}

@@ -1,0 +1,322 @@
+//! Parts of speech: the Brill tagger's, corrected by small lexicons and by what the neighbours allow.
+
+use harper_brill::{Tagger, UPOS, brill_tagger};
+
+use crate::inflect::is_past_participle;
+use crate::lexicon::*;
+use crate::tokens::{Token, TokenKind, tokenise};
+
+/// Part of speech, as coarse as the rules need it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, strum::IntoStaticStr)]
+#[strum(serialize_all = "kebab-case")]
+pub enum Pos {
+    /// Article, demonstrative, possessive pronoun, quantifier.
+    Determiner,
+    /// Number, in digits or words.
+    Number,
+    /// Adjective.
+    Adjective,
+    /// Common noun.
+    Noun,
+    /// Name.
+    ProperNoun,
+    /// Pronoun.
+    Pronoun,
+    /// Verb form in -ing.
+    Gerund,
+    /// Past participle.
+    Participle,
+    /// Any other verb form.
+    Verb,
+    /// Form of "be".
+    Be,
+    /// Form of "have".
+    Have,
+    /// Form of "do".
+    Do,
+    /// "can", "will", "to" before a verb.
+    Modal,
+    /// Preposition, of one word or several.
+    Preposition,
+    /// "and", "or", "while".
+    Conjunction,
+    /// Adverb.
+    Adverb,
+    /// "not", "n't".
+    Negation,
+    /// Possessive `'s`.
+    Possessive,
+    /// Passage in quotation marks.
+    Quoted,
+    /// Punctuation.
+    Mark,
+    /// Emoji, other scripts.
+    Other,
+}
+
+/// A word (or a preposition of several words) with its part of speech.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tagged<'t> {
+    /// As it stands in the text.
+    pub text: &'t str,
+    /// In lower case.
+    pub lower: String,
+    /// Part of speech.
+    pub pos: Pos,
+    /// First byte in the text.
+    pub start: usize,
+    /// One past the last byte.
+    pub end: usize,
+}
+
+impl Tagged<'_> {
+    /// Whether it is one of these words.
+    pub fn is(&self, words: &[&str]) -> bool {
+        words.contains(&self.lower.as_str())
+    }
+}
+
+// The tagger looks at most four words away, and walks 201 rules over a sentence: short pieces cost nothing.
+const LONGEST_PIECE: usize = 256;
+
+/// Tags a text.
+pub fn tag(text: &str) -> Vec<Tagged<'_>> {
+    let tokens = tokenise(text);
+    let mut tags = Vec::with_capacity(tokens.len());
+    for piece in tokens.chunks(LONGEST_PIECE) {
+        tags.extend(tag_piece(piece));
+    }
+    let mut tagged = join_prepositions(text, tokens, &tags);
+    correct(&mut tagged);
+    tagged
+}
+
+fn tag_piece(tokens: &[Token<'_>]) -> Vec<Pos> {
+    let words: Vec<String> = tokens.iter().map(|t| t.lower.clone()).collect();
+    let brill = brill_tagger().tag_sentence(&words);
+    tokens
+        .iter()
+        .enumerate()
+        .map(|(i, token)| {
+            let at_start = i == 0 || tokens[i - 1].lower.ends_with(['.', '!', '?']);
+            word_pos(token, brill.get(i).copied().flatten(), at_start)
+        })
+        .collect()
+}
+
+fn word_pos(token: &Token<'_>, brill: Option<UPOS>, at_start: bool) -> Pos {
+    match token.kind {
+        TokenKind::Number => return Pos::Number,
+        TokenKind::Possessive => return Pos::Possessive,
+        TokenKind::Quoted => return Pos::Quoted,
+        TokenKind::Mark => return Pos::Mark,
+        TokenKind::Other => return Pos::Other,
+        TokenKind::Word => {}
+    }
+    let word = token.lower.as_str();
+    closed_class(word).unwrap_or_else(|| open_class(token, brill, at_start))
+}
+
+fn closed_class(word: &str) -> Option<Pos> {
+    Some(match word {
+        "is" | "are" | "was" | "were" | "be" | "been" | "being" | "am" => Pos::Be,
+        "has" | "have" | "had" | "having" => Pos::Have,
+        "do" | "does" | "did" => Pos::Do,
+        "can" | "could" | "will" | "would" | "may" | "might" | "must" | "should" => Pos::Modal,
+        "and" | "or" | "while" | "but" | "nor" | "as well as" => Pos::Conjunction,
+        "not" | "never" => Pos::Negation,
+        _ if word.ends_with("n't") || word.ends_with("n’t") => Pos::Negation,
+        "there" | "here" | "very" | "too" | "also" | "just" | "slightly" | "almost" | "forward" | "forwards"
+        | "backward" | "backwards" | "upward" | "upwards" | "downward" | "downwards" | "sideways" | "together"
+        | "apart" | "away" | "back-to-back" | "side-by-side" | "straight" | "outdoors" | "indoors" => Pos::Adverb,
+        "that" | "who" | "which" | "what" | "whom" => Pos::Pronoun,
+        _ if has(NUMBERS, word) => Pos::Number,
+        _ if has(PRONOUNS, word) => Pos::Pronoun,
+        _ if has(DETERMINERS, word) => Pos::Determiner,
+        _ if has(PREPOSITIONS, word) => Pos::Preposition,
+        _ if has(COLOURS, word) || has(ADJECTIVES, word) || has(ADJECTIVES_IN_ING, word) => Pos::Adjective,
+        _ if has(NOUNS_IN_ING, word) => Pos::Noun,
+        _ if has(MATERIALS, word) || has(MASS_NOUNS, word) || has(PICTURE_WORDS, word) => Pos::Noun,
+        "left" | "right" | "front" | "top" | "bottom" | "back" => Pos::Noun,
+        _ => return None,
+    })
+}
+
+fn open_class(token: &Token<'_>, brill: Option<UPOS>, at_start: bool) -> Pos {
+    let word = token.lower.as_str();
+    let capital = token.text.starts_with(char::is_uppercase);
+    match brill {
+        Some(UPOS::NOUN) if word.len() > 5 && word.ends_with("ing") => Pos::Gerund,
+        Some(UPOS::NOUN) => Pos::Noun,
+        Some(UPOS::PROPN) if capital => Pos::ProperNoun,
+        Some(UPOS::PROPN) if word.len() > 5 && word.ends_with("ing") => Pos::Gerund,
+        Some(UPOS::PROPN) => Pos::Noun,
+        Some(UPOS::ADJ) if word.len() > 5 && word.ends_with("ing") && !word.contains('-') => Pos::Gerund,
+        Some(UPOS::ADJ) => Pos::Adjective,
+        Some(UPOS::VERB | UPOS::AUX) => verb_pos(word),
+        Some(UPOS::ADV) => Pos::Adverb,
+        Some(UPOS::ADP) => Pos::Preposition,
+        Some(UPOS::DET) => Pos::Determiner,
+        Some(UPOS::CCONJ | UPOS::SCONJ) => Pos::Conjunction,
+        Some(UPOS::NUM) => Pos::Number,
+        Some(UPOS::PRON) => Pos::Pronoun,
+        Some(UPOS::PART | UPOS::INTJ | UPOS::SYM | UPOS::PUNCT) | None => unknown(word, capital && !at_start),
+    }
+}
+
+fn verb_pos(word: &str) -> Pos {
+    if word.ends_with("ing") && word.len() > 4 {
+        Pos::Gerund
+    } else if is_past_participle(word) {
+        Pos::Participle
+    } else {
+        Pos::Verb
+    }
+}
+
+/// A word that the tagger has never seen: its ending decides.
+fn unknown(word: &str, name: bool) -> Pos {
+    let ends = |endings: &[&str]| endings.iter().any(|e| word.len() > e.len() + 2 && word.ends_with(e));
+    if name {
+        Pos::ProperNoun
+    } else if word.contains('-') && ends(&["ed", "like", "style", "looking", "shaped", "sized", "colored", "facing"]) {
+        Pos::Adjective
+    } else if ends(&["ing"]) {
+        Pos::Gerund
+    } else if ends(&["ed"]) {
+        Pos::Participle
+    } else if ends(&["ly", "wards"]) {
+        Pos::Adverb
+    } else if ends(&["ous", "ful", "less", "ish", "ical", "able", "ible", "esque", "istic", "ular", "ic"]) {
+        Pos::Adjective
+    } else {
+        Pos::Noun
+    }
+}
+
+/// Joins "in front of", "next to", "each other", … into one word each.
+fn join_prepositions<'t>(text: &'t str, tokens: Vec<Token<'t>>, tags: &[Pos]) -> Vec<Tagged<'t>> {
+    let mut tagged: Vec<Tagged<'t>> = Vec::with_capacity(tokens.len());
+    let mut i = 0;
+    while i < tokens.len() {
+        let (length, pos) = joined_at(&tokens[i..]).unwrap_or((1, tags[i]));
+        let (start, end) = (tokens[i].start, tokens[i + length - 1].end);
+        let lower = tokens[i..i + length].iter().map(|t| t.lower.as_str()).collect::<Vec<_>>().join(" ");
+        let text = if length == 1 { tokens[i].text } else { &text[start..end] };
+        tagged.push(Tagged { text, lower, pos, start, end });
+        i += length;
+    }
+    tagged
+}
+
+fn joined_at(tokens: &[Token<'_>]) -> Option<(usize, Pos)> {
+    let first = tokens[0].lower.as_str();
+    let matches = |phrase: &str| {
+        let mut n = 0;
+        for word in phrase.split(' ') {
+            if tokens.get(n).is_none_or(|t| t.lower != word) {
+                return None;
+            }
+            n += 1;
+        }
+        Some(n)
+    };
+    const OTHERS: &[(&str, Pos)] = &[
+        ("each other", Pos::Pronoun),
+        ("one another", Pos::Pronoun),
+        ("as well as", Pos::Conjunction),
+        ("upside down", Pos::Adjective),
+        ("side by side", Pos::Adjective),
+        ("out of focus", Pos::Adjective),
+        ("black and white", Pos::Adjective),
+    ];
+    let others = OTHERS.iter().filter(|(phrase, _)| phrase.starts_with(first));
+    if let Some(found) = others.into_iter().find_map(|&(phrase, pos)| Some((matches(phrase)?, pos))) {
+        return Some(found);
+    }
+    if !matches!(
+        first,
+        "on" | "to" | "in" | "at" | "made" | "composed" | "built" | "formed" | "next" | "close" | "adjacent" | "far"
+            | "away" | "out" | "off" | "ahead" | "left" | "right" | "up" | "together" | "along" | "instead" | "because"
+            | "due" | "such" | "inside" | "outside" | "full" | "part"
+    ) {
+        return None;
+    }
+    MULTIWORD_PREPOSITIONS.iter().find_map(|phrase| Some((matches(phrase)?, Pos::Preposition)))
+}
+
+/// Whether adjectives alone lead back to a determiner.
+fn after_determiner(words: &[Tagged<'_>], i: usize) -> bool {
+    let before = words[..i].iter().rev().take(6).find(|w| !matches!(w.pos, Pos::Adjective | Pos::Adverb | Pos::Number));
+    before.is_some_and(|w| w.pos == Pos::Determiner) && !words.first().is_some_and(|w| w.pos == Pos::Be)
+}
+
+/// Whether a capitalised word touches another that is a noun: both are one name.
+fn in_name(words: &[Tagged<'_>], i: usize) -> bool {
+    let capital = |w: &Tagged<'_>| w.text.starts_with(char::is_uppercase);
+    let noun = |w: &Tagged<'_>| matches!(w.pos, Pos::Noun | Pos::ProperNoun) && capital(w);
+    let word = &words[i];
+    let demonym = ["ese", "ian", "ish", "ean", "can", "ench", "eek", "man"].iter().any(|e| word.lower.ends_with(e));
+    let after = words.get(i + 1).is_some_and(noun);
+    let before = i > 0 && noun(&words[i - 1]);
+    let title = word.text.len() > 1 && word.text.chars().skip(1).any(char::is_lowercase);
+    capital(word) && word.start > 0 && title && (after || before) && !(demonym && word.pos == Pos::Adjective)
+}
+
+/// What the neighbours do not allow is put right, left to right.
+fn correct(words: &mut [Tagged<'_>]) {
+    for i in 0..words.len() {
+        let before = i.checked_sub(1).map(|b| words[b].pos);
+        let after = words.get(i + 1).map(|w| w.pos);
+        let before_is_modifier =
+            matches!(before, Some(Pos::Determiner | Pos::Adjective | Pos::Number | Pos::Possessive));
+        let noun_follows = matches!(after, Some(Pos::Noun | Pos::ProperNoun));
+        let word = &words[i];
+        let pos = match word.pos {
+            // "a can": no auxiliary after an article either.
+            Pos::Modal if before_is_modifier => Pos::Noun,
+            // "the Great Wall", "Times Square": a capital inside a name.
+            Pos::Adjective | Pos::Participle | Pos::Verb | Pos::Noun if in_name(words, i) => Pos::ProperNoun,
+            // "brain coral"
+            Pos::Adjective
+                if before == Some(Pos::Noun)
+                    && !noun_follows
+                    && has(COLOURS_AND_THINGS, &word.lower)
+                    && words[..i].iter().all(|w| w.pos != Pos::Be) =>
+            {
+                Pos::Noun
+            }
+            // "a walk", "the fly", "two plays": no finite verb after a determiner or a number.
+            Pos::Verb if before_is_modifier => Pos::Noun,
+            // "plastic chair", but "a plastic".
+            Pos::Noun if noun_follows && has(MATERIALS, &word.lower) => Pos::Adjective,
+            // "an orange", "the red": an adjective without its noun after an article is the noun.
+            Pos::Adjective
+                if after_determiner(words, i)
+                    && (matches!(after, None | Some(Pos::Preposition | Pos::Be | Pos::Verb))
+                        || (after == Some(Pos::Gerund)
+                            && words.get(i + 2).is_none_or(|w| !matches!(w.pos, Pos::Noun | Pos::ProperNoun)))
+                        || words.get(i + 1).is_some_and(|w| w.is(&[".", ";", "?"])))
+                    && !word.lower.contains(' ') =>
+            {
+                Pos::Noun
+            }
+            // "to catch": the tagger's preposition before a bare verb.
+            Pos::Preposition if word.lower == "to" && matches!(after, Some(Pos::Verb | Pos::Be | Pos::Have)) => {
+                Pos::Modal
+            }
+            // "the robot writing the word": a noun in -ing between a noun and its object is the verb.
+            Pos::Noun
+                if matches!(before, Some(Pos::Noun | Pos::ProperNoun))
+                    && after == Some(Pos::Determiner)
+                    && word.lower.ends_with("ing") =>
+            {
+                Pos::Gerund
+            }
+            // "that" before a verb is the relative pronoun, before a noun the determiner.
+            Pos::Pronoun if word.lower == "that" && noun_follows => Pos::Determiner,
+            _ => continue,
+        };
+        words[i].pos = pos;
+    }
+}
