@@ -47,6 +47,16 @@ pub enum StorageError {
         #[source]
         source: std::io::Error,
     },
+    /// What lies at a URL is larger than it may be.
+    #[error("`{object}` has {bytes} bytes, more than the {max_bytes} that are allowed")]
+    TooLarge {
+        /// The URL.
+        object: String,
+        /// Its size.
+        bytes: u64,
+        /// The bound.
+        max_bytes: u64,
+    },
 }
 
 /// The objects under one root, addressed by `/`-separated relative keys.
@@ -92,7 +102,9 @@ impl Storage {
                 let environment = std::env::vars()
                     .filter(|(name, _)| name.starts_with("AWS_"))
                     .map(|(name, value)| (name.to_lowercase(), value));
-                let (store, prefix) = parse_url_opts(&url, environment).map_err(|error| cannot_open(error.into()))?;
+                // Whoever writes `http://` means it.
+                let plain_http = (url.scheme() == "http").then(|| ("allow_http".to_owned(), "true".to_owned()));
+                let (store, prefix) = parse_url_opts(&url, environment.chain(plain_http)).map_err(|error| cannot_open(error.into()))?;
                 (Arc::from(store), prefix, None)
             }
         };
@@ -150,6 +162,37 @@ impl Storage {
                     .map_err(|error| self.failed("read", key, generic(error)))?;
                 Ok(Some(bytes.into()))
             }
+        }
+    }
+
+    /// Fetches the one object at a URL (`s3://`, `https://`) to a temporary file, or `None` if nothing is there.
+    ///
+    /// # Errors
+    /// [`StorageError::TooLarge`] for more than `max_bytes`, before they are fetched; whatever else keeps it from
+    /// being fetched whole.
+    pub fn download(url: &Location, max_bytes: u64) -> Result<Option<tempfile::NamedTempFile>, StorageError> {
+        let storage = Self::open(url)?;
+        let (store, path) = (storage.store.clone(), storage.prefix.clone());
+        let failed = |source| StorageError::Object { action: "read", object: url.to_string(), source };
+        let fetched = storage.wait(async move {
+            let result = match store.get(&path).await {
+                Err(object_store::Error::NotFound { .. }) => return Ok(None),
+                other => other?,
+            };
+            if result.meta.size > max_bytes {
+                return Ok(Some(Err(result.meta.size)));
+            }
+            let mut file = tempfile::NamedTempFile::new().map_err(generic)?;
+            let mut chunks = result.into_stream();
+            while let Some(chunk) = chunks.try_next().await? {
+                std::io::Write::write_all(&mut file, &chunk).map_err(generic)?;
+            }
+            Ok(Some(Ok(file)))
+        });
+        match fetched.map_err(failed)? {
+            None => Ok(None),
+            Some(Ok(file)) => Ok(Some(file)),
+            Some(Err(bytes)) => Err(StorageError::TooLarge { object: url.to_string(), bytes, max_bytes }),
         }
     }
 
