@@ -228,7 +228,10 @@ mod tests {
             (r#"{"choices":[{"logprobs":{"content":[{"token":7,"logprob":-1}]}}]}"#, "invalid type"),
             (r#"{"choices":[{"logprobs":{"content":[{"token":"a","logprob":"-1"}]}}]}"#, "invalid type"),
             (r#"{"choices":[{"logprobs":{"content":[{"token":"a"}]}}]}"#, "missing field `logprob`"),
-            (r#"{"choices":[{"logprobs":{"content":[{"token":"a","logprob":-1,"top_logprobs":{}}]}}]}"#, "invalid type"),
+            (
+                r#"{"choices":[{"logprobs":{"content":[{"token":"a","logprob":-1,"top_logprobs":{}}]}}]}"#,
+                "invalid type",
+            ),
             (r#"{"choices":[{"logprobs":{"content":[{"token":"a","logprob":NaN}]}}]}"#, "expected value"),
             (r#"{"choices":[{"logprobs":{"content":[{"token":"a","logprob":1e999}]}}]}"#, "number out of range"),
             (r#"{"choices":[{"message":"Yes"}]}"#, "invalid type"),

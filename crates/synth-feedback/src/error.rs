@@ -34,8 +34,10 @@ pub enum SynthFeedbackError {
     #[error(transparent)]
     Source(#[from] SourceError),
     /// An endpoint cannot be asked about what it cannot see.
-    #[error("{n_images} images have no pixels (the first is `{first}`), so `endpoint` cannot be asked about them; \
-             leave `endpoint` out and use `import`")]
+    #[error(
+        "{n_images} images have no pixels (the first is `{first}`), so `endpoint` cannot be asked about them; \
+             leave `endpoint` out and use `import`"
+    )]
     NoPixels {
         /// How many.
         n_images: usize,
@@ -96,7 +98,9 @@ pub enum SynthFeedbackError {
         reason: String,
     },
     /// The endpoint is down or overloaded: time may mend it.
-    #[error("`{url}` failed {n_failed} questions in a row, the last with: {reason}; what was answered is kept, a rerun asks the rest")]
+    #[error(
+        "`{url}` failed {n_failed} questions in a row, the last with: {reason}; what was answered is kept, a rerun asks the rest"
+    )]
     Down {
         /// The URL.
         url: String,

@@ -41,7 +41,13 @@ pub fn rows_of(selected: &Selected) -> Vec<ImportedRow> {
     image_ids
         .zip(question_ids)
         .zip(rest)
-        .map(|((image_id, question_id), ((answer, p_yes), kind))| ImportedRow { image_id, question_id, answer, p_yes, kind })
+        .map(|((image_id, question_id), ((answer, p_yes), kind))| ImportedRow {
+            image_id,
+            question_id,
+            answer,
+            p_yes,
+            kind,
+        })
         .collect()
 }
 
@@ -78,7 +84,10 @@ pub fn answers_of(
             return Err(wrong(unknown_question(row, kind, &image.prompt_id)));
         }
         if !seen.insert((row.image_id.as_str(), kind, row.question_id.as_str())) {
-            return Err(wrong(format!("question `{}` of image `{}` is answered a second time", row.question_id, row.image_id)));
+            return Err(wrong(format!(
+                "question `{}` of image `{}` is answered a second time",
+                row.question_id, row.image_id
+            )));
         }
         let p_yes = p_yes_of(row).map_err(wrong)?;
         answers.push(Answer {
@@ -181,7 +190,8 @@ mod tests {
 
     #[test]
     fn a_probability_is_taken_as_it_is() {
-        let with = |p| imported(&[ImportedRow { p_yes: Some(p), ..row("i1", "q1", "no") }]).map(|answers| answers[0].p_yes);
+        let with =
+            |p| imported(&[ImportedRow { p_yes: Some(p), ..row("i1", "q1", "no") }]).map(|answers| answers[0].p_yes);
         assert_eq!(with(0.375), Ok(Some(0.375)));
         for outside in [-0.1, 1.5, f64::NAN, f64::INFINITY] {
             assert!(with(outside).unwrap_err().contains("outside [0, 1]"), "{outside}");

@@ -45,7 +45,8 @@ impl Questions {
             query: quality.query(attribute).into(),
             bucket: None,
         };
-        let quality = quality.map(|quality| quality.attributes.iter().map(|name| quality_question(quality, name)).collect());
+        let quality =
+            quality.map(|quality| quality.attributes.iter().map(|name| quality_question(quality, name)).collect());
         Self { quality: quality.unwrap_or_default(), by_prompt }
     }
 
@@ -107,7 +108,10 @@ pub fn by_picture(images: &[Image], questions: &Questions) -> Result<Vec<Picture
             });
             pictures.len() - 1
         });
-        let new = questions.about(image).map(|question| &question.query).filter(|query| seen.insert((picture, Arc::clone(query))));
+        let new = questions
+            .about(image)
+            .map(|question| &question.query)
+            .filter(|query| seen.insert((picture, Arc::clone(query))));
         pictures[picture].queries.extend(new.cloned());
     }
     if without_pixels.is_empty() { Ok(pictures) } else { Err(without_pixels) }

@@ -39,7 +39,9 @@ pub fn read(completion: &Completion) -> Result<Readout, String> {
     match completion {
         Completion::FirstToken(tokens) => read_tokens(tokens),
         Completion::Refused => Ok(without_probability(AnswerStatus::Refused, None)),
-        Completion::NoLogprobs => Err("the answer has no log-probabilities: the server or model does not give them".to_owned()),
+        Completion::NoLogprobs => {
+            Err("the answer has no log-probabilities: the server or model does not give them".to_owned())
+        }
     }
 }
 
@@ -154,7 +156,22 @@ mod tests {
 
     #[test]
     fn every_case_and_leading_space_of_a_word_is_that_word() {
-        for token in ["yes", "Yes", "YES", "yEs", " yes", " Yes", "  YES", "\tyes", "\nYes", "Ġyes", "ĠYes", "▁Yes", "▁▁YES", "\u{a0}yes"] {
+        for token in [
+            "yes",
+            "Yes",
+            "YES",
+            "yEs",
+            " yes",
+            " Yes",
+            "  YES",
+            "\tyes",
+            "\nYes",
+            "Ġyes",
+            "ĠYes",
+            "▁Yes",
+            "▁▁YES",
+            "\u{a0}yes",
+        ] {
             assert!(spells(token, "yes"), "{token:?}");
             assert!(!spells(token, "no"), "{token:?}");
         }
@@ -167,9 +184,48 @@ mod tests {
     #[test]
     fn other_words_and_punctuation_are_other_answers() {
         for token in [
-            "yes.", "yes,", "Yes!", "yes ", "yes\n", "\"yes\"", "ye", "y", "Y", "yess", "yesterday", "yeah", "Yep", "si", "да",
-            "oui", "true", "1", "", " ", "Ġ", "▁", "no.", "No,", "no ", "nothing", "not", "Non", "nope", "n", "N", "none", "know",
-            "０", "ｙｅｓ", "<0x20>", "_yes", "-no", "Yes▁", "yesĠ", "false", "nо", // The last has a Cyrillic o.
+            "yes.",
+            "yes,",
+            "Yes!",
+            "yes ",
+            "yes\n",
+            "\"yes\"",
+            "ye",
+            "y",
+            "Y",
+            "yess",
+            "yesterday",
+            "yeah",
+            "Yep",
+            "si",
+            "да",
+            "oui",
+            "true",
+            "1",
+            "",
+            " ",
+            "Ġ",
+            "▁",
+            "no.",
+            "No,",
+            "no ",
+            "nothing",
+            "not",
+            "Non",
+            "nope",
+            "n",
+            "N",
+            "none",
+            "know",
+            "０",
+            "ｙｅｓ",
+            "<0x20>",
+            "_yes",
+            "-no",
+            "Yes▁",
+            "yesĠ",
+            "false",
+            "nо", // The last has a Cyrillic o.
         ] {
             assert!(!spells(token, "yes") && !spells(token, "no"), "{token:?}");
         }

@@ -44,7 +44,10 @@ pub fn scores_of_answers(
             });
         };
         if kinds.contains(&AnswerKind::Quality) {
-            questions.quality().iter().for_each(|question| score(&question.question_id, &mut std::iter::once(question)));
+            questions
+                .quality()
+                .iter()
+                .for_each(|question| score(&question.question_id, &mut std::iter::once(question)));
         }
         if kinds.contains(&AnswerKind::Alignment) {
             let alignment = questions.alignment(&image.prompt_id);
@@ -149,7 +152,11 @@ mod tests {
         let scores = scores_of_answers(&images, &questions, &answers, ScoreSource::Vlm, MissingAnswer::Null);
         let check = |image_id, attribute, score, n_questions, n_answered| {
             let found = find(&scores, image_id, attribute);
-            assert_eq!((found.score, found.n_questions, found.n_answered), (score, n_questions, n_answered), "{found:?}");
+            assert_eq!(
+                (found.score, found.n_questions, found.n_answered),
+                (score, n_questions, n_answered),
+                "{found:?}"
+            );
         };
         check("i1", "bright", Some(0.75), 1, 1);
         check("i1", "noun", Some(0.75), 2, 2);
@@ -181,7 +188,8 @@ mod tests {
     #[test]
     fn a_kind_that_nobody_answered_is_not_scored() {
         let (images, questions, answers) = world();
-        let alignment: Vec<Answer> = answers.into_iter().filter(|answer| answer.kind == AnswerKind::Alignment).collect();
+        let alignment: Vec<Answer> =
+            answers.into_iter().filter(|answer| answer.kind == AnswerKind::Alignment).collect();
         let scores = scores_of_answers(&images, &questions, &alignment, ScoreSource::Import, MissingAnswer::Null);
         assert!(scores.iter().all(|score| score.attribute != "bright" && score.source == ScoreSource::Import));
         assert_eq!(scores.len(), 3 * 5);
@@ -233,7 +241,12 @@ mod tests {
             for prompt in 0..3 {
                 for at in 0..draw(6) {
                     let bucket = Bucket::ALL[draw(4) as usize];
-                    asked.push(question(&format!("p{prompt}"), &format!("q{at}"), &format!("text {}", draw(3)), bucket));
+                    asked.push(question(
+                        &format!("p{prompt}"),
+                        &format!("q{at}"),
+                        &format!("text {}", draw(3)),
+                        bucket,
+                    ));
                 }
             }
             let questions = Questions::new(Some(&quality(&["bright", "q1"])), &asked);
@@ -266,8 +279,11 @@ mod tests {
             std_rating: None,
             mean_seconds: None,
         };
-        let preferences =
-            [preference("i1", "overall", 3.0, 9), preference("i1", "realism", 4.5, 8), preference("i2", "realism", 2.0, 7)];
+        let preferences = [
+            preference("i1", "overall", 3.0, 9),
+            preference("i1", "realism", 4.5, 8),
+            preference("i2", "realism", 2.0, 7),
+        ];
         let scores = scores_of_people(&preferences, &["realism".to_owned()]).unwrap();
         assert_eq!(scores.len(), 2);
         let first = &scores[0];

@@ -153,7 +153,10 @@ impl Endpoint {
     fn validate(&self) -> Result<(), SynthFeedbackError> {
         let with_port = self.base_url.contains(PORT);
         if with_port && self.serve.is_none() {
-            return Err(wrong("endpoint.base_url", "`{port}` is the port of a server that `serve` starts; there is none"));
+            return Err(wrong(
+                "endpoint.base_url",
+                "`{port}` is the port of a server that `serve` starts; there is none",
+            ));
         }
         let parsed = url::Url::parse(&self.base_url.replace(PORT, "1"))
             .map_err(|error| wrong("endpoint.base_url", format!("it is no URL: {error}")))?;
