@@ -284,41 +284,4 @@ fn causes(error: &dyn Error) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn retry_after_is_seconds_or_a_date() {
-        let now = httpdate::parse_http_date("Wed, 21 Oct 2015 07:28:00 GMT").unwrap();
-        let check = |value: &str, expected: Option<f64>| {
-            let headers = HeaderMap::from_iter([(RETRY_AFTER, value.parse().unwrap())]);
-            assert_eq!(retry_after(&headers, now), expected.map(Duration::from_secs_f64), "{value}");
-        };
-        check("0", Some(0.0));
-        check("7", Some(7.0));
-        check(" 1.5 ", Some(1.5));
-        check("Wed, 21 Oct 2015 07:28:30 GMT", Some(30.0));
-        check("Wednesday, 21-Oct-15 07:28:05 GMT", Some(5.0));
-        check("Wed, 21 Oct 2015 07:27:00 GMT", Some(0.0));
-        for nonsense in ["-1", "soon", "", "nan", "1e400", "inf"] {
-            check(nonsense, None);
-        }
-        assert_eq!(retry_after(&HeaderMap::new(), now), None);
-    }
-
-    #[test]
-    fn the_servers_wish_is_a_lower_bound_within_reason() {
-        let seconds = Duration::from_secs;
-        assert_eq!(wait_before_retry(None, Some(seconds(2))), Some(seconds(2)));
-        assert_eq!(wait_before_retry(Some(seconds(7)), Some(seconds(2))), Some(seconds(7)));
-        assert_eq!(wait_before_retry(Some(seconds(1)), Some(seconds(2))), Some(seconds(2)));
-        assert_eq!(wait_before_retry(Some(seconds(7)), None), None, "no attempt is left");
-        assert_eq!(wait_before_retry(Some(seconds(86_400)), Some(seconds(2))), None);
-    }
-
-    #[test]
-    fn a_redirect_is_shown_without_its_path() {
-        assert_eq!(host_of("https://login.example/x?token=secret"), "https://login.example");
-        assert_eq!(host_of("nowhere"), "nowhere");
-    }
-}
+mod tests;

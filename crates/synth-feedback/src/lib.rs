@@ -22,6 +22,8 @@ pub mod serve;
 mod settings;
 mod stage;
 pub mod store;
+#[cfg(test)]
+mod test_server;
 
 pub use api_key::ApiKey;
 pub use error::SynthFeedbackError;

@@ -189,3 +189,150 @@ async fn status_of(http: &reqwest::Client, url: &str, key: Option<&ApiKey>) -> O
     };
     request.send().await.ok().map(|response| response.status())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::process::Command;
+
+    use super::*;
+    use crate::test_server::{Deed, TestServer};
+
+    fn shell(script: &str) -> Vec<String> {
+        ["sh", "-c", script].map(str::to_owned).to_vec()
+    }
+
+    fn wait(server: &mut Server, base_url: &str, seconds: f64) -> Result<(), String> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let key = ApiKey::new("sk-1");
+        let healthy = server.wait_until_healthy(base_url, key.as_ref(), Duration::from_secs_f64(seconds));
+        runtime.block_on(healthy).map_err(|error| error.to_string())
+    }
+
+    fn nobody() -> String {
+        format!("http://127.0.0.1:{}/v1", free_port().unwrap())
+    }
+
+    /// Whether a process runs (a zombie does not).
+    fn runs(pid: u32) -> bool {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        stat.rsplit(')').next().is_some_and(|rest| !rest.is_empty() && !rest.trim_start().starts_with('Z'))
+    }
+
+    fn ends_soon(pid: u32) -> bool {
+        let deadline = Instant::now() + Duration::from_secs(3);
+        while runs(pid) && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        !runs(pid)
+    }
+
+    #[test]
+    fn a_server_is_healthy_when_its_health_page_or_its_models_say_so() {
+        let mut server = Server::start(&shell("sleep 60"), 0).unwrap();
+        let loading = TestServer::start(|seen, n_before| match seen.path.as_str() {
+            "/health" => Deed::status(if n_before < 3 { 503 } else { 200 }, "", ""),
+            _ => Deed::status(200, "", ""),
+        });
+        wait(&mut server, &loading.base_url(), 3.0).unwrap();
+        assert!(loading.n_seen() >= 4 && loading.seen().iter().all(|seen| seen.path == "/health"));
+        let no_health_page = TestServer::start(|seen, _| {
+            let known = seen.path == "/v1/models" && seen.head.contains("authorization: Bearer sk-1");
+            Deed::status(if known { 200 } else { 404 }, "", "")
+        });
+        wait(&mut server, &no_health_page.base_url(), 3.0).unwrap();
+        let all_404 = TestServer::start(|_, _| Deed::status(404, "", ""));
+        let error = wait(&mut server, &all_404.base_url(), 0.2).unwrap_err();
+        assert!(error.contains("not healthy after 0.2 s") && error.contains("wrote nothing"), "{error}");
+    }
+
+    #[test]
+    fn a_server_that_ends_says_what_it_wrote_last_without_the_key() {
+        let mut server = Server::start(&shell("echo loading; echo no such model sk-1 >&2; exit 3"), 0).unwrap();
+        let error = wait(&mut server, &nobody(), 3.0).unwrap_err();
+        assert!(error.contains("`sh`") && error.contains("exit status: 3"), "{error}");
+        assert!(error.contains("\n  no such model [api key]"), "{error}");
+    }
+
+    #[test]
+    fn a_program_that_is_not_there_is_named() {
+        let error = Server::start(&["/no/such/program".to_owned()], 0).err().unwrap();
+        assert!(error.to_string().contains("`/no/such/program`"));
+    }
+
+    #[test]
+    fn what_a_server_writes_is_kept_in_bounds_and_never_holds_it_up() {
+        let script = "i=0; while [ $i -lt 3000 ]; do echo line $i of very many lines that go on and on; i=$((i+1)); done; exit 1";
+        let mut server = Server::start(&shell(script), 0).unwrap();
+        let error = wait(&mut server, &nobody(), 10.0).unwrap_err();
+        assert!(error.contains("line 2999") && !error.contains("line 2000 ") && error.len() < 2_000, "{error}");
+    }
+
+    #[test]
+    fn the_port_stands_in_the_arguments() {
+        let command =
+            ["sh", "-c", "echo port $0 $1 >&2; exit 1", "{port}", "--listen=0.0.0.0:{port}"].map(str::to_owned);
+        let mut server = Server::start(&command, 8123).unwrap();
+        let error = wait(&mut server, &nobody(), 3.0).unwrap_err();
+        assert!(error.contains("port 8123 --listen=0.0.0.0:8123"), "{error}");
+    }
+
+    #[test]
+    fn a_dropped_server_is_gone_with_its_children_even_in_a_panic() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("pid");
+        let script = format!("sleep 60 & echo $! > {0}.new; mv {0}.new {0}; wait", file.display());
+        let server = Server::start(&shell(&script), 0).unwrap();
+        let pid = server.child.id();
+        let grandchild = pid_in(&file);
+        assert!(runs(pid) && runs(grandchild));
+        let start = Instant::now();
+        let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(move || {
+            let _server = server;
+            panic!("on the way");
+        }));
+        assert!(panicked.is_err() && !runs(pid) && ends_soon(grandchild));
+        assert!(start.elapsed() < Duration::from_secs(3));
+    }
+
+    fn pid_in(file: &Path) -> u32 {
+        let deadline = Instant::now() + Duration::from_secs(5);
+        loop {
+            if let Ok(pid) = std::fs::read_to_string(file) {
+                return pid.trim().parse().unwrap();
+            }
+            assert!(Instant::now() < deadline, "{} was not written", file.display());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    const PID_FILE: &str = "FINEGRAIN_TEST_PID_FILE";
+
+    #[test]
+    fn a_server_does_not_outlive_a_killed_program() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("pid");
+        let mut program = Command::new(std::env::current_exe().unwrap())
+            .args(["--ignored", "--exact", "serve::tests::child_that_starts_a_server_and_waits"])
+            .env(PID_FILE, &file)
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        let server = pid_in(&file);
+        assert!(runs(server));
+        program.kill().unwrap();
+        program.wait().unwrap();
+        assert!(ends_soon(server));
+    }
+
+    #[test]
+    #[ignore = "started by another test as a program of its own"]
+    fn child_that_starts_a_server_and_waits() {
+        let Ok(file) = std::env::var(PID_FILE) else { return };
+        let server = Server::start(&shell("sleep 60"), 0).unwrap();
+        let written = format!("{file}.new");
+        std::fs::write(&written, server.child.id().to_string()).unwrap();
+        std::fs::rename(written, file).unwrap();
+        std::thread::sleep(Duration::from_secs(60));
+    }
+}

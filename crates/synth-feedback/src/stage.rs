@@ -281,3 +281,6 @@ fn sort(answers: &mut [Answer], scores: &mut [AttributeScore]) {
         (&a.image_id, &a.attribute, a.source.as_str()).cmp(&(&b.image_id, &b.attribute, b.source.as_str()))
     });
 }
+
+#[cfg(test)]
+mod tests;
