@@ -1,1 +1,31 @@
-//! To be written.
+//! `synth-feedback`: answers to yes/no questions about images, and the attribute scores that they give.
+//!
+//! Reads `images`, `questions`, `preferences`; writes `answers` and `attribute_scores`. Three sources, in any mix: a VLM
+//! behind an OpenAI-compatible endpoint, answers that someone else collected, people's ratings. Source: §5.1, App. B.5.
+//!
+//! - What is asked: [`question`]. How an answer is read: [`completion`], [`readout`]. What it comes to: [`score`].
+//! - Asking: `request`, [`client`], `ask`, [`breaker`], `interrupt`, [`serve`], `api_key`. Never asking twice: [`store`].
+
+mod api_key;
+mod ask;
+pub mod breaker;
+pub mod client;
+pub mod completion;
+mod error;
+pub mod import;
+mod interrupt;
+pub mod question;
+pub mod readout;
+mod request;
+pub mod score;
+pub mod serve;
+mod settings;
+mod stage;
+pub mod store;
+#[cfg(test)]
+mod test_server;
+
+pub use api_key::ApiKey;
+pub use error::SynthFeedbackError;
+pub use settings::{Endpoint, Import, MissingAnswer, Quality, Settings};
+pub use stage::SynthFeedback;

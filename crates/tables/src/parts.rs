@@ -35,14 +35,23 @@ impl<T: Table> Parts<T> {
     /// [`TableError::Storage`] if the folder cannot be listed.
     pub fn rows(&self) -> Result<Vec<T>, TableError> {
         let mut rows = Vec::new();
+        self.for_each_part(|part| rows.extend(part))?;
+        Ok(rows)
+    }
+
+    /// The same, one part at a time: all of them may be more than fits in memory.
+    ///
+    /// # Errors
+    /// As [`rows`](Self::rows).
+    pub fn for_each_part(&self, mut take: impl FnMut(Vec<T>)) -> Result<(), TableError> {
         for key in self.storage.list(&self.folder)?.iter().filter(|key| part_number(key).is_some()) {
             let Some(content) = self.storage.get(key)? else { continue };
             match TableReader::open(content, self.storage.name(key)).and_then(TableReader::rows) {
-                Ok(part) => rows.extend(part),
+                Ok(part) => take(part),
                 Err(error) => tracing::warn!(part = key, %error, "part left out"),
             }
         }
-        Ok(rows)
+        Ok(())
     }
 
     /// Keeps rows for good: when this returns, a kill does not lose them.

@@ -1,0 +1,295 @@
+//! Attribute scores: yes-probabilities of one quality question, or averaged per bucket and as `vq2` (App. B.5).
+//!
+//! Reads one row per (image, question); writes one row per (image, attribute). VQ² itself is Yarom et al. 2023.
+
+use std::collections::{HashMap, HashSet};
+
+use tables::{Answer, AnswerKind, AttributeScore, Bucket, Image, Preference, ScoreSource, VQ2};
+
+use crate::error::SynthFeedbackError;
+use crate::question::{ImageQuestion, Questions};
+use crate::settings::MissingAnswer;
+
+/// The scores that one model's answers give, for every image.
+///
+/// A kind of question is scored if it has questions and `answers` has an answer of that kind: an import of alignment
+/// answers alone gives no quality scores. With alignment come all four buckets and `vq2`, also for an image whose prompt
+/// has no question in a bucket: `n_questions` is 0 there, and the score null.
+pub fn scores_of_answers(
+    images: &[Image],
+    questions: &Questions,
+    answers: &[Answer],
+    source: ScoreSource,
+    missing: MissingAnswer,
+) -> Vec<AttributeScore> {
+    let answered = |answer: &'_ Answer| answer.p_yes;
+    let p_yes: HashMap<(&str, AnswerKind, &str), f64> = answers
+        .iter()
+        .filter_map(|a| Some(((a.image_id.as_str(), a.kind, a.question_id.as_str()), answered(a)?)))
+        .collect();
+    let kinds: HashSet<AnswerKind> = answers.iter().map(|answer| answer.kind).collect();
+    let mut scores = Vec::new();
+    for image in images {
+        let mut score = |attribute: &str, questions: &mut dyn Iterator<Item = &ImageQuestion>| {
+            let p_yes: Vec<Option<f64>> = questions
+                .map(|q| p_yes.get(&(image.image_id.as_str(), q.kind, q.question_id.as_ref())).copied())
+                .collect();
+            scores.push(AttributeScore {
+                image_id: image.image_id.clone(),
+                attribute: attribute.to_owned(),
+                source,
+                score: mean_p_yes(&p_yes, missing),
+                n_questions: p_yes.len() as i64,
+                n_answered: p_yes.iter().flatten().count() as i64,
+            });
+        };
+        if kinds.contains(&AnswerKind::Quality) {
+            questions
+                .quality()
+                .iter()
+                .for_each(|question| score(&question.question_id, &mut std::iter::once(question)));
+        }
+        if kinds.contains(&AnswerKind::Alignment) {
+            let alignment = questions.alignment(&image.prompt_id);
+            for bucket in Bucket::ALL {
+                score(bucket.as_str(), &mut alignment.iter().filter(|question| question.bucket == Some(*bucket)));
+            }
+            score(VQ2, &mut alignment.iter());
+        }
+    }
+    scores
+}
+
+/// Mean yes-probability of questions, one entry each; `None` was not answered.
+///
+/// `None` if there is no question, or (unless a missing answer counts as "no") no answer: never a default score.
+pub fn mean_p_yes(p_yes: &[Option<f64>], missing: MissingAnswer) -> Option<f64> {
+    let sum: f64 = p_yes.iter().flatten().sum();
+    let n = match missing {
+        MissingAnswer::Null => p_yes.iter().flatten().count(),
+        MissingAnswer::No => p_yes.len(),
+    };
+    (n > 0).then(|| sum / n as f64)
+}
+
+/// People's mean ratings of some aspects as scores, on the rating scale.
+///
+/// # Errors
+/// [`SynthFeedbackError::UnknownAspect`] for an aspect that nobody rated.
+pub fn scores_of_people(
+    preferences: &[Preference],
+    aspects: &[String],
+) -> Result<Vec<AttributeScore>, SynthFeedbackError> {
+    let rated: HashSet<&str> = preferences.iter().map(|preference| preference.aspect.as_str()).collect();
+    if let Some(aspect) = aspects.iter().find(|aspect| !rated.contains(aspect.as_str())) {
+        let mut known: Vec<String> = rated.iter().map(|aspect| format!("`{aspect}`")).collect();
+        known.sort();
+        let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+        return Err(SynthFeedbackError::UnknownAspect { aspect: aspect.clone(), known });
+    }
+    let score = |preference: &Preference| AttributeScore {
+        image_id: preference.image_id.clone(),
+        attribute: preference.aspect.clone(),
+        source: ScoreSource::Human,
+        score: Some(preference.mean_rating),
+        n_questions: preference.n_ratings,
+        n_answered: preference.n_ratings,
+    };
+    Ok(preferences.iter().filter(|preference| aspects.contains(&preference.aspect)).map(score).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use tables::AnswerStatus;
+
+    use super::*;
+    use crate::question::tests::{image, quality, question};
+
+    fn answer(image_id: &str, kind: AnswerKind, question_id: &str, p_yes: Option<f64>) -> Answer {
+        Answer {
+            image_id: image_id.into(),
+            question_id: question_id.into(),
+            kind,
+            status: if p_yes.is_some() { AnswerStatus::Ok } else { AnswerStatus::Error },
+            p_yes,
+            logit_yes: None,
+            logit_no: None,
+            label_mass: None,
+            model: "m".into(),
+            attempts: 1,
+            seconds: None,
+        }
+    }
+
+    fn find<'a>(scores: &'a [AttributeScore], image_id: &str, attribute: &str) -> &'a AttributeScore {
+        scores.iter().find(|score| score.image_id == image_id && score.attribute == attribute).unwrap()
+    }
+
+    fn world() -> (Vec<Image>, Questions, Vec<Answer>) {
+        let images = vec![image("i1", "p1", None), image("i2", "p1", None), image("i3", "p2", None)];
+        let asked = [
+            question("p1", "q1", "dog?", Bucket::Noun),
+            question("p1", "q2", "cat?", Bucket::Noun),
+            question("p1", "q3", "red?", Bucket::Adjective),
+        ];
+        let (quality_kind, alignment) = (AnswerKind::Quality, AnswerKind::Alignment);
+        let answers = vec![
+            answer("i1", quality_kind, "bright", Some(0.75)),
+            answer("i1", alignment, "q1", Some(0.5)),
+            answer("i1", alignment, "q2", Some(1.0)),
+            answer("i1", alignment, "q3", None),
+            answer("i2", quality_kind, "bright", None),
+            answer("i2", alignment, "q1", Some(0.25)),
+            answer("i2", alignment, "q2", None),
+            answer("i3", quality_kind, "bright", Some(0.0)),
+        ];
+        (images, Questions::new(Some(&quality(&["bright"])), &asked), answers)
+    }
+
+    #[test]
+    fn scores_are_means_over_the_answered_questions() {
+        let (images, questions, answers) = world();
+        let scores = scores_of_answers(&images, &questions, &answers, ScoreSource::Vlm, MissingAnswer::Null);
+        let check = |image_id, attribute, score, n_questions, n_answered| {
+            let found = find(&scores, image_id, attribute);
+            assert_eq!(
+                (found.score, found.n_questions, found.n_answered),
+                (score, n_questions, n_answered),
+                "{found:?}"
+            );
+        };
+        check("i1", "bright", Some(0.75), 1, 1);
+        check("i1", "noun", Some(0.75), 2, 2);
+        check("i1", "adjective", None, 1, 0);
+        check("i1", "verb", None, 0, 0);
+        check("i1", "vq2", Some(0.75), 3, 2);
+        check("i2", "bright", None, 1, 0);
+        check("i2", "noun", Some(0.25), 2, 1);
+        check("i2", "vq2", Some(0.25), 3, 1);
+        check("i3", "bright", Some(0.0), 1, 1);
+        check("i3", "noun", None, 0, 0);
+        check("i3", "vq2", None, 0, 0);
+        assert_eq!(scores.len(), 3 * 6);
+    }
+
+    #[test]
+    fn a_missing_answer_may_count_as_no_but_a_missing_question_never_does() {
+        let (images, questions, answers) = world();
+        let scores = scores_of_answers(&images, &questions, &answers, ScoreSource::Vlm, MissingAnswer::No);
+        let score = |image_id, attribute| find(&scores, image_id, attribute).score;
+        assert_eq!(score("i1", "vq2"), Some(0.5));
+        assert_eq!(score("i1", "adjective"), Some(0.0));
+        assert_eq!(score("i2", "bright"), Some(0.0));
+        assert_eq!(score("i2", "noun"), Some(0.125));
+        assert_eq!((score("i1", "verb"), score("i3", "vq2")), (None, None));
+        assert_eq!(find(&scores, "i1", "vq2").n_answered, 2, "counts do not change");
+    }
+
+    #[test]
+    fn a_kind_that_nobody_answered_is_not_scored() {
+        let (images, questions, answers) = world();
+        let alignment: Vec<Answer> =
+            answers.into_iter().filter(|answer| answer.kind == AnswerKind::Alignment).collect();
+        let scores = scores_of_answers(&images, &questions, &alignment, ScoreSource::Import, MissingAnswer::Null);
+        assert!(scores.iter().all(|score| score.attribute != "bright" && score.source == ScoreSource::Import));
+        assert_eq!(scores.len(), 3 * 5);
+        assert!(scores_of_answers(&images, &questions, &[], ScoreSource::Import, MissingAnswer::No).is_empty());
+    }
+
+    /// The same by the definition: for every image, attribute and answer, look whether it belongs.
+    fn slow_score(
+        image: &Image,
+        attribute: &str,
+        questions: &Questions,
+        answers: &[Answer],
+        missing: MissingAnswer,
+    ) -> Option<f64> {
+        let (mut sum, mut n) = (0.0, 0.0);
+        for question in questions.about(image) {
+            let belongs = match question.bucket {
+                None => question.question_id.as_ref() == attribute,
+                Some(bucket) => attribute == VQ2 || bucket.as_str() == attribute,
+            };
+            if !belongs {
+                continue;
+            }
+            let found = answers.iter().find(|answer| {
+                answer.image_id == image.image_id
+                    && answer.kind == question.kind
+                    && answer.question_id == question.question_id.as_ref()
+            });
+            match found.and_then(|answer| answer.p_yes) {
+                Some(p) => (sum, n) = (sum + p, n + 1.0),
+                None if missing == MissingAnswer::No => n += 1.0,
+                None => {}
+            }
+        }
+        if n == 0.0 { None } else { Some(sum / n) }
+    }
+
+    #[test]
+    fn scores_match_the_definition_on_many_small_worlds() {
+        let mut state = 7u64;
+        let mut draw = |n: u64| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) % n
+        };
+        for _ in 0..200 {
+            let images: Vec<Image> =
+                (0..draw(5)).map(|i| image(&format!("i{i}"), &format!("p{}", draw(3)), None)).collect();
+            let mut asked = Vec::new();
+            for prompt in 0..3 {
+                for at in 0..draw(6) {
+                    let bucket = Bucket::ALL[draw(4) as usize];
+                    asked.push(question(
+                        &format!("p{prompt}"),
+                        &format!("q{at}"),
+                        &format!("text {}", draw(3)),
+                        bucket,
+                    ));
+                }
+            }
+            let questions = Questions::new(Some(&quality(&["bright", "q1"])), &asked);
+            let mut answers = Vec::new();
+            for image in &images {
+                for question in questions.about(image) {
+                    let p = (draw(3) > 0).then(|| draw(101) as f64 / 100.0);
+                    if draw(5) > 0 {
+                        answers.push(answer(&image.image_id, question.kind, &question.question_id, p));
+                    }
+                }
+            }
+            for missing in [MissingAnswer::Null, MissingAnswer::No] {
+                for score in scores_of_answers(&images, &questions, &answers, ScoreSource::Vlm, missing) {
+                    let image = images.iter().find(|image| image.image_id == score.image_id).unwrap();
+                    let slow = slow_score(image, &score.attribute, &questions, &answers, missing);
+                    assert_eq!(score.score, slow, "{score:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn peoples_mean_ratings_become_scores_on_their_own_scale() {
+        let preference = |image_id: &str, aspect: &str, mean_rating, n_ratings| Preference {
+            image_id: image_id.into(),
+            aspect: aspect.into(),
+            mean_rating,
+            n_ratings,
+            std_rating: None,
+            mean_seconds: None,
+        };
+        let preferences = [
+            preference("i1", "overall", 3.0, 9),
+            preference("i1", "realism", 4.5, 8),
+            preference("i2", "realism", 2.0, 7),
+        ];
+        let scores = scores_of_people(&preferences, &["realism".to_owned()]).unwrap();
+        assert_eq!(scores.len(), 2);
+        let first = &scores[0];
+        assert_eq!((first.score, first.n_questions, first.n_answered), (Some(4.5), 8, 8));
+        assert_eq!(first.source, ScoreSource::Human);
+        let error = scores_of_people(&preferences, &["realsim".to_owned()]).unwrap_err().to_string();
+        assert!(error.contains("`realsim`") && error.contains("`overall`, `realism`"), "{error}");
+    }
+}

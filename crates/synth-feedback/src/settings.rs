@@ -1,0 +1,347 @@
+//! The `synth-feedback` section of the pipeline file.
+
+use std::collections::HashSet;
+use std::fmt;
+
+use serde::de::{Unexpected, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use sources::Sources;
+use tables::{Bucket, VQ2};
+
+use crate::error::SynthFeedbackError;
+
+/// Which questions are answered, by whom, and how answers become scores.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// Questions about the image's quality, the same ones for every image. None: there are no quality attributes.
+    pub quality: Option<Quality>,
+    /// Whether the questions of `vq2-parse` are answered, and scored per bucket and as `vq2`.
+    pub alignment: bool,
+    /// The VLM that is asked. None: no VLM is asked.
+    pub endpoint: Option<Endpoint>,
+    /// Answers that someone else collected. None: there are none.
+    pub import: Option<Import>,
+    /// Aspects of `preferences` that are taken as attributes: their mean human rating becomes the score.
+    pub human: Option<Vec<String>>,
+    /// What a question without an answer counts as.
+    pub missing_answer: MissingAnswer,
+}
+
+/// The quality questions.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Quality {
+    /// The attributes. Paper: eight (§5.1, Table 1).
+    pub attributes: Vec<String>,
+    /// What is asked, with `{attribute}` in the attribute's place. Paper: `is the image {attribute}` (App. B.5.1).
+    pub question: String,
+}
+
+impl Quality {
+    /// The question about one attribute.
+    pub fn query(&self, attribute: &str) -> String {
+        self.question.replace(ATTRIBUTE, attribute)
+    }
+}
+
+/// An OpenAI-compatible chat-completions server that takes images and gives log-probabilities.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Endpoint {
+    /// Its URL up to `/v1`. `{port}` stands for the free port that `serve` is started on.
+    pub base_url: String,
+    /// The model's name, as the server knows it.
+    pub model: String,
+    /// A server to start for as long as the stage asks. `{port}` in an argument is replaced; the program `finegrain` is
+    /// this one.
+    pub serve: Option<Vec<String>>,
+    /// How long the started server may take until it is healthy, in seconds; 60 if it is not said.
+    pub serve_timeout_seconds: Option<f64>,
+    /// The environment variable that holds the API key, if the server wants one.
+    pub api_key_env: Option<String>,
+    /// How many requests are under way at once.
+    pub concurrency: usize,
+    /// How long one request may take, in seconds.
+    pub timeout_seconds: f64,
+    /// How often a question is tried before it is an `error`.
+    pub max_attempts: u32,
+}
+
+/// Answers from files.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Import {
+    /// The files, by the names that the SQL selects from.
+    pub sources: Sources,
+    /// Who gave the answers: the `model` of the table.
+    pub model: String,
+    /// A SELECT that gives `image_id`, `question_id`, and `answer` (yes, no or blank) or `p_yes` (a number in [0, 1]);
+    /// `kind` too if there are quality answers.
+    pub answers: String,
+}
+
+/// What a question without an answer counts as in a mean. In the file: `null` or `no`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MissingAnswer {
+    /// It does not count: the mean is over the answered questions, and null if there is none.
+    Null,
+    /// It counts as a yes-probability of 0, as the paper's tools had it.
+    No,
+}
+
+const ATTRIBUTE: &str = "{attribute}";
+/// Stands for the free port in `base_url` and in the arguments of `serve`.
+pub(crate) const PORT: &str = "{port}";
+
+impl Settings {
+    /// Checks what the types do not.
+    ///
+    /// # Errors
+    /// [`SynthFeedbackError::Setting`] naming the key and what to write instead.
+    pub fn validate(&self) -> Result<(), SynthFeedbackError> {
+        let answered = self.endpoint.is_some() || self.import.is_some();
+        if self.alignment && !answered {
+            return Err(wrong("alignment", "nobody answers the questions: set `endpoint` or `import`, or `false`"));
+        }
+        if self.quality.is_some() && !answered {
+            return Err(wrong("quality", "nobody answers the questions: set `endpoint` or `import`, or leave it out"));
+        }
+        if answered && !self.alignment && self.quality.is_none() {
+            return Err(wrong("endpoint", "there is nothing to ask: set `quality` or `alignment: true`"));
+        }
+        self.quality.as_ref().map_or(Ok(()), Quality::validate)?;
+        self.endpoint.as_ref().map_or(Ok(()), Endpoint::validate)?;
+        if let Some(import) = &self.import {
+            if import.model.trim().is_empty() {
+                return Err(wrong("import.model", "it is empty: name who gave the answers"));
+            }
+            if self.endpoint.as_ref().is_some_and(|endpoint| endpoint.model == import.model) {
+                return Err(wrong("import.model", "it is the endpoint's model too: two answers would have one name"));
+            }
+        }
+        let human = self.human.as_deref().unwrap_or_default();
+        if let Some(twice) = first_repeated(human) {
+            return Err(wrong("human", format!("`{twice}` is listed twice")));
+        }
+        Ok(())
+    }
+}
+
+impl Quality {
+    fn validate(&self) -> Result<(), SynthFeedbackError> {
+        if self.attributes.is_empty() {
+            return Err(wrong("quality.attributes", "the list is empty; leave `quality` out instead"));
+        }
+        if let Some(twice) = first_repeated(&self.attributes) {
+            return Err(wrong("quality.attributes", format!("`{twice}` is listed twice")));
+        }
+        let taken = |name: &&String| {
+            name.trim().is_empty() || name.as_str() == VQ2 || Bucket::ALL.iter().any(|bucket| bucket.as_str() == *name)
+        };
+        if let Some(name) = self.attributes.iter().find(taken) {
+            return Err(wrong("quality.attributes", format!("`{name}` is empty or the name of an alignment score")));
+        }
+        if !self.question.contains(ATTRIBUTE) {
+            return Err(wrong("quality.question", "it must contain `{attribute}`"));
+        }
+        Ok(())
+    }
+}
+
+impl Endpoint {
+    fn validate(&self) -> Result<(), SynthFeedbackError> {
+        let with_port = self.base_url.contains(PORT);
+        if with_port && self.serve.is_none() {
+            return Err(wrong(
+                "endpoint.base_url",
+                "`{port}` is the port of a server that `serve` starts; there is none",
+            ));
+        }
+        let parsed = url::Url::parse(&self.base_url.replace(PORT, "1"))
+            .map_err(|error| wrong("endpoint.base_url", format!("it is no URL: {error}")))?;
+        if !matches!(parsed.scheme(), "http" | "https") || !parsed.has_host() {
+            return Err(wrong("endpoint.base_url", "it must start with http:// or https:// and name a host"));
+        }
+        // What is in the URL ends in messages.
+        if !parsed.username().is_empty() || parsed.password().is_some() || parsed.query().is_some() {
+            return Err(wrong("endpoint.base_url", "it carries a user, password or query: put keys in `api_key_env`"));
+        }
+        if self.model.trim().is_empty() {
+            return Err(wrong("endpoint.model", "it is empty"));
+        }
+        if self.serve.as_ref().is_some_and(|command| command.first().is_none_or(String::is_empty)) {
+            return Err(wrong("endpoint.serve", "it names no program"));
+        }
+        if self.api_key_env.as_deref() == Some("") {
+            return Err(wrong("endpoint.api_key_env", "it names no environment variable"));
+        }
+        if self.concurrency == 0 {
+            return Err(wrong("endpoint.concurrency", "it must be at least 1"));
+        }
+        if self.max_attempts == 0 {
+            return Err(wrong("endpoint.max_attempts", "it must be at least 1"));
+        }
+        let timeouts = [
+            ("endpoint.timeout_seconds", Some(self.timeout_seconds)),
+            ("endpoint.serve_timeout_seconds", self.serve_timeout_seconds),
+        ];
+        for (key, seconds) in timeouts {
+            // A week; more does not fit every clock.
+            if seconds.is_some_and(|seconds| !(seconds > 0.0 && seconds <= 604_800.0)) {
+                return Err(wrong(key, "it must be above 0 and at most 604800 seconds"));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn wrong(key: &'static str, problem: impl Into<String>) -> SynthFeedbackError {
+    SynthFeedbackError::Setting { key, problem: problem.into() }
+}
+
+fn first_repeated(names: &[String]) -> Option<&String> {
+    let mut seen = HashSet::new();
+    names.iter().find(|name| !seen.insert(*name))
+}
+
+impl<'de> Deserialize<'de> for MissingAnswer {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Word;
+        impl Visitor<'_> for Word {
+            type Value = MissingAnswer;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("`null` or `no`")
+            }
+            fn visit_unit<E>(self) -> Result<MissingAnswer, E> {
+                Ok(MissingAnswer::Null)
+            }
+            fn visit_none<E>(self) -> Result<MissingAnswer, E> {
+                Ok(MissingAnswer::Null)
+            }
+            fn visit_str<E: serde::de::Error>(self, word: &str) -> Result<MissingAnswer, E> {
+                match word {
+                    "null" => Ok(MissingAnswer::Null),
+                    "no" => Ok(MissingAnswer::No),
+                    other => Err(E::invalid_value(Unexpected::Str(other), &self)),
+                }
+            }
+            // YAML 1.1 reads `no` as false.
+            fn visit_bool<E: serde::de::Error>(self, value: bool) -> Result<MissingAnswer, E> {
+                if value { Err(E::invalid_value(Unexpected::Bool(value), &self)) } else { Ok(MissingAnswer::No) }
+            }
+        }
+        deserializer.deserialize_any(Word)
+    }
+}
+
+impl Serialize for MissingAnswer {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Null => serializer.serialize_unit(),
+            Self::No => serializer.serialize_str("no"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WHOLE: &str = "
+quality: { attributes: [bright, funny], question: 'is the image {attribute}' }
+alignment: true
+endpoint:
+  base_url: http://127.0.0.1:{port}/v1
+  model: demo-vlm
+  serve: [finegrain, demo-vlm, --port, '{port}']
+  concurrency: 32
+  timeout_seconds: 60
+  max_attempts: 6
+missing_answer: null
+";
+
+    fn parsed(yaml: &str) -> Result<Settings, String> {
+        let settings: Settings = serde_yaml::from_str(yaml).map_err(|error| error.to_string())?;
+        settings.validate().map_err(|error| error.to_string())?;
+        Ok(settings)
+    }
+
+    fn with(from: &str, to: &str) -> Result<Settings, String> {
+        assert!(WHOLE.contains(from), "{from}");
+        parsed(&WHOLE.replace(from, to))
+    }
+
+    #[test]
+    fn the_default_pipeline_file_is_read() {
+        let file: serde_yaml::Value = serde_yaml::from_str(include_str!("../../../pipeline.yaml")).unwrap();
+        let settings: Settings = serde_yaml::from_value(file["synth-feedback"].clone()).unwrap();
+        settings.validate().unwrap();
+        assert_eq!(settings.quality.as_ref().unwrap().query("visually compelling"), "is the image visually compelling");
+        assert_eq!(settings.endpoint.unwrap().concurrency, 32);
+        assert_eq!(settings.missing_answer, MissingAnswer::Null);
+    }
+
+    #[test]
+    fn missing_answer_is_null_or_no_and_must_be_said() {
+        assert_eq!(parsed(WHOLE).unwrap().missing_answer, MissingAnswer::Null);
+        for no in ["no", "'no'", "\"no\""] {
+            let settings = with("missing_answer: null", &format!("missing_answer: {no}")).unwrap();
+            assert_eq!(settings.missing_answer, MissingAnswer::No, "{no}");
+        }
+        assert_eq!(with("missing_answer: null", "missing_answer: ~").unwrap().missing_answer, MissingAnswer::Null);
+        assert!(with("missing_answer: null", "missing_answer: yes").unwrap_err().contains("`null` or `no`"));
+        assert!(with("missing_answer: null", "missing_answer: 0").unwrap_err().contains("`null` or `no`"));
+        assert!(with("missing_answer: null", "").unwrap_err().contains("missing field `missing_answer`"));
+        let json = |settings: &Settings| serde_json::to_value(settings.missing_answer).unwrap();
+        assert_eq!(json(&parsed(WHOLE).unwrap()), serde_json::Value::Null);
+        let from_json: MissingAnswer = serde_json::from_str("null").unwrap();
+        assert_eq!(from_json, MissingAnswer::Null);
+    }
+
+    #[test]
+    fn a_misspelt_key_lists_the_known_ones() {
+        let error = with("concurrency", "concurency").unwrap_err();
+        assert!(error.contains("unknown field `concurency`") && error.contains("`concurrency`"), "{error}");
+        assert!(with("alignment", "aligned").unwrap_err().contains("`alignment`"));
+    }
+
+    #[test]
+    fn what_cannot_work_is_refused_with_its_key() {
+        let refused = |from: &str, to: &str, key: &str| {
+            let error = with(from, to).unwrap_err();
+            assert!(error.contains(key), "{to}: {error}");
+        };
+        refused("[bright, funny]", "[]", "quality.attributes");
+        refused("[bright, funny]", "[bright, bright]", "`bright` is listed twice");
+        refused("[bright, funny]", "[noun]", "`noun`");
+        refused("[bright, funny]", "[vq2]", "`vq2`");
+        refused("image {attribute}", "image bright", "quality.question");
+        refused("http://127.0.0.1:{port}/v1", "127.0.0.1/v1", "endpoint.base_url");
+        refused("http://127.0.0.1:{port}/v1", "ftp://host/v1", "endpoint.base_url");
+        refused("  serve: [finegrain, demo-vlm, --port, '{port}']\n", "", "there is none");
+        refused("[finegrain, demo-vlm, --port, '{port}']", "[]", "endpoint.serve");
+        refused("concurrency: 32", "concurrency: 0", "endpoint.concurrency");
+        refused("max_attempts: 6", "max_attempts: 0", "endpoint.max_attempts");
+        refused("timeout_seconds: 60", "timeout_seconds: 0", "endpoint.timeout_seconds");
+        refused("timeout_seconds: 60", "timeout_seconds: .nan", "endpoint.timeout_seconds");
+        refused("timeout_seconds: 60", "timeout_seconds: 1e300", "endpoint.timeout_seconds");
+        refused("model: demo-vlm", "model: ' '", "endpoint.model");
+        refused("missing_answer", "human: [realism, realism]\nmissing_answer", "human");
+        refused(
+            "missing_answer",
+            "import: { sources: { a: a.csv }, model: demo-vlm, answers: SELECT 1 }\nmissing_answer",
+            "import.model",
+        );
+        let nobody = "alignment: true\nmissing_answer: null\n";
+        assert!(parsed(nobody).unwrap_err().contains("nobody answers"));
+        let people_only = parsed("alignment: false\nhuman: [realism]\nmissing_answer: null\n").unwrap();
+        assert_eq!(people_only.human.unwrap(), ["realism"]);
+    }
+
+    #[test]
+    fn a_password_in_the_url_is_refused_and_not_repeated() {
+        let error = with("http://127.0.0.1:{port}/v1", "http://me:s3cret@host/v1").unwrap_err();
+        assert!(error.contains("api_key_env") && !error.contains("s3cret"), "{error}");
+    }
+}

@@ -1,0 +1,286 @@
+//! The stage: opens tables, asks or reads what is wanted, writes `answers` and `attribute_scores`.
+
+use std::time::Duration;
+
+use serde_json::json;
+use tables::{
+    Answer, AnswerKind, AnswerStatus, AttributeScore, Counts, Image, InputFile, Parts, Preference, Question,
+    ScoreSource, Stage, StageError, StageName, StageRun, Tables,
+};
+
+use crate::api_key::ApiKey;
+use crate::ask::Asking;
+use crate::breaker::Breaker;
+use crate::client::{Client, Patience};
+use crate::error::SynthFeedbackError;
+use crate::import;
+use crate::interrupt::Interrupt;
+use crate::question::{PictureQueries, Questions, by_picture};
+use crate::readout::READOUT;
+use crate::score::{scores_of_answers, scores_of_people};
+use crate::serve::{Server, free_port};
+use crate::settings::{Endpoint, PORT, Settings};
+use crate::store::{Keeper, KnownAnswers, STORE, StoredAnswer};
+
+/// The stage `synth-feedback`.
+#[derive(Debug)]
+pub struct SynthFeedback {
+    settings: Settings,
+    first_backoff: Duration,
+}
+
+impl SynthFeedback {
+    /// The stage under these settings.
+    ///
+    /// # Errors
+    /// [`SynthFeedbackError::Setting`] for settings that cannot work.
+    pub fn new(settings: Settings) -> Result<Self, SynthFeedbackError> {
+        settings.validate()?;
+        Ok(Self { settings, first_backoff: FIRST_BACKOFF })
+    }
+}
+
+/// The wait before a question is asked a second time; it doubles from there.
+const FIRST_BACKOFF: Duration = Duration::from_millis(250);
+/// How long a started server may take to be healthy, unless the pipeline file says otherwise.
+const SERVE_TIMEOUT_SECONDS: f64 = 60.0;
+
+impl Stage for SynthFeedback {
+    fn name(&self) -> StageName {
+        StageName::SynthFeedback
+    }
+
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn settings(&self) -> serde_json::Value {
+        let Settings { quality, alignment, endpoint, import, human, missing_answer } = &self.settings;
+        // Where and how fast the model is asked changes no answer; which model, and how it is read, does.
+        let endpoint = endpoint.as_ref().map(|endpoint| json!({ "model": endpoint.model, "readout": READOUT }));
+        json!({
+            "quality": quality, "alignment": alignment, "endpoint": endpoint, "import": import, "human": human,
+            "missing_answer": missing_answer,
+        })
+    }
+
+    fn reads(&self) -> Vec<&'static str> {
+        let questions = self.settings.alignment.then_some("questions");
+        let preferences = self.settings.human.is_some().then_some("preferences");
+        std::iter::once("images").chain(questions).chain(preferences).collect()
+    }
+
+    fn writes(&self) -> Vec<&'static str> {
+        vec!["answers", "attribute_scores"]
+    }
+
+    fn files(&self, _tables: &Tables) -> Result<Vec<InputFile>, StageError> {
+        let import = self.settings.import.as_ref();
+        Ok(import.map(|import| import.sources.input_files("import.sources")).unwrap_or_default())
+    }
+
+    fn estimate(&self, tables: &Tables) -> Result<Vec<String>, StageError> {
+        let Some(endpoint) = &self.settings.endpoint else { return Ok(Vec::new()) };
+        let images = tables.open::<Image>()?;
+        let questions = if self.settings.alignment { tables.open::<Question>()? } else { None };
+        let (Some(images), true) = (images, questions.is_some() || !self.settings.alignment) else {
+            return Ok(vec![format!("VLM calls to `{}`: known when the stages before have run", endpoint.model)]);
+        };
+        let questions = questions.map(|reader| reader.rows()).transpose()?.unwrap_or_default();
+        let questions = Questions::new(self.settings.quality.as_ref(), &questions);
+        let pictures = by_picture(&images.rows()?, &questions).map_err(|without| no_pixels(&without))?;
+        let known = KnownAnswers::load(&Parts::open(tables.storage(), STORE)?, &endpoint.model)?;
+        let n_asked = n_queries(&pictures);
+        let n_calls = n_queries(&unanswered(pictures, &known));
+        let n_stored = n_asked - n_calls;
+        Ok(vec![format!("{n_calls} VLM calls to `{}`; {n_stored} answers are in the store", endpoint.model)])
+    }
+
+    fn run(&self, run: &mut StageRun) -> Result<Counts, StageError> {
+        let Settings { quality, alignment, endpoint, import, human, missing_answer } = &self.settings;
+        let images: Vec<Image> = run.read()?;
+        let questions: Vec<Question> = if *alignment { run.read()? } else { Vec::new() };
+        let questions = Questions::new(quality.as_ref(), &questions);
+
+        // What may be wrong is found out before a question costs money.
+        let mut scores = match human {
+            Some(aspects) => scores_of_people(&run.read::<Preference>()?, aspects)?,
+            None => Vec::new(),
+        };
+        let mut counts = Counts::from([("images", images.len() as u64)]);
+        let mut answers = Vec::new();
+        if let Some(import) = import {
+            let selected = import.sources.select(&import.answers, "synth-feedback.import.answers", import::COLUMNS);
+            let rows = import::rows_of(&selected.map_err(SynthFeedbackError::from)?);
+            answers = import::answers_of(&rows, &import.model, &images, &questions)?;
+            counts.insert("imported", answers.len() as u64);
+            scores.extend(scores_of_answers(&images, &questions, &answers, ScoreSource::Import, *missing_answer));
+        }
+        if let Some(endpoint) = endpoint {
+            let given = self.ask(endpoint, &images, &questions, run, &mut counts)?;
+            scores.extend(scores_of_answers(&images, &questions, &given, ScoreSource::Vlm, *missing_answer));
+            answers.extend(given);
+        }
+        count_statuses(&answers, &mut counts);
+        sort(&mut answers, &mut scores);
+        run.write(&answers)?;
+        run.write(&scores)?;
+        Ok(counts)
+    }
+}
+
+impl SynthFeedback {
+    /// The endpoint's answers to all questions, those in the store among them.
+    fn ask(
+        &self,
+        endpoint: &Endpoint,
+        images: &[Image],
+        questions: &Questions,
+        run: &StageRun,
+        counts: &mut Counts,
+    ) -> Result<Vec<Answer>, StageError> {
+        let pictures = by_picture(images, questions).map_err(|without| no_pixels(&without))?;
+        let parts: Parts<StoredAnswer> = run.parts(STORE)?;
+        let mut known = KnownAnswers::load(&parts, &endpoint.model)?;
+        let n_asked = n_queries(&pictures);
+        let pictures = unanswered(pictures, &known);
+        let n_calls = n_queries(&pictures);
+        counts.insert("asked", n_calls as u64);
+        counts.insert("reused", (n_asked - n_calls) as u64);
+        tracing::info!(n_calls, n_stored = n_asked - n_calls, model = endpoint.model, "questions");
+        if n_calls > 0 {
+            let asked = self.ask_unanswered(endpoint, pictures, run, parts, &mut known);
+            asked.map_err(|error| StageError { retry_later: error.retry_later(), source: error.into() })?;
+        }
+        Ok(answers_of_endpoint(&endpoint.model, images, questions, &known))
+    }
+
+    fn ask_unanswered(
+        &self,
+        endpoint: &Endpoint,
+        pictures: Vec<PictureQueries>,
+        run: &StageRun,
+        parts: Parts<StoredAnswer>,
+        known: &mut KnownAnswers,
+    ) -> Result<(), SynthFeedbackError> {
+        let key = endpoint.api_key_env.as_deref().map(ApiKey::from_environment).transpose()?;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .thread_name("vlm")
+            .enable_all()
+            .build()
+            .map_err(SynthFeedbackError::Runtime)?;
+        let interrupt = Interrupt::listen().map_err(SynthFeedbackError::Runtime)?;
+        let mut server = None;
+        let mut base_url = endpoint.base_url.clone();
+        if let Some(command) = &endpoint.serve {
+            let port = free_port().map_err(SynthFeedbackError::Runtime)?;
+            base_url = base_url.replace(PORT, &port.to_string());
+            let server = server.insert(Server::start(command, port)?);
+            let timeout = endpoint.serve_timeout_seconds.unwrap_or(SERVE_TIMEOUT_SECONDS);
+            runtime.block_on(async {
+                tokio::select! {
+                    healthy = server.wait_until_healthy(&base_url, key.as_ref(), Duration::from_secs_f64(timeout)) => healthy,
+                    () = interrupt.interrupted() => Err(SynthFeedbackError::Interrupted),
+                }
+            })?;
+        }
+        let patience = Patience {
+            timeout: Duration::from_secs_f64(endpoint.timeout_seconds),
+            max_attempts: endpoint.max_attempts,
+            first_backoff: self.first_backoff,
+        };
+        let client = Client::new(&base_url, key.clone(), patience)?;
+        let breaker = Breaker::new(client.url(), endpoint.concurrency, known.has_answers());
+        let keeper = Keeper::start(parts);
+        let asking = Asking {
+            client: &client,
+            model: &endpoint.model,
+            concurrency: endpoint.concurrency,
+            images: run.images(),
+            progress: &run.progress(n_queries(&pictures), "questions"),
+            keeper: &keeper,
+            interrupt: &interrupt,
+        };
+        let asked = runtime.block_on(asking.ask_all(pictures, breaker, known));
+        // Whatever happened, what was answered is kept; if that failed, it is the cause of all else.
+        keeper.finish()?;
+        match asked {
+            Err(error @ SynthFeedbackError::Down { .. }) => {
+                let ended =
+                    server.as_mut().and_then(|server| server.failed_if_ended("ended while it was asked", key.as_ref()));
+                Err(ended.unwrap_or(error))
+            }
+            other => other,
+        }
+    }
+}
+
+fn no_pixels(image_ids: &[String]) -> SynthFeedbackError {
+    let first = image_ids.first().cloned().unwrap_or_default();
+    SynthFeedbackError::NoPixels { n_images: image_ids.len(), first }
+}
+
+fn n_queries(pictures: &[PictureQueries]) -> usize {
+    pictures.iter().map(|picture| picture.queries.len()).sum()
+}
+
+fn unanswered(mut pictures: Vec<PictureQueries>, known: &KnownAnswers) -> Vec<PictureQueries> {
+    for PictureQueries { sha256, queries, .. } in &mut pictures {
+        queries.retain(|query| !known.is_answered(sha256, query));
+    }
+    pictures.retain(|picture| !picture.queries.is_empty());
+    pictures
+}
+
+/// One row per image and question. A question that was somehow left out is an `error` of no attempts, not a gap.
+fn answers_of_endpoint(model: &str, images: &[Image], questions: &Questions, known: &KnownAnswers) -> Vec<Answer> {
+    let mut answers = Vec::new();
+    for image in images {
+        for question in questions.about(image) {
+            let answer = image.sha256.as_deref().and_then(|sha256| known.get(sha256, &question.query));
+            answers.push(Answer {
+                image_id: image.image_id.clone(),
+                question_id: question.question_id.as_ref().to_owned(),
+                kind: question.kind,
+                status: answer.map_or(AnswerStatus::Error, |answer| answer.status),
+                p_yes: answer.and_then(|answer| answer.p_yes),
+                logit_yes: answer.and_then(|answer| answer.logit_yes),
+                logit_no: answer.and_then(|answer| answer.logit_no),
+                label_mass: answer.and_then(|answer| answer.label_mass),
+                model: model.to_owned(),
+                attempts: answer.map_or(0, |answer| answer.attempts),
+                seconds: answer.map(|answer| answer.seconds),
+            });
+        }
+    }
+    answers
+}
+
+fn count_statuses(answers: &[Answer], counts: &mut Counts) {
+    for status in AnswerStatus::ALL {
+        let n = answers.iter().filter(|answer| answer.status == *status).count() as u64;
+        if n > 0 {
+            counts.insert(status.as_str(), n);
+        }
+    }
+}
+
+/// By their keys, enums by their words.
+fn sort(answers: &mut [Answer], scores: &mut [AttributeScore]) {
+    let kind = |kind: AnswerKind| kind.as_str();
+    answers.sort_unstable_by(|a, b| {
+        (&a.image_id, kind(a.kind), &a.question_id, &a.model).cmp(&(
+            &b.image_id,
+            kind(b.kind),
+            &b.question_id,
+            &b.model,
+        ))
+    });
+    scores.sort_unstable_by(|a, b| {
+        (&a.image_id, &a.attribute, a.source.as_str()).cmp(&(&b.image_id, &b.attribute, b.source.as_str()))
+    });
+}
+
+#[cfg(test)]
+mod tests;
