@@ -1,1 +1,8 @@
-//! To be written.
+//! Evaluate.
+mod bootstrap;
+mod error;
+mod probability_scores;
+mod ranks;
+mod roc;
+mod settings;
+mod undefined;
