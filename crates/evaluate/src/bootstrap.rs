@@ -116,7 +116,11 @@ mod tests {
         assert!(draws.multiplicities.chunks(7).all(|row| row.iter().sum::<u32>() == 7));
         assert_eq!(draws.multiplicities, Draws::new(7, 50, 3).multiplicities);
         assert_ne!(draws.multiplicities, Draws::new(7, 50, 4).multiplicities);
-        assert_eq!(draws.multiplicities[..70], Draws::new(7, 10, 3).multiplicities, "replicates have streams of their own");
+        assert_eq!(
+            draws.multiplicities[..70],
+            Draws::new(7, 10, 3).multiplicities,
+            "replicates have streams of their own"
+        );
     }
 
     #[test]

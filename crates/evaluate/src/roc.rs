@@ -17,8 +17,8 @@ pub fn roc_auc(labels: &[bool], scores: &[f64]) -> Result<f64, Undefined> {
     Presorted::new(labels, scores, &vec![0; labels.len()])?.weighted_auc(&[1]).ok_or_else(|| one_class(labels))
 }
 
-/// Why there is no AUC of these labels.
-fn one_class(labels: &[bool]) -> Undefined {
+/// Why there is no AUC of these labels, which are all alike.
+pub fn one_class(labels: &[bool]) -> Undefined {
     labels.first().map_or(Undefined::NoData, |&positive| Undefined::OneClass { positive, n: labels.len() })
 }
 
@@ -132,9 +132,8 @@ mod tests {
             let (labels, scores) = random_case(&mut rng);
             let clusters: Vec<u32> = (0..labels.len()).map(|_| rng.random_range(0..8)).collect();
             let weights: Vec<u32> = (0..8).map(|_| rng.random_range(0..4)).collect();
-            let resample: Vec<usize> = (0..labels.len())
-                .flat_map(|row| vec![row; weights[clusters[row] as usize] as usize])
-                .collect();
+            let resample: Vec<usize> =
+                (0..labels.len()).flat_map(|row| vec![row; weights[clusters[row] as usize] as usize]).collect();
             let labels_out: Vec<bool> = resample.iter().map(|&row| labels[row]).collect();
             let scores_out: Vec<f64> = resample.iter().map(|&row| scores[row]).collect();
             let weighted = Presorted::new(&labels, &scores, &clusters).unwrap().weighted_auc(&weights);

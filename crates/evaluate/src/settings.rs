@@ -87,8 +87,7 @@ mod tests {
 
     #[test]
     fn a_misspelt_key_is_refused_and_the_known_ones_are_named() {
-        let error =
-            parsed(r#"{"bootstrap": {"replicate": 1000, "seed": 0}, "report": {"title": "t"}}"#).unwrap_err();
+        let error = parsed(r#"{"bootstrap": {"replicate": 1000, "seed": 0}, "report": {"title": "t"}}"#).unwrap_err();
         assert!(error.contains("unknown field `replicate`, expected `replicates` or `seed`"), "{error}");
     }
 

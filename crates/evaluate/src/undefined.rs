@@ -4,10 +4,10 @@
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Undefined {
     /// There is nothing to compute it from.
-    #[error("no image has both a score and a label")]
+    #[error("no data: no image has both a score and a label")]
     NoData,
-    /// Every image is good, or every image is bad.
-    #[error("one class only: all {n} are {}", if *.positive { "good" } else { "bad" })]
+    /// Every label is positive, or every label is negative.
+    #[error("one class only: all {n} labels are {}", if *.positive { "positive" } else { "negative" })]
     OneClass {
         /// The class that there is.
         positive: bool,
