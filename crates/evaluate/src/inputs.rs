@@ -1,0 +1,101 @@
+//! All that the stage reads, and who belongs to which prompt.
+
+use std::collections::{BTreeMap, HashMap};
+
+use tables::{
+    AggregatorWeight, Answer, AttributeScore, Image, ImageEmbedding, Label, Prediction, Preference, Prompt, Rating,
+    RewardModel, StageRun, Table, TableError, Tables,
+};
+
+/// The tables, whole.
+#[derive(Debug, Default, Clone)]
+pub struct Inputs {
+    /// Table `prompts`.
+    pub prompts: Vec<Prompt>,
+    /// Table `images`.
+    pub images: Vec<Image>,
+    /// Table `ratings`.
+    pub ratings: Vec<Rating>,
+    /// Table `preferences`.
+    pub preferences: Vec<Preference>,
+    /// Table `answers`.
+    pub answers: Vec<Answer>,
+    /// Table `attribute_scores`.
+    pub attribute_scores: Vec<AttributeScore>,
+    /// Table `labels`.
+    pub labels: Vec<Label>,
+    /// Table `reward_models`.
+    pub reward_models: Vec<RewardModel>,
+    /// Table `predictions`.
+    pub predictions: Vec<Prediction>,
+    /// Table `aggregator_weights`.
+    pub aggregator_weights: Vec<AggregatorWeight>,
+    /// What the file of `embeddings` says of its encoders; empty if there is none.
+    pub encoders: Vec<(String, String)>,
+}
+
+/// The names of the tables of [`Inputs`]. `embeddings` is not among them: a data set without pixels has none.
+pub fn names() -> Vec<&'static str> {
+    vec![
+        Prompt::NAME,
+        Image::NAME,
+        Rating::NAME,
+        Preference::NAME,
+        Answer::NAME,
+        AttributeScore::NAME,
+        Label::NAME,
+        RewardModel::NAME,
+        Prediction::NAME,
+        AggregatorWeight::NAME,
+    ]
+}
+
+impl Inputs {
+    /// Reads them all.
+    ///
+    /// # Errors
+    /// [`TableError`] for one that is missing or broken.
+    pub fn read(run: &StageRun) -> Result<Self, TableError> {
+        Ok(Self {
+            prompts: run.read()?,
+            images: run.read()?,
+            ratings: run.read()?,
+            preferences: run.read()?,
+            answers: run.read()?,
+            attribute_scores: run.read()?,
+            labels: run.read()?,
+            reward_models: run.read()?,
+            predictions: run.read()?,
+            aggregator_weights: run.read()?,
+            encoders: encoders(run)?,
+        })
+    }
+
+    /// How many rows each of them has.
+    pub fn row_counts(&self) -> BTreeMap<&'static str, usize> {
+        let counts = [
+            self.prompts.len(),
+            self.images.len(),
+            self.ratings.len(),
+            self.preferences.len(),
+            self.answers.len(),
+            self.attribute_scores.len(),
+            self.labels.len(),
+            self.reward_models.len(),
+            self.predictions.len(),
+            self.aggregator_weights.len(),
+        ];
+        names().into_iter().zip(counts).collect()
+    }
+
+    /// Every image by its id.
+    pub fn images_by_id(&self) -> HashMap<&str, &Image> {
+        self.images.iter().map(|image| (image.image_id.as_str(), image)).collect()
+    }
+}
+
+fn encoders(run: &StageRun) -> Result<Vec<(String, String)>, TableError> {
+    let Some(reader) = Tables::new(run.storage().clone()).open::<ImageEmbedding>()? else { return Ok(Vec::new()) };
+    let own = |key: &str| key.starts_with("finegrain.") || key.starts_with("ARROW:");
+    Ok(reader.metadata().iter().filter(|(key, _)| !own(key)).cloned().collect())
+}

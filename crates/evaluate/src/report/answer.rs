@@ -1,0 +1,128 @@
+//! The report's opening: what the numbers say, in words.
+
+use serde::Serialize;
+use tables::Split;
+
+use super::words::{count, counted, estimate, fixed, listed, rounded, times, with_interval};
+use crate::arms::{ArmPoint, Comparison, Verdict, best_fine, comparisons, largest};
+use crate::metrics::Evaluation;
+
+/// The answer of one experiment.
+#[derive(Debug, Serialize)]
+pub struct Answer {
+    /// The experiment.
+    pub experiment: String,
+    /// In a few words.
+    pub verdict: String,
+    /// `ahead`, `unclear` or `lacking`: how it is shown.
+    pub kind: &'static str,
+    /// The sentences.
+    pub sentences: Vec<String>,
+}
+
+/// What one experiment says about coarse against fine feedback.
+pub fn answer(experiment: &str, points: &[ArmPoint], evaluation: &Evaluation) -> Answer {
+    let comparisons = comparisons(points, evaluation);
+    let (verdict, kind, sentences) = match best_fine(&comparisons) {
+        Some((comparison, chosen_on)) => compared(comparison, chosen_on, comparisons.len()),
+        None => not_compared(points),
+    };
+    Answer { experiment: experiment.to_owned(), verdict, kind, sentences }
+}
+
+type Words = (String, &'static str, Vec<String>);
+
+fn compared(comparison: &Comparison, chosen_on: Split, n_fine: usize) -> Words {
+    let Comparison { coarse, fine, difference } = comparison;
+    let given = |point: &ArmPoint| count(usize::try_from(point.n_train).unwrap_or(0));
+    let start = if coarse.n_train == fine.n_train {
+        format!("At the largest size, {} training images, the", given(coarse))
+    } else {
+        format!("At the largest sizes ({} and {} training images), the", given(coarse), given(fine))
+    };
+    let chosen = match (n_fine, chosen_on) {
+        (1, _) => format!("the fine-grained arm \u{201c}{}\u{201d}", fine.arm),
+        (n, Split::Test) => {
+            format!(
+                "the best of {n} fine-grained arms, \u{201c}{}\u{201d} (chosen on the test split itself, which flatters it)",
+                fine.arm
+            )
+        }
+        (n, _) => {
+            format!("the best of {n} fine-grained arms, \u{201c}{}\u{201d} (chosen on the validation split)", fine.arm)
+        }
+    };
+    let scores = format!(
+        "{start} reward model trained on coarse feedback reaches a test ROC-AUC of {}; {chosen}, reaches {}.",
+        estimate(coarse.test.as_ref()),
+        estimate(fine.test.as_ref())
+    );
+    let by = with_interval(difference.value, difference.interval, 2);
+    let (verdict, kind, meaning) = match comparison.verdict() {
+        Verdict::CoarseAhead => {
+            ("Coarse feedback is ahead", "ahead", format!("Fine less coarse is {by}: coarse is ahead."))
+        }
+        Verdict::FineAhead => {
+            ("Fine-grained feedback is ahead", "ahead", format!("Fine less coarse is {by}: fine-grained is ahead."))
+        }
+        Verdict::NoClearDifference => (
+            "No clear difference",
+            "unclear",
+            format!("Fine less coarse is {by}: no clear difference, since the interval holds 0."),
+        ),
+        Verdict::Unknown => (
+            "Too little data to tell",
+            "lacking",
+            format!("Fine less coarse is {by}, without an interval: these data cannot tell whether that is chance."),
+        ),
+    };
+    (verdict.to_owned(), kind, [scores, meaning].into_iter().chain(cost(coarse, fine)).collect())
+}
+
+/// What the fine arm's labels cost beside the coarse one's.
+fn cost(coarse: &ArmPoint, fine: &ArmPoint) -> Option<String> {
+    let ratio = |fine: f64, coarse: f64| (coarse > 0.0 && fine > 0.0).then(|| fine / coarse);
+    let equal = ratio(fine.cost_equal(), coarse.cost_equal())?;
+    let mut sentence =
+        format!("Its labels cost {} times as much as the coarse ones if every label costs the same", times(equal));
+    if let (Some(coarse), Some(fine)) = (coarse.cost_seconds(), fine.cost_seconds())
+        && let Some(seconds) = ratio(fine, coarse)
+    {
+        let (fine, coarse) = (rounded(fine), rounded(coarse));
+        sentence +=
+            &format!(", and {} times as much in raters\u{2019} time ({fine} s against {coarse} s)", times(seconds));
+    }
+    Some(sentence + ".")
+}
+
+fn not_compared(points: &[ArmPoint]) -> Words {
+    let with_auc = largest(points);
+    let best = with_auc.iter().copied().reduce(|best, next| {
+        let auc = |point: &ArmPoint| point.test.as_ref().map_or(0.0, |estimate| estimate.value);
+        if auc(next) > auc(best) { next } else { best }
+    });
+    let Some(best) = best else {
+        let reasons: std::collections::BTreeSet<&str> =
+            points.iter().flat_map(|point| &point.models).filter_map(|model| model.reason.as_deref()).collect();
+        let reasons: Vec<String> = reasons.into_iter().map(str::to_owned).collect();
+        let why = if reasons.is_empty() {
+            "The table `metrics` says why, model by model.".to_owned()
+        } else {
+            format!("Models could not be trained: {}.", listed(&reasons))
+        };
+        let sentences = vec!["No reward model has a test ROC-AUC, so there is nothing to compare.".to_owned(), why];
+        return ("No result".to_owned(), "lacking", sentences);
+    };
+    let lacking = if best.is_coarse() { "fine-grained" } else { "coarse" };
+    let auc = best.test.as_ref().map_or_else(String::new, |estimate| fixed(estimate.value, 2));
+    let interval = best.test.as_ref().map_or(auc, |estimate| with_interval(estimate.value, estimate.interval, 2));
+    let arms = counted(with_auc.len(), "arm");
+    let sentences = vec![
+        format!("No {lacking} arm has a test ROC-AUC, so coarse and fine-grained feedback cannot be compared here."),
+        format!(
+            "The best of {arms} is \u{201c}{}\u{201d} with {interval} (the best of several looks better than it is).",
+            best.arm
+        ),
+    ];
+    ("Nothing to compare with".to_owned(), "lacking", sentences)
+}

@@ -1,0 +1,171 @@
+//! AUC against training pairs or cost (Fig. 2 and 3), one line an arm, with intervals and every seed.
+
+use plotters::prelude::*;
+
+use super::drawing::{Axis, Chart, DrawingError, INK, chart, figure};
+use super::palette::Mark;
+use crate::bootstrap::Interval;
+use crate::error::EvaluateError;
+
+/// One arm's points, from left to right.
+pub struct Curve {
+    /// How it is drawn.
+    pub mark: Mark,
+    /// Its points.
+    pub points: Vec<Point>,
+}
+
+/// One point of a curve.
+pub struct Point {
+    /// Training pairs or cost; above 0.
+    pub x: f64,
+    /// Mean AUC over seeds.
+    pub value: f64,
+    /// Its interval.
+    pub interval: Option<Interval>,
+    /// The AUC of each seed.
+    pub seeds: Vec<f64>,
+}
+
+/// What lies along the logarithmic axis.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Along {
+    /// Training pairs: a tick at each number; arms stand side by side.
+    Pairs,
+    /// A cost: round ticks.
+    Cost,
+}
+
+/// Height of the panel.
+const HEIGHT: u32 = 330;
+
+/// The panel; `None` if no curve has a point.
+///
+/// # Errors
+/// [`EvaluateError::Figure`].
+pub fn curves(title: &str, x_title: &str, along: Along, curves: &[Curve]) -> Result<Option<String>, EvaluateError> {
+    let points = || curves.iter().flat_map(|curve| &curve.points);
+    let Some((x_low, x_high)) = range(points().map(|point| point.x.log10())) else { return Ok(None) };
+    let ends = points().flat_map(|point| {
+        let interval = point.interval.map_or([point.value; 2], |interval| [interval.low, interval.high]);
+        interval.into_iter().chain(point.seeds.iter().copied())
+    });
+    let Some((y_low, y_high)) = range(ends) else { return Ok(None) };
+
+    let y = Axis::round(below(y_low), above(y_high), 6, "", 46);
+    let pad = ((x_high - x_low) * 0.09).max(0.12);
+    let (low, high) = (x_low - pad, x_high + pad);
+    let ticks = match along {
+        Along::Pairs => ticks_at(points().map(|point| point.x), high - low),
+        Along::Cost => round_log_ticks(low, high),
+    };
+    let x = Axis { low, high, ticks, title: x_title.to_owned(), room: 48 };
+    let step = (high - low) * 0.016;
+    let draw = |area: &super::drawing::Area| -> Result<(), DrawingError> {
+        let mut chart = chart(area, &x, &y)?;
+        if y.low < 0.5 && y.high > 0.5 {
+            let chance = DashedLineSeries::new([(low, 0.5), (high, 0.5)], 5, 4, INK.mix(0.6).stroke_width(1));
+            chart.draw_series(chance)?;
+        }
+        for (at, curve) in curves.iter().enumerate() {
+            let aside = if along == Along::Pairs { at as f64 - (curves.len() - 1) as f64 / 2.0 } else { 0.0 };
+            draw_curve(&mut chart, curve, aside * step)?;
+        }
+        Ok(())
+    };
+    figure(title, HEIGHT, draw).map(Some)
+}
+
+fn draw_curve(chart: &mut Chart, curve: &Curve, aside: f64) -> Result<(), DrawingError> {
+    let color = curve.mark.color;
+    let at = |point: &Point| (point.x.log10() + aside, point.value);
+    chart.draw_series(LineSeries::new(curve.points.iter().map(at), color.mix(0.75).stroke_width(2)))?;
+    for point in &curve.points {
+        let (x, value) = at(point);
+        if let Some(Interval { low, high }) = point.interval {
+            chart.draw_series([PathElement::new([(x, low), (x, high)], color.stroke_width(1))])?;
+        }
+        if point.seeds.len() > 1 {
+            let seeds = point.seeds.iter().map(|seed| Circle::new((x, *seed), 2, color.mix(0.55).filled()));
+            chart.draw_series(seeds)?;
+        }
+        curve.mark.draw(chart, (x, value), false)?;
+    }
+    Ok(())
+}
+
+fn range(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
+    values.fold(None, |range, value| {
+        Some(range.map_or((value, value), |(low, high): (f64, f64)| (low.min(value), high.max(value))))
+    })
+}
+
+/// The next twentieth below, or 0.
+fn below(auc: f64) -> f64 {
+    (((auc - 0.01) * 20.0).floor() / 20.0).max(0.0)
+}
+
+/// The next twentieth above, or 1.
+fn above(auc: f64) -> f64 {
+    (((auc + 0.01) * 20.0).ceil() / 20.0).min(1.0)
+}
+
+/// A tick at each number of pairs, those left out that would touch the one before.
+fn ticks_at(values: impl Iterator<Item = f64>, span: f64) -> Vec<(f64, String)> {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    let mut ticks: Vec<(f64, String)> = Vec::new();
+    for value in values {
+        let at = value.log10();
+        if ticks.last().is_none_or(|(last, _)| at - last > span * 0.09) {
+            ticks.push((at, short(value)));
+        }
+    }
+    ticks
+}
+
+/// 1, 2 and 5 times the powers of ten, or the powers alone if that is too many.
+fn round_log_ticks(low: f64, high: f64) -> Vec<(f64, String)> {
+    let steps: &[f64] = if high - low > 2.3 { &[1.0] } else { &[1.0, 2.0, 5.0] };
+    let decades = low.floor() as i32..=high.ceil() as i32;
+    let numbers = decades.flat_map(|decade| steps.iter().map(move |step| step * 10f64.powi(decade)));
+    let within = numbers.map(|number| (number.log10(), short(number)));
+    within.filter(|(at, _)| (low..=high).contains(at)).collect()
+}
+
+/// `500`, `2k`, `1.5M`.
+fn short(number: f64) -> String {
+    let (scaled, unit) = match number {
+        n if n >= 999_500.0 => (n / 1e6, "M"),
+        n if n >= 10_000.0 => (n / 1e3, "k"),
+        n => (n, ""),
+    };
+    let text = format!("{scaled:.1}");
+    format!("{}{unit}", text.strip_suffix(".0").unwrap_or(&text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cost_axes_have_round_ticks_at_any_scale() {
+        let texts = |low: f64, high: f64| {
+            round_log_ticks(low.log10(), high.log10()).into_iter().map(|(_, text)| text).collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(texts(90.0, 6_000.0), "100 200 500 1000 2000 5000");
+        assert_eq!(texts(90.0, 200_000.0), "100 1000 10k 100k");
+        assert_eq!(texts(0.9, 3.0), "1 2");
+    }
+
+    #[test]
+    fn numbers_of_pairs_that_would_touch_lose_their_tick() {
+        let ticks = ticks_at([100.0, 398.0, 400.0, 200.0, 100.0].into_iter(), 0.75);
+        assert_eq!(ticks.into_iter().map(|(_, text)| text).collect::<Vec<_>>(), ["100", "200", "398"]);
+    }
+
+    #[test]
+    fn no_points_no_panel() {
+        assert!(curves("t", "x", Along::Pairs, &[]).unwrap().is_none());
+    }
+}

@@ -1,0 +1,96 @@
+//! The report: one HTML file that opens with the answer in words, then figures, tables, and where they come from.
+//!
+//! It needs no network and holds no time of day, so that equal tables give equal bytes.
+
+mod answer;
+mod curves;
+mod dots;
+mod drawing;
+mod experiment;
+mod facts;
+mod feedback;
+mod heat_map;
+mod palette;
+mod provenance;
+mod sheet;
+mod weights;
+mod words;
+
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::Serde;
+use serde::Serialize;
+use tables::{AttributeAgreement, AttributeValidity, SxsPair};
+
+use self::answer::Answer;
+use self::facts::Fact;
+use self::sheet::Section;
+use crate::arms::{ArmPoint, points};
+use crate::error::EvaluateError;
+use crate::inputs::Inputs;
+use crate::metrics::Evaluation;
+use crate::settings::Settings;
+
+/// Raised when the stage makes other tables or another report from the same inputs and settings.
+pub const STAGE_VERSION: u32 = 1;
+
+/// All that the report shows.
+pub struct Findings<'a> {
+    /// The tables that were read.
+    pub inputs: &'a Inputs,
+    /// The settings.
+    pub settings: &'a Settings,
+    /// Metrics.
+    pub evaluation: &'a Evaluation<'a>,
+    /// Table `attribute_validity`.
+    pub validity: &'a [AttributeValidity],
+    /// Table `attribute_agreement`.
+    pub agreement: &'a [AttributeAgreement],
+    /// Table `sxs_pairs`.
+    pub pairs: &'a [SxsPair],
+}
+
+/// What the template is filled with.
+#[derive(Serialize)]
+struct Page<'a> {
+    title: &'a str,
+    answers: Vec<Answer>,
+    warnings: Vec<String>,
+    facts: Vec<Fact>,
+    sections: Vec<Section>,
+}
+
+/// The whole file.
+///
+/// # Errors
+/// [`EvaluateError::Figure`] or [`EvaluateError::Template`].
+pub fn html(findings: &Findings) -> Result<String, EvaluateError> {
+    let points = points(&findings.inputs.reward_models, findings.evaluation);
+    let by_experiment: Vec<&[ArmPoint]> = points.chunk_by(|a, b| a.experiment == b.experiment).collect();
+    let mut sections = Vec::new();
+    for points in &by_experiment {
+        sections.push(experiment::section(points, findings)?);
+    }
+    sections.push(feedback::validity(findings)?);
+    sections.push(feedback::agreement(findings)?);
+    sections.push(weights::section(&by_experiment, findings)?);
+    sections.push(feedback::coverage(findings));
+    sections.push(feedback::people(findings));
+    sections.extend(experiment::side_by_side(findings));
+    sections.push(experiment::every_model(findings));
+    sections.push(provenance::section(findings));
+    let page = Page {
+        title: &findings.settings.report.title,
+        answers: by_experiment
+            .iter()
+            .map(|points| answer::answer(points[0].experiment, points, findings.evaluation))
+            .collect(),
+        warnings: facts::warnings(findings),
+        facts: facts::facts(findings.inputs),
+        sections,
+    };
+    let mut templates = minijinja::Environment::new();
+    templates.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
+    // The name's ending turns the escaping of HTML on.
+    templates.add_template("page.html", include_str!("page.html"))?;
+    Ok(templates.get_template("page.html")?.render(Serde(page))?)
+}
