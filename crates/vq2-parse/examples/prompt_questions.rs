@@ -29,7 +29,8 @@ fn main() -> std::io::Result<()> {
             n_questions += 1;
             n_agree += u32::from(agrees);
             if !quiet {
-                let note = if agrees { String::new() } else { format!("   <- {} by {}", decision.bucket, decision.rule) };
+                let note =
+                    if agrees { String::new() } else { format!("   <- {} by {}", decision.bucket, decision.rule) };
                 println!("  {:<12} {}{note}", question.question_id, question.question);
             }
         }

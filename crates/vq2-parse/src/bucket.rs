@@ -8,6 +8,8 @@ use tables::Bucket;
 
 use crate::tag::{Pos, Tagged, tag};
 
+#[cfg(test)]
+mod cases;
 mod open;
 mod predicate;
 
@@ -69,7 +71,16 @@ fn be_question(words: &[&Tagged<'_>]) -> BucketDecision {
 }
 
 fn existential(words: &[&Tagged<'_>]) -> BucketDecision {
-    if words.first().is_some_and(|w| w.is(&["exactly", "only", "several", "many", "few"]) || (w.pos == Pos::Number && !w.is(&["one", "1"]))) {
+    if words.first().is_some_and(|w| {
+        w.is(&["exactly", "only", "several", "many", "few"]) || (w.pos == Pos::Number && !w.is(&["one", "1"]))
+    }) {
+        return decide(Bucket::Adjective, "existential-count");
+    }
+    if let [article, couple, of, ..] = words
+        && article.is(&["a"])
+        && couple.is(&["couple", "pair"])
+        && of.is(&["of"])
+    {
         return decide(Bucket::Adjective, "existential-count");
     }
     decide(Bucket::Noun, "existential")
@@ -130,4 +141,3 @@ fn do_question(words: &[&Tagged<'_>], auxiliary: Pos) -> BucketDecision {
         _ => decide(Bucket::Verb, "does"),
     }
 }
-

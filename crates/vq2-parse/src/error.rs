@@ -6,7 +6,9 @@ use sources::SourceError;
 #[derive(Debug, thiserror::Error)]
 pub enum Vq2ParseError {
     /// `generator: import` without its files.
-    #[error("`vq2-parse.generator` is `import`, but `vq2-parse.import` is missing: name `sources` and a `questions` SELECT there")]
+    #[error(
+        "`vq2-parse.generator` is `import`, but `vq2-parse.import` is missing: name `sources` and a `questions` SELECT there"
+    )]
     NoImport,
     /// Files that the chosen generator does not read.
     #[error("`vq2-parse.import` is only read with `vq2-parse.generator: import`: change the generator or remove it")]

@@ -78,11 +78,8 @@ pub fn imported_questions(
         }
     }
     check_keys(rows, prompt_ids)?;
-    let mut questions = rows
-        .par_iter()
-        .enumerate()
-        .map(|(at, row)| imported_question(row, at + 1))
-        .collect::<Result<Vec<_>, _>>()?;
+    let mut questions =
+        rows.par_iter().enumerate().map(|(at, row)| imported_question(row, at + 1)).collect::<Result<Vec<_>, _>>()?;
     questions.sort_by(|a, b| a.prompt_id.cmp(&b.prompt_id));
     Ok(questions)
 }

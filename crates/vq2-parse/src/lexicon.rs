@@ -7,13 +7,15 @@ pub fn has(list: &[&str], word: &str) -> bool {
 
 /// Articles, demonstratives, quantifiers that stand before a noun.
 pub const DETERMINERS: &[&str] = &[
-    "a", "an", "the", "this", "that", "these", "those", "some", "any", "each", "every", "another", "no", "both", "all",
-    "his", "her", "its", "their", "my", "your", "our", "several", "many", "few", "various", "multiple", "numerous",
-    "either", "neither", "such",
+    "a", "an", "the", "this", "that", "these", "those", "some", "any", "each", "every", "another", "no", "both",
+    "all", "his", "her", "its", "their", "my", "your", "our", "several", "many", "few", "various", "multiple",
+    "numerous", "either", "neither", "such",
 ];
 
 /// Determiners that say "more than one" without a number.
-pub const VAGUE_QUANTITIES: &[&str] = &["several", "many", "few", "various", "multiple", "numerous", "some", "all", "any"];
+pub const VAGUE_QUANTITIES: &[&str] = &[
+    "several", "many", "few", "various", "multiple", "numerous", "some", "all", "any",
+];
 
 /// Number words from two to the thousands, with "one" as the first.
 pub const NUMBERS: &[&str] = &[
@@ -30,7 +32,9 @@ pub const PRONOUNS: &[&str] = &[
 ];
 
 /// Pronouns that point back into the same phrase and can stay as they are in a question.
-pub const RECIPROCALS: &[&str] = &["each other", "one another", "itself", "themselves", "himself", "herself"];
+pub const RECIPROCALS: &[&str] = &[
+    "each other", "one another", "itself", "themselves", "himself", "herself",
+];
 
 /// Colours and what modifies them into one.
 pub const COLOURS: &[&str] = &[
@@ -96,40 +100,48 @@ pub const MULTIWORD_PREPOSITIONS: &[&str] = &[
     "at the top of", "on the top of", "at the edge of", "on the edge of", "at the end of", "at the base of",
     "at the foot of", "on the side of", "on the back of", "on the front of", "at the front of", "at the back of",
     "in the back of", "in the front of", "in the background of", "in the foreground of", "on the surface of",
-    "on the inside of", "on the outside of", "inside of", "outside of", "in the style of", "in style of", "in the shape of", "in the form of",
-    "in the midst of", "made out of", "made up of", "made of", "made from", "composed of", "built out of", "built of", "formed of",
-    "on top of", "in front of", "in back of", "in between", "in the direction of", "next to", "close to", "adjacent to", "far from",
-    "away from", "out of", "off of", "ahead of", "left of", "right of", "left to", "right to", "up against", "together with",
-    "along with", "instead of", "because of", "due to", "such as", "full of", "part of",
+    "on the inside of", "on the outside of", "inside of", "outside of", "in the style of", "in style of",
+    "in the shape of", "in the form of", "in the midst of", "made out of", "made up of", "made of", "made from",
+    "composed of", "built out of", "built of", "formed of", "on top of", "in front of", "in back of", "in between",
+    "in the direction of", "next to", "close to", "adjacent to", "far from", "away from", "out of", "off of",
+    "ahead of", "left of", "right of", "left to", "right to", "up against", "together with", "along with",
+    "instead of", "because of", "due to", "such as", "full of", "part of",
 ];
 
 /// Phrases that say what a thing is made of.
-pub const MADE_OF: &[&str] =
-    &["made out of", "made up of", "made of", "made from", "composed of", "built out of", "built of", "formed of"];
+pub const MADE_OF: &[&str] = &[
+    "made out of", "made up of", "made of", "made from", "composed of", "built out of", "built of", "formed of",
+];
 
 /// Prepositions that say where something is, so that "is the dog … the house?" is a whole question.
 pub const PLACE_PREPOSITIONS: &[&str] = &[
     "on", "in", "at", "under", "underneath", "beneath", "below", "above", "over", "behind", "beside", "between",
     "among", "amongst", "near", "inside", "outside", "within", "by", "around", "against", "atop", "amid", "amidst",
-    "alongside", "along", "across", "beyond", "upon", "opposite", "on top", "surrounding", "without", "aboard", "across from",
+    "alongside", "along", "across", "beyond", "upon", "opposite", "on top", "surrounding", "without", "aboard",
+    "across from",
 ];
 
 /// Words after a verb that belong to it: "standing up".
 pub const PARTICLES: &[&str] = &[
-    "up", "down", "out", "away", "back", "forward", "backward", "backwards", "forwards", "together", "apart", "around",
-    "over", "off", "along", "upright", "sideways", "upside", "straight", "upward", "upwards", "downward", "downwards",
+    "up", "down", "out", "away", "back", "forward", "backward", "backwards", "forwards", "together", "apart",
+    "around", "over", "off", "along", "upright", "sideways", "upside", "straight", "upward", "upwards", "downward",
+    "downwards",
 ];
 
 /// Words for the picture itself: "a photo of …".
 pub const PICTURE_WORDS: &[&str] = &[
     "photo", "photograph", "picture", "image", "painting", "drawing", "sketch", "portrait", "illustration", "render",
-    "rendering", "cartoon", "view", "close-up", "closeup", "shot", "depiction", "diagram", "watercolor", "watercolour", "doodle",
-    "scene", "poster", "snapshot", "artwork", "engraving", "woodcut", "collage", "mural", "graphic", "clipart", "selfie", "print",
-    "photography", "still", "wallpaper", "footage", "screenshot", "emoji", "concept art", "art", "animation", "caricature",
+    "rendering", "cartoon", "view", "close-up", "closeup", "shot", "depiction", "diagram", "watercolor",
+    "watercolour", "doodle", "scene", "poster", "snapshot", "artwork", "engraving", "woodcut", "collage", "mural",
+    "graphic", "clipart", "selfie", "print", "photography", "still", "wallpaper", "footage", "screenshot", "emoji",
+    "concept art", "art", "animation", "caricature",
 ];
 
 /// "a couple of dogs": the noun after "of" is the thing, the noun before it only counts.
-pub const MEASURES: &[&str] = &["couple", "number", "lot", "lots", "bunch", "variety", "plenty", "dozens", "hundreds", "thousands", "kind", "type", "sort"];
+pub const MEASURES: &[&str] = &[
+    "couple", "number", "lot", "lots", "bunch", "variety", "plenty", "dozens", "hundreds", "thousands", "kind",
+    "type", "sort",
+];
 
 /// Nouns without a plural: "is there water?"
 pub const MASS_NOUNS: &[&str] = &[
@@ -139,51 +151,58 @@ pub const MASS_NOUNS: &[&str] = &[
     "pepper", "mustard", "ketchup", "mayonnaise", "sauce", "soup", "coffee", "tea", "milk", "juice", "wine", "beer",
     "soda", "oil", "gold", "silver", "metal", "wood", "paper", "plastic", "glass", "leather", "cotton", "wool",
     "marble", "granite", "dirt", "mud", "dust", "soil", "gravel", "greenery", "foliage", "vegetation", "ivy", "moss",
-    "sunlight", "moonlight", "light", "lighting", "lightning", "darkness", "sunshine", "weather", "space",
-    "traffic", "graffiti", "text", "writing", "art", "music", "tennis", "toast", "research", "homework", "photography", "magic", "lemonade", "champagne", "plumage", "bark", "debris", "rubble", "sand", "baseball", "basketball", "football",
+    "sunlight", "moonlight", "light", "lighting", "lightning", "darkness", "sunshine", "weather", "space", "traffic",
+    "graffiti", "text", "writing", "art", "music", "tennis", "toast", "research", "homework", "photography", "magic",
+    "lemonade", "champagne", "plumage", "bark", "debris", "rubble", "sand", "baseball", "basketball", "football",
     "soccer", "chess", "poker", "golf", "hockey", "laundry", "garbage", "trash", "equipment", "machinery", "armor",
     "armour", "makeup", "hay", "seaweed", "honey", "chocolate", "cake", "pizza-dough", "dough", "flour", "cream",
     "gravity", "love", "happiness", "freedom", "peace", "protein", "derision", "energy", "time", "pollen", "fabric",
-    "lace", "silk", "denim", "velvet", "concrete", "steel", "seafood", "sushi", "tofu", "salad", "cereal", "popcorn", "candy",
-    "steam", "air", "wind", "blood", "sky", "scenery", "wildlife", "money", "cash", "electricity", "shade", "autumn", "winter", "summer",
-    "spring", "sunset", "sunrise", "night", "daytime", "midnight", "dusk", "dawn", "stuff", "paint", "ink", "cloth", "yarn", "string", "rope",
+    "lace", "silk", "denim", "velvet", "concrete", "steel", "seafood", "sushi", "tofu", "salad", "cereal", "popcorn",
+    "candy", "steam", "air", "wind", "blood", "sky", "scenery", "wildlife", "money", "cash", "electricity", "shade",
+    "autumn", "winter", "summer", "spring", "sunset", "sunrise", "night", "daytime", "midnight", "dusk", "dawn",
+    "stuff", "paint", "ink", "cloth", "yarn", "string", "rope",
 ];
 
 /// Nouns for when it is: with a preposition before them they say so of the whole image.
 pub const TIMES: &[&str] = &[
-    "day", "night", "morning", "evening", "afternoon", "dusk", "dawn", "noon", "midnight", "winter", "summer", "autumn",
-    "spring", "daytime", "nighttime", "sunset", "sunrise", "twilight",
+    "day", "night", "morning", "evening", "afternoon", "dusk", "dawn", "noon", "midnight", "winter", "summer",
+    "autumn", "spring", "daytime", "nighttime", "sunset", "sunrise", "twilight",
 ];
 
 /// Colours that are things as well.
-pub const COLOURS_AND_THINGS: &[&str] =
-    &["coral", "orange", "olive", "lime", "peach", "cream", "gold", "silver", "lavender", "tan", "rainbow", "rose", "violet"];
+pub const COLOURS_AND_THINGS: &[&str] = &[
+    "coral", "orange", "olive", "lime", "peach", "cream", "gold", "silver", "lavender", "tan", "rainbow", "rose",
+    "violet",
+];
 
 /// What a thing before which it stands does ("smiling woman"), rather than what it is for ("recycling bin").
 pub const SEEN_ACTIONS: &[&str] = &[
-    "smiling", "sleeping", "running", "flying", "walking", "dancing", "jumping", "sitting", "standing", "laughing", "crying",
-    "barking", "singing", "playing", "burning", "falling", "floating", "flowing", "glowing", "shining", "roaring", "exploding",
-    "sparkling", "rolling", "spinning", "screaming", "howling", "grinning", "swimming", "galloping", "leaping", "charging",
-    "melting", "blooming", "rising", "hanging", "crashing", "kneeling", "crouching", "yawning", "grazing", "soaring", "raging",
-    "growling", "hovering", "dripping", "steaming", "swirling", "twinkling", "bubbling", "wandering", "frowning", "winking", "drinking",
+    "smiling", "sleeping", "running", "flying", "walking", "dancing", "jumping", "sitting", "standing", "laughing",
+    "crying", "barking", "singing", "playing", "burning", "falling", "floating", "flowing", "glowing", "shining",
+    "roaring", "exploding", "sparkling", "rolling", "spinning", "screaming", "howling", "grinning", "swimming",
+    "galloping", "leaping", "charging", "melting", "blooming", "rising", "hanging", "crashing", "kneeling",
+    "crouching", "yawning", "grazing", "soaring", "raging", "growling", "hovering", "dripping", "steaming",
+    "swirling", "twinkling", "bubbling", "wandering", "frowning", "winking", "drinking",
 ];
 
 /// Nouns in -ing.
 pub const NOUNS_IN_ING: &[&str] = &[
     "building", "painting", "ceiling", "string", "king", "ring", "wing", "thing", "evening", "morning", "clothing",
-    "lightning", "drawing", "sling", "swing", "spring", "wedding", "icing", "frosting", "pudding", "railing", "awning", "lighting",
-    "earring", "something", "nothing", "everything", "sibling", "duckling", "gosling", "seedling", 
-    "engraving", "carving", "rigging", "scaffolding", "stocking", "dumpling", "viking", "topping", "stuffing",
-    "rendering", "being", "offspring", "herring", "pilling", "wiring", "molding", "bedding", "flooring", "paneling",
-    "shopping", "parking", "dwelling", "ping", "bing", "beijing", "boeing", "bowling", "lettering", "handwriting", "writing",
-    "plaything", "underling", "fling", "darling", "feeling", "meaning", "setting", "opening", "greeting", "meeting", "housing", "piping",
-    "roofing", "siding", "tubing", "filling", "coating", "cooking", "seating", "starling", "firefighting", "wing", "styling",
+    "lightning", "drawing", "sling", "swing", "spring", "wedding", "icing", "frosting", "pudding", "railing",
+    "awning", "lighting", "earring", "something", "nothing", "everything", "sibling", "duckling", "gosling",
+    "seedling", "engraving", "carving", "rigging", "scaffolding", "stocking", "dumpling", "viking", "topping",
+    "stuffing", "rendering", "being", "offspring", "herring", "pilling", "wiring", "molding", "bedding", "flooring",
+    "paneling", "shopping", "parking", "dwelling", "ping", "bing", "beijing", "boeing", "bowling", "lettering",
+    "handwriting", "writing", "plaything", "underling", "fling", "darling", "feeling", "meaning", "setting",
+    "opening", "greeting", "meeting", "housing", "piping", "roofing", "siding", "tubing", "filling", "coating",
+    "cooking", "seating", "starling", "firefighting", "wing", "styling",
 ];
 
 /// Words in -ing that describe more than they say what happens.
 pub const ADJECTIVES_IN_ING: &[&str] = &[
     "interesting", "amazing", "stunning", "charming", "boring", "exciting", "surprising", "appealing", "disgusting",
-    "confusing", "striking", "outstanding", "oncoming", "missing", "matching", "long-lasting", 
-    "good-looking", "delicious-looking", "breathtaking", "disturbing", "captivating", "relaxing", "inspiring", "frightening", "terrifying", "fascinating", "embarrassing",
-    "menacing", "imposing", "dazzling", "gleaming", "glistening", "contrasting", "surviving", "revealing", "compelling", "inviting", "existing",
+    "confusing", "striking", "outstanding", "oncoming", "missing", "matching", "long-lasting", "good-looking",
+    "delicious-looking", "breathtaking", "disturbing", "captivating", "relaxing", "inspiring", "frightening",
+    "terrifying", "fascinating", "embarrassing", "menacing", "imposing", "dazzling", "gleaming", "glistening",
+    "contrasting", "surviving", "revealing", "compelling", "inviting", "existing",
 ];

@@ -3,14 +3,15 @@
 //! Reads `prompts`; writes `questions`: made from the prompt by part-of-speech rules, or read from a question file.
 //! Source: App. B.5.2 of Collins et al. 2024; VQ² itself is Yarom et al. 2023.
 //!
-//! Text becomes [tokens](tokens) with byte spans, tokens get a part of speech ([`tag`]). Two readers share that: [`bucket`](mod@bucket)
-//! sorts any question, [`read_scene`] reads a prompt's objects and facts, which [`template`] turns into questions.
+//! Text becomes tokens with byte spans, tokens get a part of speech (`tag`). Two readers share that: `bucket` sorts
+//! any question; `read_scene` reads a prompt's objects and facts, which `template` turns into questions.
 
 mod bucket;
 mod error;
 mod explain;
 mod import;
 mod inflect;
+#[rustfmt::skip] // Word lists read as paragraphs.
 mod lexicon;
 mod noun_phrase;
 mod read_scene;

@@ -43,7 +43,11 @@ pub struct NounPhrase {
 impl NounPhrase {
     /// As the second and later mention: "the dog", "Yoda".
     pub fn mention(&self) -> String {
-        if self.proper && self.determiner.as_deref() != Some("the") { self.name.clone() } else { format!("the {}", self.name) }
+        if self.proper && self.determiner.as_deref() != Some("the") {
+            self.name.clone()
+        } else {
+            format!("the {}", self.name)
+        }
     }
 
     /// "is" or "are".
@@ -68,7 +72,8 @@ pub fn noun_phrase(words: &[Tagged<'_>], start: usize) -> Option<(NounPhrase, us
     // "living room", "left arm": what tells which one is part of the name.
     // So is what a thing is for: "recycling bin".
     while phrase.modifiers.last().is_some_and(|m| {
-        has(NAME_PARTS, &m.text.to_lowercase()) || (m.is_action && !m.text.contains(' ') && !has(SEEN_ACTIONS, &m.text.to_lowercase()))
+        has(NAME_PARTS, &m.text.to_lowercase())
+            || (m.is_action && !m.text.contains(' ') && !has(SEEN_ACTIONS, &m.text.to_lowercase()))
     }) && first_noun > start
     {
         phrase.modifiers.pop();
@@ -181,7 +186,8 @@ fn modifier_end(words: &[Tagged<'_>], start: usize) -> Option<usize> {
     let is_modifier = match word.pos {
         Pos::Adjective | Pos::Number => true,
         Pos::Gerund | Pos::Participle => words.get(i + 1).is_some_and(|w| {
-            matches!(w.pos, Pos::Noun | Pos::ProperNoun | Pos::Adjective) || (w.pos == Pos::Gerund && word.pos == Pos::Participle)
+            matches!(w.pos, Pos::Noun | Pos::ProperNoun | Pos::Adjective)
+                || (w.pos == Pos::Gerund && word.pos == Pos::Participle)
         }),
         _ => false,
     };
@@ -220,7 +226,9 @@ fn nouns(words: &[Tagged<'_>], start: usize) -> Option<usize> {
         }
     }
     // "Boeing 747", "number 6"
-    if words.get(i).is_some_and(|w| w.pos == Pos::Number && w.text.starts_with(|c: char| c.is_ascii_digit())) && !noun(i + 1) {
+    if words.get(i).is_some_and(|w| w.pos == Pos::Number && w.text.starts_with(|c: char| c.is_ascii_digit()))
+        && !noun(i + 1)
+    {
         i += 1;
     }
     Some(i)

@@ -8,27 +8,120 @@ use crate::tag::{Pos, Tagged, tag};
 
 /// Nouns that only gather what follows "of": the members act.
 const GROUPS: &[&str] = &[
-    "group", "pair", "flock", "herd", "crowd", "row", "set", "stack", "pile", "team", "series", "line", "pack", "swarm",
-    "school", "collection", "bundle", "trio", "duo", "family", "cluster", "stream", "rows", "stacks", "piles", "groups",
+    "group",
+    "pair",
+    "flock",
+    "herd",
+    "crowd",
+    "row",
+    "set",
+    "stack",
+    "pile",
+    "team",
+    "series",
+    "line",
+    "pack",
+    "swarm",
+    "school",
+    "collection",
+    "bundle",
+    "trio",
+    "duo",
+    "family",
+    "cluster",
+    "stream",
+    "rows",
+    "stacks",
+    "piles",
+    "groups",
 ];
 
 /// Verbs whose "at", "on" or "in" belongs to them: "looking at the camera".
 const VERBS_WITH_PREPOSITION: &[&str] = &[
-    "looking", "staring", "gazing", "pointing", "barking", "laughing", "smiling", "waving", "shouting", "peering",
-    "glaring", "aiming", "throwing", "shooting", "glancing", "growling", "pouring", "walking", "running", "flying",
-    "jumping", "driving", "climbing", "leaping", "swimming", "moving", "crawling", "sailing", "traveling", "coming", "going", "heading",
+    "looking",
+    "staring",
+    "gazing",
+    "pointing",
+    "barking",
+    "laughing",
+    "smiling",
+    "waving",
+    "shouting",
+    "peering",
+    "glaring",
+    "aiming",
+    "throwing",
+    "shooting",
+    "glancing",
+    "growling",
+    "pouring",
+    "walking",
+    "running",
+    "flying",
+    "jumping",
+    "driving",
+    "climbing",
+    "leaping",
+    "swimming",
+    "moving",
+    "crawling",
+    "sailing",
+    "traveling",
+    "coming",
+    "going",
+    "heading",
 ];
 
 /// Participles that bind to what follows their preposition: "surrounded by trees".
 const BINDING: &[&str] = &[
-    "surrounded", "covered", "attached", "connected", "filled", "topped", "followed", "chased", "held", "carried", "tied",
-    "wrapped", "decorated", "lit", "inhabited", "separated", "driven", "ridden", "pulled", "crowned", "worn", "eaten", "loaded", "seen",
+    "surrounded",
+    "covered",
+    "attached",
+    "connected",
+    "filled",
+    "topped",
+    "followed",
+    "chased",
+    "held",
+    "carried",
+    "tied",
+    "wrapped",
+    "decorated",
+    "lit",
+    "inhabited",
+    "separated",
+    "driven",
+    "ridden",
+    "pulled",
+    "crowned",
+    "worn",
+    "eaten",
+    "loaded",
+    "seen",
 ];
 
 /// Prepositions that make no picture: "for", "about".
 const UNSEEN: &[&str] = &[
-    "for", "as", "like", "about", "during", "after", "before", "than", "such as", "instead of", "because of", "due to",
-    "per", "via", "until", "except", "despite", "by", "part of", "to",
+    "for",
+    "as",
+    "like",
+    "about",
+    "during",
+    "after",
+    "before",
+    "than",
+    "such as",
+    "instead of",
+    "because of",
+    "due to",
+    "per",
+    "via",
+    "until",
+    "except",
+    "despite",
+    "by",
+    "part of",
+    "to",
 ];
 
 /// Reads what a prompt says.
@@ -52,9 +145,14 @@ pub fn read_scene(prompt: &str) -> Scene {
 
 /// "A Red Car On A Hill", "RED CAR": capitals that mark no names. Lower-casing ASCII letters keeps every byte's place.
 fn is_title_case(prompt: &str) -> bool {
-    let words = || prompt.split_whitespace().filter(|w| w.starts_with(char::is_alphabetic));
-    let (n, upper) = (words().count(), words().filter(|w| w.starts_with(char::is_uppercase)).count());
-    n >= 4 && upper * 10 >= n * 7 || n >= 2 && !prompt.contains(char::is_lowercase)
+    // A capital on a small word inside is never a name's.
+    let small = ["A", "An", "And", "At", "By", "From", "In", "Is", "On", "With"];
+    let titled = prompt
+        .split_whitespace()
+        .skip(1)
+        .zip(prompt.split_whitespace())
+        .any(|(word, before)| small.contains(&word) && !before.ends_with(['.', '!', '?', ':', ';']));
+    titled || (prompt.contains(' ') && prompt.contains(char::is_uppercase) && !prompt.contains(char::is_lowercase))
 }
 
 /// What the words since the last full stop have set up.
@@ -82,15 +180,34 @@ struct Clause {
 enum Pending {
     #[default]
     Nothing,
-    Object { facts: Vec<usize> },
-    Preposition { subjects: Vec<usize>, text: String },
-    VerbPreposition { facts: Vec<usize>, text: String },
-    Has { subjects: Vec<usize> },
+    Object {
+        facts: Vec<usize>,
+    },
+    Preposition {
+        subjects: Vec<usize>,
+        text: String,
+    },
+    VerbPreposition {
+        facts: Vec<usize>,
+        text: String,
+    },
+    Has {
+        subjects: Vec<usize>,
+    },
     Of,
-    Description { subjects: Vec<usize>, text: String, start: usize },
+    Description {
+        subjects: Vec<usize>,
+        text: String,
+        start: usize,
+    },
     Unseen,
-    Absent { subjects: Vec<usize>, text: String },
-    IsA { subjects: Vec<usize> },
+    Absent {
+        subjects: Vec<usize>,
+        text: String,
+    },
+    IsA {
+        subjects: Vec<usize>,
+    },
 }
 
 struct Reader<'w, 't> {
@@ -183,14 +300,22 @@ impl Reader<'_, '_> {
                 for subject in subjects {
                     let span = (self.scene.objects[subject].start, word.end);
                     let reciprocal = Some(word.lower.clone());
-                    self.scene.facts.push(Fact::Relation { subject, preposition: text.clone(), object: None, reciprocal, span });
+                    self.scene.facts.push(Fact::Relation {
+                        subject,
+                        preposition: text.clone(),
+                        object: None,
+                        reciprocal,
+                        span,
+                    });
                 }
             }
             return;
         }
         // "it" and "they" mean the prompt's first subject, if the number agrees.
         let plural = word.is(&["they", "them"]);
-        let means = self.lead.filter(|&l| word.is(&["it", "they", "them", "he", "she", "him", "her"]) && self.scene.objects[l].plural == plural);
+        let means = self.lead.filter(|&l| {
+            word.is(&["it", "they", "them", "he", "she", "him", "her"]) && self.scene.objects[l].plural == plural
+        });
         let Some(means) = means else {
             if pending == Pending::Nothing {
                 self.clause.subjects.clear();
@@ -236,7 +361,13 @@ impl Reader<'_, '_> {
         let picture_opens = phrase.is_picture()
             && pending == Pending::Nothing
             && self.words.get(end).is_some_and(|w| w.is(&["of", "showing", "depicting", "featuring"]));
-        let index = self.add(phrase, !negated && !picture_opens && !is_time && !matches!(pending, Pending::Description { .. } | Pending::Absent { .. } | Pending::IsA { .. }));
+        let index = self.add(
+            phrase,
+            !negated
+                && !picture_opens
+                && !is_time
+                && !matches!(pending, Pending::Description { .. } | Pending::Absent { .. } | Pending::IsA { .. }),
+        );
         if picture_opens {
             self.scene.facts.push(Fact::Picture { phrase: index });
             self.clause = Clause::default();
@@ -251,7 +382,8 @@ impl Reader<'_, '_> {
             self.joined(index);
             return;
         }
-        let group_member = pending == Pending::Of && self.clause.latest.last().is_some_and(|&l| has(GROUPS, &self.scene.objects[l].head));
+        let group_member = pending == Pending::Of
+            && self.clause.latest.last().is_some_and(|&l| has(GROUPS, &self.scene.objects[l].head));
         match &pending {
             Pending::Nothing => {
                 self.clause.subjects = vec![index];
@@ -264,7 +396,9 @@ impl Reader<'_, '_> {
                 self.clause.subjects = vec![index];
             }
             // "about two cats doing research"
-            Pending::Unseen if self.words.get(end).is_some_and(|w| w.pos == Pos::Gerund) => self.clause.subjects = vec![index],
+            Pending::Unseen if self.words.get(end).is_some_and(|w| w.pos == Pos::Gerund) => {
+                self.clause.subjects = vec![index]
+            }
             _ if negated => self.clause.subjects.clear(),
             // "with lava pouring down": what follows "with" acts in what comes next.
             Pending::Has { .. } => self.clause.subjects = vec![index],
@@ -323,7 +457,13 @@ impl Reader<'_, '_> {
                 for &subject in subjects.iter().filter(|&&s| s != object) {
                     let span = (start_of(&self.scene, subject).min(start_of(&self.scene, object)), end);
                     let preposition = text.clone();
-                    self.scene.facts.push(Fact::Relation { subject, preposition, object: Some(object), reciprocal: None, span });
+                    self.scene.facts.push(Fact::Relation {
+                        subject,
+                        preposition,
+                        object: Some(object),
+                        reciprocal: None,
+                        span,
+                    });
                 }
             }
             Pending::Has { subjects } => {
@@ -336,7 +476,11 @@ impl Reader<'_, '_> {
                 let what = self.text_of(object);
                 let predicate = format!("{text} {what}");
                 if subjects.is_empty() {
-                    self.scene.facts.push(Fact::Is { subject: None, predicate: predicate.clone(), span: (*start, end) });
+                    self.scene.facts.push(Fact::Is {
+                        subject: None,
+                        predicate: predicate.clone(),
+                        span: (*start, end),
+                    });
                 }
                 for &subject in subjects {
                     let span = (start_of(&self.scene, subject).min(*start), end);
@@ -355,12 +499,19 @@ impl Reader<'_, '_> {
 
     /// A verb gets its object; a second object ("chasing a cat and a bird") gets a fact of its own.
     fn complete(&mut self, fact: usize, pending: &Pending, object: usize, end: usize) {
-        let Some(Fact::Does { subject, verb, object: slot, span }) = self.scene.facts.get(fact).cloned() else { return };
+        let Some(Fact::Does { subject, verb, object: slot, span }) = self.scene.facts.get(fact).cloned() else {
+            return;
+        };
         let verb = match pending {
             Pending::VerbPreposition { text, .. } if !verb.ends_with(text.as_str()) => format!("{verb} {text}"),
             _ => verb,
         };
-        let done = Fact::Does { subject, verb, object: Some(object), span: (span.0.min(self.scene.objects[object].start), end) };
+        let done = Fact::Does {
+            subject,
+            verb,
+            object: Some(object),
+            span: (span.0.min(self.scene.objects[object].start), end),
+        };
         if slot.is_none() {
             self.scene.facts[fact] = done;
         } else {
@@ -395,7 +546,9 @@ impl Reader<'_, '_> {
             self.at += 1;
         }
         self.clause.pending = Pending::Nothing;
-        let subjects = if self.clause.negated { Vec::new() } else { self.clause.subjects.clone() };
+        // "a sign that says "STOP"": the text is asked for, not the saying.
+        let says = self.words.get(self.at).is_some_and(|w| w.pos == Pos::Quoted);
+        let subjects = if self.clause.negated || says { Vec::new() } else { self.clause.subjects.clone() };
         let first_fact = self.scene.facts.len();
         for &subject in &subjects {
             let span = (self.scene.objects[subject].start.min(word.start), end);
@@ -411,13 +564,16 @@ impl Reader<'_, '_> {
         // "the dog chased the cat": a past tense, not a participle.
         let takes_object = !after_be
             && noun_phrase(self.words, self.at + 1).is_some()
-            && next.is_some_and(|w| matches!(w.pos, Pos::Determiner | Pos::Noun | Pos::ProperNoun | Pos::Adjective | Pos::Number));
+            && next.is_some_and(|w| {
+                matches!(w.pos, Pos::Determiner | Pos::Noun | Pos::ProperNoun | Pos::Adjective | Pos::Number)
+            });
         if takes_object && !self.clause.subjects.is_empty() {
             self.verb();
             return;
         }
         self.at += 1;
-        let subjects = if after_be || self.clause.latest.is_empty() { self.clause.subjects.clone() } else { self.described() };
+        let subjects =
+            if after_be || self.clause.latest.is_empty() { self.clause.subjects.clone() } else { self.described() };
         if let Some(preposition) = next.filter(|w| w.pos == Pos::Preposition && word.is(BINDING)) {
             let text = format!("{} {}", word.lower, preposition.lower);
             self.clause.pending = Pending::Preposition { subjects, text };
@@ -491,14 +647,20 @@ impl Reader<'_, '_> {
             Pending::Absent { subjects, text }
         } else if let Pending::Object { facts } = before {
             let place = has(PLACE_PREPOSITIONS, &word.lower) || word.lower.contains(' ');
-            let own = facts.first().is_some_and(|&f| matches!(&self.scene.facts[f], Fact::Does { verb, .. } if has(VERBS_WITH_PREPOSITION, verb)));
+            let own = facts.first().is_some_and(
+                |&f| matches!(&self.scene.facts[f], Fact::Does { verb, .. } if has(VERBS_WITH_PREPOSITION, verb)),
+            );
             if place && !own || facts.is_empty() {
                 Pending::Preposition { subjects, text }
             } else {
                 Pending::VerbPreposition { facts, text }
             }
         } else if word.is(&["with"]) {
-            if joining { Pending::Has { subjects: Vec::new() } } else { Pending::Has { subjects: self.clause.latest.clone() } }
+            if joining {
+                Pending::Has { subjects: Vec::new() }
+            } else {
+                Pending::Has { subjects: self.clause.latest.clone() }
+            }
         } else if word.is(UNSEEN) || before == Pending::Unseen {
             Pending::Unseen
         } else {

@@ -104,7 +104,10 @@ fn counts(prompts: &[Prompt], questions: &[Question]) -> Counts {
     let without: Vec<&str> = prompts.iter().map(|p| p.prompt_id.as_str()).filter(|id| !asked.contains(id)).collect();
     if !without.is_empty() {
         let first = without.iter().take(5).copied().collect::<Vec<_>>().join(", ");
-        warn!(n_prompts = without.len(), first, "prompts without a question: their images count as aligned, or are missing");
+        warn!(
+            n_prompts = without.len(),
+            first, "prompts without a question: their images count as aligned, or are missing"
+        );
     }
     let mut counts: Counts = BTreeMap::from([
         ("prompts", prompts.len() as u64),
@@ -164,7 +167,14 @@ mod tests {
         let rows: Vec<_> = questions.iter().map(|q| (q.prompt_id.as_str(), q.question_id.as_str())).collect();
         assert_eq!(
             rows,
-            [("b", "noun-1"), ("b", "noun-2"), ("b", "adjective-1"), ("b", "relation-1"), ("c", "noun-1"), ("c", "verb-1")]
+            [
+                ("b", "noun-1"),
+                ("b", "noun-2"),
+                ("b", "adjective-1"),
+                ("b", "relation-1"),
+                ("c", "noun-1"),
+                ("c", "verb-1")
+            ]
         );
         assert_eq!(questions[3].query, "is the dog on the table?");
         assert!(questions.iter().all(|q| q.answer == "yes" && q.source == QuestionSource::Template));
@@ -183,7 +193,8 @@ mod tests {
     fn imported_questions_are_mapped_by_sql() {
         let folder = tempfile::tempdir().unwrap();
         let csv = "item,n,q,a\np1,1,Is there a dog?,\np1,2,What color is the dog?,green\n";
-        let stage = import(&folder, csv, "SELECT item AS prompt_id, n AS question_id, q AS question, a AS answer FROM raw");
+        let stage =
+            import(&folder, csv, "SELECT item AS prompt_id, n AS question_id, q AS question, a AS answer FROM raw");
         let (counts, questions) = run(&stage, &[prompt("p1", "a green dog")]).unwrap();
         assert_eq!(questions[1].query, "is \"green\" true for \"What color is the dog?\" in this image?");
         assert_eq!((questions[0].question_id.as_str(), questions[1].bucket), ("1", Bucket::Adjective));

@@ -236,9 +236,34 @@ fn joined_at(tokens: &[Token<'_>]) -> Option<(usize, Pos)> {
     }
     if !matches!(
         first,
-        "on" | "to" | "in" | "at" | "made" | "composed" | "built" | "formed" | "next" | "close" | "adjacent" | "far"
-            | "away" | "out" | "off" | "ahead" | "left" | "right" | "up" | "together" | "along" | "instead" | "because"
-            | "due" | "such" | "inside" | "outside" | "full" | "part"
+        "on" | "to"
+            | "in"
+            | "at"
+            | "made"
+            | "composed"
+            | "built"
+            | "formed"
+            | "next"
+            | "close"
+            | "adjacent"
+            | "far"
+            | "away"
+            | "out"
+            | "off"
+            | "ahead"
+            | "left"
+            | "right"
+            | "up"
+            | "together"
+            | "along"
+            | "instead"
+            | "because"
+            | "due"
+            | "such"
+            | "inside"
+            | "outside"
+            | "full"
+            | "part"
     ) {
         return None;
     }

@@ -11,6 +11,9 @@ use crate::read_scene::read_scene;
 use crate::scene::{Fact, Scene, Span};
 use crate::tag::{Pos, tag};
 
+#[cfg(test)]
+mod cases;
+
 /// A question made from a prompt; "yes" is the answer that holds for an aligned image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TemplateQuestion {
@@ -50,7 +53,11 @@ fn last_resort(prompt: &str) -> Option<(Bucket, Span, String)> {
     let content = [Pos::Noun, Pos::ProperNoun, Pos::Verb, Pos::Gerund, Pos::Adjective, Pos::Participle];
     let words = tag(prompt);
     let word = words.iter().find(|w| content.contains(&w.pos) && w.text.chars().count() > 1)?;
-    Some((Bucket::Noun, (word.start, word.end), format!("does the image show {}?", spelled(std::slice::from_ref(word)))))
+    Some((
+        Bucket::Noun,
+        (word.start, word.end),
+        format!("does the image show {}?", spelled(std::slice::from_ref(word))),
+    ))
 }
 
 fn numbered(mut found: Vec<(Bucket, Span, String)>) -> Vec<TemplateQuestion> {
@@ -109,8 +116,11 @@ fn ask_of_fact(scene: &Scene, fact: &Fact, found: &mut Vec<(Bucket, Span, String
         Fact::Time { phrase } => {
             let phrase = &scene.objects[*phrase];
             let what = with_modifiers(phrase);
-            let question =
-                if what == phrase.name { format!("is it {what}?") } else { format!("is it {} {what}?", article(&what)) };
+            let question = if what == phrase.name {
+                format!("is it {what}?")
+            } else {
+                format!("is it {} {what}?", article(&what))
+            };
             found.push((Bucket::Adjective, (phrase.start, phrase.end), question));
         }
         Fact::Picture { phrase } => {
@@ -156,13 +166,15 @@ fn with_modifiers(phrase: &NounPhrase) -> String {
 
 /// As the object of a verb or preposition: "the ball", but "checkers".
 fn object_text(phrase: &NounPhrase) -> String {
-    let bare = phrase.determiner.is_none() && phrase.quantity.is_none() && (phrase.plural || has(MASS_NOUNS, &phrase.head));
+    let bare =
+        phrase.determiner.is_none() && phrase.quantity.is_none() && (phrase.plural || has(MASS_NOUNS, &phrase.head));
     if bare || phrase.determiner.as_deref() == Some("no") { phrase.name.clone() } else { phrase.mention() }
 }
 
 /// After "have": "a hat", "stripes", "lettuce".
 fn possession(phrase: &NounPhrase) -> String {
-    let bare = phrase.plural || (has(MASS_NOUNS, &phrase.head) && !matches!(phrase.determiner.as_deref(), Some("a" | "an")));
+    let bare =
+        phrase.plural || (has(MASS_NOUNS, &phrase.head) && !matches!(phrase.determiner.as_deref(), Some("a" | "an")));
     if phrase.proper {
         phrase.mention()
     } else if bare {

@@ -8,8 +8,35 @@ use crate::tag::{Pos, Tagged, tag};
 
 /// "what X": the answer describes.
 const DESCRIPTIONS: &[&str] = &[
-    "color", "colour", "colors", "colours", "shape", "size", "material", "texture", "pattern", "style", "age", "condition", "mood",
-    "weather", "time", "season", "length", "height", "temperature", "expression", "emotion", "breed", "gender", "medium", "kind", "type", "sort", "number", "flavor",
+    "color",
+    "colour",
+    "colors",
+    "colours",
+    "shape",
+    "size",
+    "material",
+    "texture",
+    "pattern",
+    "style",
+    "age",
+    "condition",
+    "mood",
+    "weather",
+    "time",
+    "season",
+    "length",
+    "height",
+    "temperature",
+    "expression",
+    "emotion",
+    "breed",
+    "gender",
+    "medium",
+    "kind",
+    "type",
+    "sort",
+    "number",
+    "flavor",
 ];
 
 /// "what X": the answer says what happens.
@@ -20,14 +47,40 @@ const PLACES: &[&str] = &["side", "direction", "position", "location", "place", 
 
 /// "what type of X": names so wide that the answer is the thing itself.
 const WIDE_NOUNS: &[&str] = &[
-    "animal", "animals", "food", "object", "objects", "thing", "things", "vehicle", "plant", "person", "people", "building", "fruit", "vegetable",
-    "furniture", "device", "structure", "item", "creature", "bird", "instrument", "room", "place", "clothing", "drink", "toy", "tool",
+    "animal",
+    "animals",
+    "food",
+    "object",
+    "objects",
+    "thing",
+    "things",
+    "vehicle",
+    "plant",
+    "person",
+    "people",
+    "building",
+    "fruit",
+    "vegetable",
+    "furniture",
+    "device",
+    "structure",
+    "item",
+    "creature",
+    "bird",
+    "instrument",
+    "room",
+    "place",
+    "clothing",
+    "drink",
+    "toy",
+    "tool",
 ];
 
 /// The bucket of an open question, or of any text that opens with no auxiliary.
 pub fn open_question(words: &[&Tagged<'_>], answer: Option<&str>) -> BucketDecision {
     let has_any = |list: &[&str]| words.iter().any(|w| w.is(list));
-    let Some(at) = words.iter().position(|w| w.is(&["what", "which", "where", "who", "whose", "how", "when", "why", "whom"]))
+    let Some(at) =
+        words.iter().position(|w| w.is(&["what", "which", "where", "who", "whose", "how", "when", "why", "whom"]))
     else {
         return by_answer(answer).unwrap_or_else(|| statement(words));
     };
@@ -49,7 +102,11 @@ pub fn open_question(words: &[&Tagged<'_>], answer: Option<&str>) -> BucketDecis
         let bucket = if wide { Bucket::Noun } else { Bucket::Adjective };
         return decide(bucket, if wide { "asks-which-thing" } else { "asks-kind" });
     }
-    if asked_is(DESCRIPTIONS) || (next_is(&["is"]) && rest.get(1).is_some_and(|w| w.is(&["the"])) && rest.get(2).is_some_and(|w| w.is(DESCRIPTIONS))) {
+    if asked_is(DESCRIPTIONS)
+        || (next_is(&["is"])
+            && rest.get(1).is_some_and(|w| w.is(&["the"]))
+            && rest.get(2).is_some_and(|w| w.is(DESCRIPTIONS)))
+    {
         return decide(Bucket::Adjective, "asks-description");
     }
     if asked_is(ACTIONS) {

@@ -8,36 +8,148 @@ use crate::tag::{Pos, Tagged};
 
 /// Parts of a body: what is said of them is mostly a pose, and so a state.
 const BODY_PARTS: &[&str] = &[
-    "arm", "arms", "leg", "legs", "hand", "hands", "head", "knee", "knees", "elbow", "elbows", "foot", "feet",
-    "torso", "body", "shoulder", "shoulders", "weight", "forearm", "forearms", "thigh", "thighs", "hips", "chest", "face",
-    "ankle", "ankles", "wrist", "wrists", "toes", "neck", "spine", "waist", "gaze",
+    "arm",
+    "arms",
+    "leg",
+    "legs",
+    "hand",
+    "hands",
+    "head",
+    "knee",
+    "knees",
+    "elbow",
+    "elbows",
+    "foot",
+    "feet",
+    "torso",
+    "body",
+    "shoulder",
+    "shoulders",
+    "weight",
+    "forearm",
+    "forearms",
+    "thigh",
+    "thighs",
+    "hips",
+    "chest",
+    "face",
+    "ankle",
+    "ankles",
+    "wrist",
+    "wrists",
+    "toes",
+    "neck",
+    "spine",
+    "waist",
+    "gaze",
 ];
 
 /// Verbs of rest: with a place they say where something is.
 const REST: &[&str] = &[
-    "sitting", "standing", "lying", "laying", "hanging", "resting", "kneeling", "balancing", "perched", "situated", "leaning",
+    "sitting",
+    "standing",
+    "lying",
+    "laying",
+    "hanging",
+    "resting",
+    "kneeling",
+    "balancing",
+    "perched",
+    "situated",
+    "leaning",
     "floating-in",
 ];
 
 /// Participles that bind the subject to another thing.
 const BINDING: &[&str] = &[
-    "attached", "surrounded", "covered", "connected", "placed", "located", "mounted", "seated", "hung", "tied", "filled", "set",
-    "positioned", "situated", "separated", "seen", "reflected", "perched", "wrapped", "stacked", "linked", "fastened", "held", "joined",
-    "topped", "centered", "locked", "displayed", "stuck", "parked", "planted", "scattered", "crossed", "strapped",
-    "suspended", "tucked", "nestled", "buried", "trapped", "caught", "submerged", "carried", "followed", "chased", "aligned", "printed",
+    "attached",
+    "surrounded",
+    "covered",
+    "connected",
+    "placed",
+    "located",
+    "mounted",
+    "seated",
+    "hung",
+    "tied",
+    "filled",
+    "set",
+    "positioned",
+    "situated",
+    "separated",
+    "seen",
+    "reflected",
+    "perched",
+    "wrapped",
+    "stacked",
+    "linked",
+    "fastened",
+    "held",
+    "joined",
+    "topped",
+    "centered",
+    "locked",
+    "displayed",
+    "stuck",
+    "parked",
+    "planted",
+    "scattered",
+    "crossed",
+    "strapped",
+    "suspended",
+    "tucked",
+    "nestled",
+    "buried",
+    "trapped",
+    "caught",
+    "submerged",
+    "carried",
+    "followed",
+    "chased",
+    "aligned",
+    "printed",
 ];
 
 /// Prepositions that say direction or posture when nothing follows them.
-const BARE: &[&str] = &["up", "down", "out", "off", "over", "behind", "around", "outside", "inside", "in", "on", "in front"];
+const BARE: &[&str] =
+    &["up", "down", "out", "off", "over", "behind", "around", "outside", "inside", "in", "on", "in front"];
 
 /// "in a row": arrangements and postures, not places.
 const ARRANGEMENTS: &[&str] = &[
-    "row", "rows", "line", "circle", "grid", "group", "stack", "pile", "pose", "position", "formation", "pattern", "stance", "style",
-    "font", "letters", "shape", "color", "colour", "colors", "colours", "calligraphy", "cursive", "motion", "flight", "bloom", "focus", "half", "pieces",
+    "row",
+    "rows",
+    "line",
+    "circle",
+    "grid",
+    "group",
+    "stack",
+    "pile",
+    "pose",
+    "position",
+    "formation",
+    "pattern",
+    "stance",
+    "style",
+    "font",
+    "letters",
+    "shape",
+    "color",
+    "colour",
+    "colors",
+    "colours",
+    "calligraphy",
+    "cursive",
+    "motion",
+    "flight",
+    "bloom",
+    "focus",
+    "half",
+    "pieces",
 ];
 
 /// "of different sizes": what a thing is like, not what it belongs to.
-const SIZES_AND_COLOURS: &[&str] = &["size", "sizes", "color", "colors", "colour", "colours", "shape", "shapes", "kinds", "types", "styles"];
+const SIZES_AND_COLOURS: &[&str] =
+    &["size", "sizes", "color", "colors", "colour", "colours", "shape", "shapes", "kinds", "types", "styles"];
 
 /// The rule for a predicate, and the bucket it gives.
 pub fn predicate(subject: &[&Tagged<'_>], predicate: &[&Tagged<'_>]) -> BucketDecision {
@@ -127,7 +239,10 @@ fn preposition(subject: &[&Tagged<'_>], word: &Tagged<'_>, rest: &[&Tagged<'_>])
     if rest.is_empty() && word.is(&["outside", "inside"]) {
         return decide(Bucket::Relation, "preposition");
     }
-    if rest.is_empty() || (word.is(BARE) && !opens_noun_phrase) || last.is_some_and(|w| w.is(&["side"])) && rest.len() <= 3 && is_body(subject) {
+    if rest.is_empty()
+        || (word.is(BARE) && !opens_noun_phrase)
+        || last.is_some_and(|w| w.is(&["side"])) && rest.len() <= 3 && is_body(subject)
+    {
         return decide(Bucket::Adjective, "bare-direction");
     }
     if word.is(&["by"]) && !rest[0].is(&["the", "a", "an", "his", "her", "their", "its"]) {
@@ -136,7 +251,11 @@ fn preposition(subject: &[&Tagged<'_>], word: &Tagged<'_>, rest: &[&Tagged<'_>])
     if word.is(&["in"]) && last.is_some_and(|w| w.is(ARRANGEMENTS)) {
         return decide(Bucket::Adjective, "arrangement");
     }
-    if word.is(&["in"]) && rest.len() == 1 && matches!(rest[0].pos, Pos::Noun | Pos::Participle | Pos::Number) && rest[0].text.starts_with(char::is_lowercase) {
+    if word.is(&["in"])
+        && rest.len() == 1
+        && matches!(rest[0].pos, Pos::Noun | Pos::Participle | Pos::Number)
+        && rest[0].text.starts_with(char::is_lowercase)
+    {
         return decide(Bucket::Adjective, "state-phrase");
     }
     decide(Bucket::Relation, "preposition")
