@@ -151,10 +151,10 @@ const TAIL_BYTES: usize = 8 << 10;
 /// How long a server has to end after it was asked to; the watchdog counts it in tenths.
 const TIME_TO_END: Duration = Duration::from_secs(5);
 
-/// Asks the server's process group to end when its standard input closes, and ends it by force if it does not. The
-/// system closes that input even when this program is killed, so that no server is left behind.
+/// Asks the server's process group to end when its standard input closes; once the server is gone, or will not go, ends
+/// what is left by force. The system closes that input even when this program is killed: no server is left behind.
 const WATCHDOG: &str = "read -r line; kill -s TERM -- \"-$0\" 2>/dev/null; tenths=0; \
-    while [ $tenths -lt 50 ] && kill -s 0 -- \"-$0\" 2>/dev/null; do sleep 0.1; tenths=$((tenths + 1)); done; \
+    while [ $tenths -lt 50 ] && kill -s 0 \"$0\" 2>/dev/null; do sleep 0.1; tenths=$((tenths + 1)); done; \
     kill -s KILL -- \"-$0\" 2>/dev/null";
 
 fn start_watchdog(server: u32) -> Option<Child> {
