@@ -43,3 +43,35 @@ pub fn agreement(inputs: &Inputs) -> Vec<AttributeAgreement> {
     }
     rows
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures::{image, labelled};
+
+    #[test]
+    fn pairs_stand_once_and_missing_labels_do_not_count() {
+        let images = ["p1-0", "p1-1", "p1-2", "p1-3"].map(|id| image(id, Split::Train)).to_vec();
+        let labels = |attribute: &str, values: [Option<bool>; 4]| {
+            images
+                .iter()
+                .zip(values)
+                .map(|(image, value)| labelled("e", &image.image_id, attribute, value))
+                .collect::<Vec<_>>()
+        };
+        let (yes, no) = (Some(true), Some(false));
+        let labels = [
+            labels("target", [yes, yes, no, no]),
+            labels("bright", [yes, no, no, None]),
+            labels("chaotic", [None, None, None, yes]),
+        ]
+        .concat();
+        let rows = agreement(&Inputs { images, labels, ..Inputs::default() });
+        let found: Vec<_> =
+            rows.iter().map(|row| (row.attribute_a.as_str(), row.attribute_b.as_str(), row.agreement, row.n)).collect();
+        let two_thirds = Some(2.0 / 3.0);
+        let expected =
+            [("bright", "chaotic", None, 0), ("bright", "target", two_thirds, 3), ("chaotic", "target", Some(0.0), 1)];
+        assert_eq!(found, expected);
+    }
+}

@@ -183,3 +183,106 @@ fn difference<'e>(
     let replicates: Vec<Option<f64>> = paired.map(|(fine, coarse)| Some(fine? - coarse?)).collect();
     Some(Estimate { value: fine.mean() - coarse.mean(), interval: fine.draws.interval(&replicates).ok() })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures::{image, model, prediction, settings, target};
+    use crate::inputs::Inputs;
+    use crate::metrics::evaluate;
+
+    /// Thirty prompts on both judged splits. Each arm has one model a seed; `noise` says how wrong its reward is on
+    /// validation and on test, from 0 (perfect) to 1 (reversed).
+    fn world(arms: &[(&str, &[&str], i64, [f64; 2])]) -> Inputs {
+        let mut inputs = Inputs::default();
+        for (split, name) in [(Split::Validation, 'v'), (Split::Test, 't')] {
+            inputs.images.extend((0..60).map(|at| image(&format!("{name}{}-{}", at / 2, at % 2), split)));
+        }
+        for (at, image) in inputs.images.iter().enumerate() {
+            inputs.labels.push(target("e", &image.image_id, Some(at % 2 == 0)));
+        }
+        for (arm, attributes, n_train, noise) in arms {
+            for seed in 0..2 {
+                let model = model("e", arm, attributes, *n_train, seed);
+                for (at, image) in inputs.images.iter().enumerate() {
+                    let noise = noise[usize::from(image.split == Split::Test)];
+                    let is_wrong = ((at / 2) as f64 + 0.5) / 30.0 % 1.0 < noise;
+                    let reward = if (at % 2 == 0) ^ is_wrong { 0.9 } else { 0.1 };
+                    inputs.predictions.push(prediction(&model, image, reward));
+                }
+                inputs.reward_models.push(model);
+            }
+        }
+        inputs
+    }
+
+    fn compared(inputs: &Inputs, check: impl FnOnce(&[Comparison])) {
+        let evaluation = evaluate(inputs, &settings().bootstrap);
+        check(&comparisons(&points(&inputs.reward_models, &evaluation), &evaluation));
+    }
+
+    #[test]
+    fn equal_models_have_no_clear_difference_and_a_paired_interval_of_no_width() {
+        compared(&world(&[("coarse", &[], 10, [0.2; 2]), ("fine", &["noun"], 10, [0.2; 2])]), |comparisons| {
+            assert_eq!(comparisons[0].difference.value, 0.0);
+            assert_eq!(comparisons[0].difference.interval, Some(Interval { low: 0.0, high: 0.0 }));
+            assert_eq!(comparisons[0].verdict(), Verdict::NoClearDifference);
+        });
+    }
+
+    #[test]
+    fn a_much_better_arm_is_ahead_on_either_side() {
+        compared(&world(&[("coarse", &[], 10, [0.0; 2]), ("fine", &["noun"], 10, [0.5; 2])]), |comparisons| {
+            assert_eq!(comparisons[0].verdict(), Verdict::CoarseAhead);
+            assert!(comparisons[0].difference.value < -0.2);
+        });
+        compared(&world(&[("coarse", &[], 10, [0.5; 2]), ("fine", &["noun"], 10, [0.0; 2])]), |comparisons| {
+            assert_eq!(comparisons[0].verdict(), Verdict::FineAhead);
+        });
+    }
+
+    #[test]
+    fn the_best_fine_arm_is_chosen_on_validation_not_on_test() {
+        let inputs = world(&[
+            ("coarse", &[], 10, [0.2; 2]),
+            ("lucky on test", &["noun"], 10, [0.4, 0.0]),
+            ("steady", &["verb"], 10, [0.1, 0.2]),
+        ]);
+        compared(&inputs, |comparisons| {
+            let (best, chosen_on) = best_fine(comparisons).unwrap();
+            assert_eq!((best.fine.arm, chosen_on), ("steady", Split::Validation));
+        });
+    }
+
+    #[test]
+    fn each_arm_enters_with_its_largest_size_that_has_an_auc() {
+        let mut inputs =
+            world(&[("coarse", &[], 10, [0.2; 2]), ("coarse", &[], 40, [0.1; 2]), ("fine", &["noun"], 20, [0.3; 2])]);
+        compared(&inputs, |comparisons| {
+            assert_eq!((comparisons[0].coarse.n_train, comparisons[0].fine.n_train), (40, 20));
+        });
+        inputs
+            .reward_models
+            .iter_mut()
+            .filter(|model| model.n_train == 40)
+            .for_each(|model| model.reason = Some("x".into()));
+        compared(&inputs, |comparisons| assert_eq!(comparisons[0].coarse.n_train, 10));
+    }
+
+    #[test]
+    fn without_a_coarse_arm_nothing_is_compared() {
+        compared(&world(&[("fine", &["noun"], 10, [0.2; 2])]), |comparisons| assert!(comparisons.is_empty()));
+    }
+
+    #[test]
+    fn costs_are_means_over_seeds_and_unknown_if_one_is() {
+        let mut inputs = world(&[("coarse", &[], 10, [0.2; 2])]);
+        inputs.reward_models[0].cost_seconds = Some(100.0);
+        let evaluation = evaluate(&inputs, &settings().bootstrap);
+        assert_eq!(points(&inputs.reward_models, &evaluation)[0].cost_seconds(), None);
+        inputs.reward_models[1].cost_seconds = Some(300.0);
+        let evaluation = evaluate(&inputs, &settings().bootstrap);
+        let point = &points(&inputs.reward_models, &evaluation)[0];
+        assert_eq!((point.cost_seconds(), point.cost_equal()), (Some(200.0), 10.0));
+    }
+}

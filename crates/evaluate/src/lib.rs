@@ -13,6 +13,8 @@ mod arms;
 mod bootstrap;
 mod clusters;
 mod error;
+#[cfg(test)]
+mod fixtures;
 mod inputs;
 mod metrics;
 mod probability_scores;

@@ -180,3 +180,106 @@ pub fn auc_with_replicates(
         None => (Err(one_class(labels)), Vec::new()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tables::{Image, Prediction};
+
+    use super::*;
+    use crate::fixtures::{image, model, prediction, settings, target};
+
+    /// One coarse model and test images (id, label, reward).
+    fn judged(rows: &[(&str, Option<bool>, Option<f64>)]) -> Vec<MetricValue> {
+        let model = model("e", "coarse", &[], 10, 0);
+        let images: Vec<Image> = rows.iter().map(|(id, ..)| image(id, Split::Test)).collect();
+        let predictions = |((_, _, reward), image): (&(&str, Option<bool>, Option<f64>), &Image)| {
+            reward.map(|reward| prediction(&model, image, reward))
+        };
+        let inputs = Inputs {
+            labels: rows.iter().map(|(id, label, _)| target("e", id, *label)).collect(),
+            predictions: rows.iter().zip(&images).filter_map(predictions).collect::<Vec<Prediction>>(),
+            reward_models: vec![model.clone()],
+            images,
+            ..Inputs::default()
+        };
+        evaluate(&inputs, &settings().bootstrap).rows
+    }
+
+    fn auc(rows: &[MetricValue], split: Split) -> &MetricValue {
+        rows.iter().find(|row| row.metric == ROC_AUC && row.split == split).unwrap()
+    }
+
+    #[test]
+    fn every_model_has_every_metric_on_both_splits_in_key_order() {
+        let rows = judged(&[("p1-0", Some(true), Some(0.9)), ("p2-0", Some(false), Some(0.1))]);
+        let keys: Vec<(Split, &str)> = rows.iter().map(|row| (row.split, row.metric.as_str())).collect();
+        let metrics = ["average_precision", "brier", "log_loss", "roc_auc"];
+        assert_eq!(keys, JUDGED.iter().flat_map(|split| metrics.map(|metric| (*split, metric))).collect::<Vec<_>>());
+        assert_eq!(auc(&rows, Split::Validation).value, None);
+        assert_eq!(
+            auc(&rows, Split::Validation).reason.as_deref(),
+            Some("no data: no image has both a score and a label")
+        );
+        assert_eq!(auc(&rows, Split::Test).value, Some(1.0));
+    }
+
+    #[test]
+    fn images_without_a_label_or_a_prediction_do_not_count() {
+        let rows = judged(&[
+            ("p1-0", Some(true), Some(0.6)),
+            ("p1-1", None, Some(0.0)),
+            ("p2-0", Some(false), Some(0.4)),
+            ("p2-1", Some(true), None),
+        ]);
+        let row = auc(&rows, Split::Test);
+        assert_eq!((row.value, row.n_positive, row.n_negative), (Some(1.0), 1, 1));
+    }
+
+    #[test]
+    fn one_class_one_prompt_and_one_image_leave_a_reason() {
+        let reason = |rows: &[(&str, Option<bool>, Option<f64>)]| {
+            let rows = judged(rows);
+            let row = auc(&rows, Split::Test);
+            (row.value, row.ci_low, row.reason.clone().unwrap())
+        };
+        let one_class = reason(&[("p1-0", Some(true), Some(0.6)), ("p2-0", Some(true), Some(0.4))]);
+        assert_eq!(one_class, (None, None, "one class only: all 2 labels are positive".to_owned()));
+        let one_prompt = reason(&[("p1-0", Some(true), Some(0.6)), ("p1-1", Some(false), Some(0.4))]);
+        assert_eq!(one_prompt, (Some(1.0), None, "no interval: all images are of one prompt".to_owned()));
+        let one_image = reason(&[("p1-0", Some(false), Some(0.6))]);
+        assert_eq!(one_image, (None, None, "one class only: all 1 labels are negative".to_owned()));
+        assert_eq!(reason(&[]).0, None);
+    }
+
+    #[test]
+    fn constant_rewards_are_guessing_with_an_interval_of_no_width() {
+        let ids: Vec<String> = (0..40).map(|at| format!("p{at}-0")).collect();
+        let rows: Vec<(&str, Option<bool>, Option<f64>)> =
+            ids.iter().enumerate().map(|(at, id)| (id.as_str(), Some(at % 2 == 0), Some(0.0))).collect();
+        let rows = judged(&rows);
+        let row = auc(&rows, Split::Test);
+        assert_eq!((row.value, row.ci_low, row.ci_high), (Some(0.5), Some(0.5), Some(0.5)));
+    }
+
+    #[test]
+    fn a_model_that_was_not_trained_says_why_in_every_row() {
+        let mut untrained = model("e", "coarse", &[], 10, 0);
+        untrained.reason = Some("one class only".to_owned());
+        let inputs = Inputs { reward_models: vec![untrained], ..Inputs::default() };
+        let rows = evaluate(&inputs, &settings().bootstrap).rows;
+        assert_eq!(rows.len(), 8);
+        assert!(
+            rows.iter().all(|row| row.value.is_none() && row.reason.as_deref() == Some("no model: one class only"))
+        );
+    }
+
+    #[test]
+    fn an_interval_does_not_depend_on_the_number_of_threads() {
+        let inputs = crate::synthetic::inputs(&crate::synthetic::World::small());
+        let many = evaluate(&inputs, &settings().bootstrap).rows;
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+        assert_eq!(pool.install(|| evaluate(&inputs, &settings().bootstrap).rows), many);
+        let interval = many.iter().find(|row| row.ci_low.is_some()).unwrap();
+        assert!(interval.ci_low <= interval.value && interval.value <= interval.ci_high, "{interval:?}");
+    }
+}

@@ -83,3 +83,63 @@ fn best<'a>(images: &BTreeMap<&'a str, (f64, f64)>, reward: fn((f64, f64)) -> f6
     let all = images.iter().map(|(id, rewards)| (*id, *rewards));
     all.reduce(|best, next| if reward(next.1) > reward(best.1) { next } else { best })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures::{image, model, prediction};
+
+    fn settings() -> SideBySide {
+        SideBySide { experiment: "e".into(), coarse: "coarse".into(), fine: "all".into(), pairs: 194 }
+    }
+
+    /// Test images with the rewards of the coarse and the fine model.
+    fn inputs(rewards: &[(&str, f64, f64)]) -> Inputs {
+        let (coarse, fine) = (model("e", "coarse", &[], 40, 0), model("e", "all", &["noun"], 40, 0));
+        let mut inputs = Inputs::default();
+        for (id, by_coarse, by_fine) in rewards {
+            let image = image(id, Split::Test);
+            inputs.predictions.extend([prediction(&coarse, &image, *by_coarse), prediction(&fine, &image, *by_fine)]);
+            inputs.images.push(image);
+        }
+        // Smaller, later and untrained ones are not chosen.
+        let mut untrained = model("e", "all", &["noun"], 80, 0);
+        untrained.reason = Some("one class only".into());
+        inputs.reward_models =
+            vec![model("e", "coarse", &[], 10, 0), coarse, model("e", "coarse", &[], 40, 1), fine, untrained];
+        inputs
+    }
+
+    #[test]
+    fn prompts_where_both_like_the_same_image_give_no_pair_and_the_most_disputed_come_first() {
+        let inputs = inputs(&[
+            ("p1-0", 0.9, 0.9),
+            ("p1-1", 0.1, 0.1),
+            ("p2-0", 0.6, 0.5),
+            ("p2-1", 0.5, 0.6),
+            ("p3-0", 0.9, 0.1),
+            ("p3-1", 0.1, 0.9),
+        ]);
+        let rows = pairs(&inputs, &settings()).unwrap();
+        let ids: Vec<_> = rows.iter().map(|pair| pair.pair_id.as_str()).collect();
+        assert_eq!(ids, ["p3-0~p3-1", "p2-0~p2-1"]);
+        assert_eq!((rows[0].coarse_run_id.as_str(), rows[0].fine_run_id.as_str()), ("e/coarse/n40/s0", "e/all/n40/s0"));
+        assert!((rows[0].disagreement - 1.6).abs() < 1e-12);
+        assert_eq!(pairs(&inputs, &SideBySide { pairs: 1, ..settings() }).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn of_equal_rewards_the_first_image_is_best() {
+        assert_eq!(pairs(&inputs(&[("p1-0", 0.5, 0.5), ("p1-1", 0.5, 0.5)]), &settings()).unwrap(), []);
+    }
+
+    #[test]
+    fn unknown_names_are_refused_with_the_known_ones() {
+        let message = |settings: SideBySide| pairs(&inputs(&[]), &settings).unwrap_err().to_string();
+        assert_eq!(
+            message(SideBySide { fine: "al".into(), ..settings() }),
+            "`evaluate.sxs.fine` is `al`, which no reward model has; there are: all, coarse"
+        );
+        assert!(message(SideBySide { experiment: "f".into(), ..settings() }).ends_with("there are: e"));
+    }
+}

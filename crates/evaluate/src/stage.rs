@@ -120,36 +120,188 @@ impl Stage for Evaluate {
 
 #[cfg(test)]
 mod tests {
+    use tables::{
+        AttributeValidity, ImageFiles, Location, MetricValue, ProgressStyle, Split, Staging, Storage, TableError,
+        Tables,
+    };
+
     use super::*;
-    use crate::settings::{Bootstrap, Report};
+    use crate::fixtures::{image, model, prediction, preference, settings, target};
+    use crate::settings::{Bootstrap, Report, SideBySide};
     use crate::synthetic::{World, inputs};
 
-    fn settings() -> Settings {
-        Settings {
-            bootstrap: Bootstrap { replicates: 1_000, seed: 0 },
-            report: Report { title: "A made-up world (everything is simulated)".to_owned() },
-            sxs: None,
+    fn with_sxs() -> Settings {
+        let sxs = |name: &str| name.to_owned();
+        let sxs = SideBySide { experiment: sxs("preferences"), coarse: sxs("coarse"), fine: sxs("all"), pairs: 194 };
+        Settings { sxs: Some(sxs), ..settings() }
+    }
+
+    /// Writes the input tables as the earlier stages would.
+    fn write_inputs(storage: &Storage, inputs: &Inputs) {
+        let mut staging = Staging::new(storage.clone(), StageName::Train);
+        staging.write(&inputs.prompts, &[]).unwrap();
+        staging.write(&inputs.images, &[]).unwrap();
+        staging.write(&inputs.ratings, &[]).unwrap();
+        staging.write(&inputs.preferences, &[]).unwrap();
+        staging.write(&inputs.answers, &[]).unwrap();
+        staging.write(&inputs.attribute_scores, &[]).unwrap();
+        staging.write(&inputs.labels, &[]).unwrap();
+        staging.write(&inputs.reward_models, &[]).unwrap();
+        staging.write(&inputs.predictions, &[]).unwrap();
+        staging.write(&inputs.aggregator_weights, &[]).unwrap();
+        staging.commit("runs/train.json", "{}").unwrap();
+    }
+
+    fn run(storage: &Storage, settings: Settings) -> Result<Counts, StageError> {
+        let stage = Evaluate::new(settings).unwrap();
+        let images = ImageFiles::open(&Location::new("nowhere")).unwrap();
+        let mut run = StageRun::new(storage.clone(), StageName::Evaluate, images, ProgressStyle::Silent);
+        let counts = stage.run(&mut run)?;
+        let staging = run.into_staging();
+        let written: Vec<&str> = staging.tables().keys().copied().collect();
+        let mut promised = stage.writes();
+        promised.sort_unstable();
+        assert_eq!(written, promised);
+        staging.commit("runs/evaluate.json", "{}").unwrap();
+        Ok(counts)
+    }
+
+    #[test]
+    fn the_stage_writes_its_tables_and_the_same_report_twice() {
+        let folder = tempfile::tempdir().unwrap();
+        let storage = Storage::open(&folder.path().into()).unwrap();
+        write_inputs(&storage, &inputs(&World::small()));
+        let counts = run(&storage, with_sxs()).unwrap();
+        let first = storage.get_bytes(REPORT).unwrap().unwrap();
+        let tables = Tables::new(storage.clone());
+        let metrics: Vec<MetricValue> = tables.read().unwrap();
+        assert_eq!(counts["models"], 36);
+        assert_eq!(metrics.len(), 36 * 2 * 4);
+        assert!(metrics.iter().filter(|row| row.metric == "roc_auc").all(|row| row.ci_low.is_some()));
+        let validity: Vec<AttributeValidity> = tables.read().unwrap();
+        assert!(validity.iter().any(|row| row.attribute == "one rater" && row.aspect == "overall"));
+        let agreement: Vec<AttributeAgreement> = tables.read().unwrap();
+        assert!(agreement.iter().any(|row| row.attribute_b == "target" && row.split == Split::Test));
+        assert!(!tables.read::<SxsPair>().unwrap().is_empty());
+        assert_eq!(tables.read::<SxsVote>().unwrap(), []);
+        assert_eq!(tables.read::<SxsSummary>().unwrap(), []);
+
+        run(&storage, with_sxs()).unwrap();
+        assert_eq!(storage.get_bytes(REPORT).unwrap().unwrap(), first);
+        assert_eq!(tables.read::<MetricValue>().unwrap(), metrics);
+    }
+
+    #[test]
+    fn a_missing_table_is_named_with_the_stage_that_writes_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let storage = Storage::open(&folder.path().into()).unwrap();
+        let error = run(&storage, settings()).unwrap_err();
+        let error = error.source.downcast_ref::<TableError>().unwrap().to_string();
+        assert!(error.contains("`prompts` is not there yet") && error.contains("run `ingest` first"), "{error}");
+    }
+
+    #[test]
+    fn the_report_needs_no_network_and_tells_no_time() {
+        let html = outputs(&inputs(&World::small()), &with_sxs()).unwrap().html;
+        let without_namespaces = html.replace("http://www.w3.org/2000/svg", "");
+        for network in ["http:", "https:", "url(", "@import", "<script", "<img", "<link"] {
+            assert!(!without_namespaces.contains(network), "{network}");
+        }
+        assert!(html.contains("href=\"../tables/metrics/metrics.parquet\""));
+        assert!(html.contains("currentColor") && !html.contains("#010203"));
+        assert!(html.contains("only 24 test images of 6 prompts"), "few images are a loud note");
+    }
+
+    #[test]
+    fn hostile_names_and_texts_are_text_in_the_report() {
+        let hostile = "<script>alert('1')</script>\"`<b>`";
+        let mut inputs = inputs(&World::small());
+        inputs.prompts.iter_mut().for_each(|prompt| prompt.prompt = hostile.to_owned());
+        inputs.answers.iter_mut().for_each(|answer| answer.model = hostile.to_owned());
+        for model in &mut inputs.reward_models {
+            model.experiment = format!("{}{hostile}", model.experiment);
+            model.arm = format!("{}{hostile}", model.arm);
+            model.reason = (model.n_train == 20 && model.seed == 0).then(|| hostile.to_owned());
+        }
+        let hostile_labels = |label: &mut tables::Label| {
+            label.experiment = format!("{}{hostile}", label.experiment);
+            label.attribute = if label.attribute == "bright" { hostile.to_owned() } else { label.attribute.clone() };
+        };
+        inputs.labels.iter_mut().for_each(hostile_labels);
+        inputs.attribute_scores.iter_mut().for_each(|score| score.attribute += hostile);
+        inputs.aggregator_weights.iter_mut().for_each(|weight| weight.attribute += hostile);
+        inputs.encoders = vec![(hostile.to_owned(), hostile.to_owned())];
+        let named = |name: &str| format!("{name}{hostile}");
+        let sxs =
+            SideBySide { experiment: named("preferences"), coarse: named("coarse"), fine: named("all"), pairs: 9 };
+        let settings = Settings { report: Report { title: hostile.to_owned() }, sxs: Some(sxs), ..settings() };
+        let html = outputs(&inputs, &settings).unwrap().html;
+        assert!(!html.contains("<script") && !html.contains("<b>"), "{}", html.len());
+        assert!(html.contains("<title>&lt;script&gt;"));
+    }
+
+    #[test]
+    fn empty_tables_give_a_report_that_says_what_lacks() {
+        let outputs = outputs(&Inputs::default(), &settings()).unwrap();
+        assert!(outputs.metrics.is_empty() && outputs.validity.is_empty() && outputs.agreement.is_empty());
+        for lacking in ["reward_models</code> is empty", "ratings</code> is empty", "answers</code> is empty"] {
+            assert!(outputs.html.contains(lacking), "{lacking}");
         }
     }
 
-    /// Run by hand to look at the report: `REPORT=/tmp/report.html cargo nextest run … --run-ignored only`.
     #[test]
-    #[ignore = "writes a file to look at, and takes as long as a real run"]
+    fn a_run_in_which_no_model_was_trained_has_a_report_with_the_reasons() {
+        let mut inputs = inputs(&World::small());
+        inputs.predictions.clear();
+        inputs.aggregator_weights.clear();
+        inputs.reward_models.iter_mut().for_each(|model| model.reason = Some("too few labels".to_owned()));
+        let html = outputs(&inputs, &with_sxs()).unwrap().html;
+        assert!(html.contains("No result") && html.contains("Models could not be trained: too few labels."));
+        assert!(html.contains("36 of 36 reward models could not be trained"));
+    }
+
+    #[test]
+    fn one_prompt_one_image_and_one_seed_still_make_a_report() {
+        let test_images = [image("p1-0", Split::Test), image("p1-1", Split::Test)];
+        for n_images in 1..=2 {
+            let images = test_images[..n_images].to_vec();
+            let (coarse, fine) = (model("e", "coarse", &[], 1, 0), model("e", "fine", &["noun"], 1, 0));
+            let labels = images.iter().enumerate().map(|(at, image)| target("e", &image.image_id, Some(at == 0)));
+            let predictions =
+                [&coarse, &fine].into_iter().flat_map(|model| images.iter().map(|image| prediction(model, image, 0.5)));
+            let inputs = Inputs {
+                labels: labels.collect(),
+                predictions: predictions.collect(),
+                preferences: images.iter().map(|image| preference(&image.image_id, "overall", 2.0)).collect(),
+                reward_models: vec![coarse.clone(), fine.clone()],
+                images: images.clone(),
+                ..Inputs::default()
+            };
+            let html = outputs(&inputs, &settings()).unwrap().html;
+            let verdict = if n_images == 1 { "No result" } else { "Too little data to tell" };
+            assert!(html.contains(verdict), "{n_images}");
+        }
+    }
+
+    #[test]
+    fn settings_that_change_a_result_are_in_the_stages_settings() {
+        let of = |settings: Settings| Evaluate::new(settings).unwrap().settings();
+        assert_ne!(of(settings()), of(with_sxs()));
+        assert_ne!(of(settings()), of(Settings { bootstrap: Bootstrap { replicates: 200, seed: 1 }, ..settings() }));
+    }
+
+    /// Run by hand to look at the report and to measure: `REPORT=… cargo nextest run … --run-ignored only --no-capture`.
+    #[test]
+    #[ignore = "writes a file to look at"]
     fn the_report_of_a_full_world_to_look_at() {
         let inputs = inputs(&World::full());
+        let bootstrap = Bootstrap { replicates: 1_000, seed: 0 };
         let start = std::time::Instant::now();
-        let evaluation = evaluate(&inputs, &settings().bootstrap);
-        eprintln!("{} models in {:.2?}", inputs.reward_models.len(), start.elapsed());
-        drop(evaluation);
+        let n_rows = evaluate(&inputs, &bootstrap).rows.len();
+        eprintln!("{} models, {n_rows} metrics in {:.2?}", inputs.reward_models.len(), start.elapsed());
         let start = std::time::Instant::now();
-        let sxs = crate::settings::SideBySide {
-            experiment: "preferences".to_owned(),
-            coarse: "coarse".to_owned(),
-            fine: "all".to_owned(),
-            pairs: 194,
-        };
-        let outputs = outputs(&inputs, &Settings { sxs: Some(sxs), ..settings() }).unwrap();
-        eprintln!("all in {:.2?}, {} KiB", start.elapsed(), outputs.html.len() / 1024);
+        let outputs = outputs(&inputs, &Settings { bootstrap, ..with_sxs() }).unwrap();
+        eprintln!("everything in {:.2?}, report of {} KiB", start.elapsed(), outputs.html.len() / 1024);
         std::fs::write(std::env::var("REPORT").unwrap_or("/tmp/report.html".to_owned()), outputs.html).unwrap();
     }
 }

@@ -139,3 +139,100 @@ impl Columns {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tables::Split;
+
+    use super::*;
+    use crate::fixtures::{image, preference, rating, score, settings};
+    use crate::roc::roc_auc;
+
+    const IDS: [&str; 4] = ["p1-0", "p2-0", "p3-0", "p4-0"];
+
+    fn inputs() -> Inputs {
+        Inputs { images: IDS.map(|id| image(id, Split::Train)).to_vec(), ..Inputs::default() }
+    }
+
+    fn rows(inputs: &Inputs) -> Vec<AttributeValidity> {
+        validity(inputs, &settings().bootstrap)
+    }
+
+    #[test]
+    fn a_score_is_compared_with_overall_and_with_its_own_aspect() {
+        let mut inputs = inputs();
+        for (id, (p, overall, bright)) in
+            IDS.iter().zip([(0.1, 1.0, 4.0), (0.4, 2.0, 3.0), (0.6, 3.0, 2.0), (0.9, 4.0, 1.0)])
+        {
+            inputs.attribute_scores.push(score(id, "bright", ScoreSource::Vlm, Some(p)));
+            inputs.preferences.extend([preference(id, "overall", overall), preference(id, "bright", bright)]);
+        }
+        let rows = rows(&inputs);
+        let found: Vec<_> = rows.iter().map(|row| (row.aspect.as_str(), row.spearman, row.roc_auc, row.n)).collect();
+        assert_eq!(found, [("bright", Some(-1.0), Some(0.0), 4), ("overall", Some(1.0), Some(1.0), 4)]);
+        assert!(rows.iter().all(|row| row.ci_low.is_some() && row.reason.is_none()), "{rows:?}");
+    }
+
+    #[test]
+    fn peoples_scores_are_not_compared_with_themselves() {
+        let mut inputs = inputs();
+        for (at, id) in IDS.iter().enumerate() {
+            inputs.attribute_scores.push(score(id, "bright", ScoreSource::Human, Some(at as f64)));
+            inputs.preferences.extend([preference(id, "overall", at as f64), preference(id, "bright", at as f64)]);
+        }
+        assert_eq!(rows(&inputs).iter().map(|row| row.aspect.as_str()).collect::<Vec<_>>(), ["overall"]);
+    }
+
+    #[test]
+    fn missing_scores_and_missing_ratings_leave_a_row_with_a_reason() {
+        let mut inputs = inputs();
+        inputs.attribute_scores = IDS.map(|id| score(id, "bright", ScoreSource::Vlm, None)).to_vec();
+        let nobody_rated = rows(&inputs);
+        assert_eq!((nobody_rated.len(), nobody_rated[0].n), (1, 0));
+        assert!(nobody_rated[0].reason.as_ref().unwrap().starts_with("no data"), "{nobody_rated:?}");
+        inputs.preferences = IDS.map(|id| preference(id, "overall", 1.0)).to_vec();
+        assert_eq!(rows(&inputs)[0].n, 0);
+        inputs.attribute_scores = IDS.map(|id| score(id, "bright", ScoreSource::Vlm, Some(0.3))).to_vec();
+        let constant = rows(&inputs);
+        let reason = "all 4 scores are equal; one class only: all 4 labels are negative";
+        assert_eq!(constant[0].reason.as_deref(), Some(reason));
+    }
+
+    #[test]
+    fn the_ceiling_is_each_rating_against_the_mean_of_the_other_raters() {
+        let mut inputs = inputs();
+        // One rater of the last image is alone; rater a rated the first image twice, in two contexts.
+        let given = [
+            ("p1-0", "a", 4.0),
+            ("p1-0", "a", 2.0),
+            ("p1-0", "b", 3.0),
+            ("p1-0", "c", 5.0),
+            ("p2-0", "a", 1.0),
+            ("p2-0", "b", 2.0),
+            ("p3-0", "b", 3.0),
+            ("p3-0", "c", 1.0),
+            ("p4-0", "a", 5.0),
+        ];
+        inputs.ratings = given.map(|(id, rater, value)| rating(id, rater, "overall", value)).to_vec();
+        let row = rows(&inputs).pop().unwrap();
+        assert_eq!(
+            (row.attribute.as_str(), row.source, row.aspect.as_str(), row.n),
+            (ONE_RATER, ScoreSource::Human, "overall", 8)
+        );
+
+        // The definition, rating by rating.
+        let (mut scores, mut others_mean) = (Vec::new(), Vec::new());
+        for (id, rater, value) in given {
+            let others: Vec<f64> =
+                given.iter().filter(|other| other.0 == id && other.1 != rater).map(|other| other.2).collect();
+            if !others.is_empty() {
+                scores.push(value);
+                others_mean.push(others.iter().sum::<f64>() / others.len() as f64);
+            }
+        }
+        let middle = median(&others_mean).unwrap();
+        let labels: Vec<bool> = others_mean.iter().map(|mean| *mean > middle).collect();
+        assert_eq!(row.spearman, spearman(&scores, &others_mean).ok());
+        assert_eq!(row.roc_auc, roc_auc(&labels, &scores).ok());
+    }
+}

@@ -53,7 +53,7 @@ fn compared(comparison: &Comparison, chosen_on: Split, n_fine: usize) -> Words {
         }
     };
     let scores = format!(
-        "{start} reward model trained on coarse feedback reaches a test ROC-AUC of {}; {chosen}, reaches {}.",
+        "{start} reward model trained on coarse feedback reaches a test AUC of {}; {chosen}, reaches {}.",
         estimate(coarse.test.as_ref()),
         estimate(fine.test.as_ref())
     );
@@ -110,7 +110,7 @@ fn not_compared(points: &[ArmPoint]) -> Words {
         } else {
             format!("Models could not be trained: {}.", listed(&reasons))
         };
-        let sentences = vec!["No reward model has a test ROC-AUC, so there is nothing to compare.".to_owned(), why];
+        let sentences = vec!["No reward model has a test AUC, so there is nothing to compare.".to_owned(), why];
         return ("No result".to_owned(), "lacking", sentences);
     };
     let lacking = if best.is_coarse() { "fine-grained" } else { "coarse" };
@@ -118,7 +118,7 @@ fn not_compared(points: &[ArmPoint]) -> Words {
     let interval = best.test.as_ref().map_or(auc, |estimate| with_interval(estimate.value, estimate.interval, 2));
     let arms = counted(with_auc.len(), "arm");
     let sentences = vec![
-        format!("No {lacking} arm has a test ROC-AUC, so coarse and fine-grained feedback cannot be compared here."),
+        format!("No {lacking} arm has a test AUC, so coarse and fine-grained feedback cannot be compared here."),
         format!(
             "The best of {arms} is \u{201c}{}\u{201d} with {interval} (the best of several looks better than it is).",
             best.arm

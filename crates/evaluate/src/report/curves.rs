@@ -2,7 +2,7 @@
 
 use plotters::prelude::*;
 
-use super::drawing::{Axis, Chart, DrawingError, INK, chart, figure};
+use super::drawing::{Axis, Chart, DrawingError, INK, WIDTH, chart, figure};
 use super::palette::Mark;
 use crate::bootstrap::Interval;
 use crate::error::EvaluateError;
@@ -37,7 +37,7 @@ pub enum Along {
 }
 
 /// Height of the panel.
-const HEIGHT: u32 = 330;
+const HEIGHT: u32 = 310;
 
 /// The panel; `None` if no curve has a point.
 ///
@@ -73,7 +73,7 @@ pub fn curves(title: &str, x_title: &str, along: Along, curves: &[Curve]) -> Res
         }
         Ok(())
     };
-    figure(title, HEIGHT, draw).map(Some)
+    figure(title, (WIDTH, HEIGHT), draw).map(Some)
 }
 
 fn draw_curve(chart: &mut Chart, curve: &Curve, aside: f64) -> Result<(), DrawingError> {
@@ -89,7 +89,7 @@ fn draw_curve(chart: &mut Chart, curve: &Curve, aside: f64) -> Result<(), Drawin
             let seeds = point.seeds.iter().map(|seed| Circle::new((x, *seed), 2, color.mix(0.55).filled()));
             chart.draw_series(seeds)?;
         }
-        curve.mark.draw(chart, (x, value), false)?;
+        curve.mark.draw(chart, (x, value))?;
     }
     Ok(())
 }

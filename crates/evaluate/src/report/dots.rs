@@ -3,7 +3,7 @@
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, VPos};
 
-use super::drawing::{Axis, DrawingError, INK, LETTERS, chart, figure, letters};
+use super::drawing::{Axis, DrawingError, INK, LETTERS, WIDTH, chart, figure, letters};
 use super::palette::Mark;
 use super::words::shortened;
 use crate::bootstrap::Interval;
@@ -25,8 +25,6 @@ pub struct Dot {
     pub interval: Option<Interval>,
     /// How it is drawn.
     pub mark: Mark,
-    /// Outline only.
-    pub hollow: bool,
 }
 
 /// A dashed line across all rows, with its name above.
@@ -41,6 +39,8 @@ pub struct Reference {
 const ROW: u32 = 24;
 /// Letters of a name, at most.
 const LONGEST: usize = 22;
+/// Half the pixels that the name of a reference takes, at most.
+const NAME_ABOVE: i32 = 36;
 
 /// The panel; `None` without rows. The first row is at the top.
 ///
@@ -73,15 +73,22 @@ pub fn dots(
     let draw = |area: &super::drawing::Area| -> Result<(), DrawingError> {
         let (_, below_names) = area.split_vertically(named_above);
         let mut chart = chart(&below_names, &x, &y)?;
-        for reference in references {
+        for (nth, reference) in references.iter().enumerate() {
             let line = [(reference.value, -0.5), (reference.value, top)];
             chart.draw_series(DashedLineSeries::new(line, 5, 4, INK.mix(0.7).stroke_width(1)))?;
-            let (at, _) = chart.backend_coord(&(reference.value, top));
-            area.draw(&Text::new(
-                reference.name.clone(),
-                (at, named_above as i32 + 4),
-                letters(LETTERS, HPos::Center, VPos::Bottom),
-            ))?;
+            let at = |value: f64| chart.backend_coord(&(value, top)).0;
+            let x = at(reference.value);
+            // Names that would run into each other, or off the edge, stand beside their line instead of above it.
+            let near = |other: &Reference| (at(other.value) - x).abs() < 2 * NAME_ABOVE;
+            let others = || references.iter().enumerate().filter(|(other, _)| *other != nth).map(|(_, other)| other);
+            let anchor = match others().find(|other| near(other)) {
+                Some(other) if other.value > reference.value => HPos::Right,
+                Some(_) if x + 2 * NAME_ABOVE < WIDTH as i32 => HPos::Left,
+                _ if x + NAME_ABOVE > WIDTH as i32 => HPos::Right,
+                _ => HPos::Center,
+            };
+            let style = letters(LETTERS, anchor, VPos::Bottom);
+            area.draw(&Text::new(reference.name.clone(), (x, named_above as i32 + 4), style))?;
         }
         for (at, row) in rows.iter().rev().enumerate() {
             let n = row.dots.len() as f64;
@@ -91,10 +98,10 @@ pub fn dots(
                 if let Some(Interval { low, high }) = dot.interval {
                     chart.draw_series([PathElement::new([(low, y), (high, y)], dot.mark.color.stroke_width(2))])?;
                 }
-                dot.mark.draw(&mut chart, (dot.value, y), dot.hollow)?;
+                dot.mark.draw(&mut chart, (dot.value, y))?;
             }
         }
         Ok(())
     };
-    figure(title, named_above + 60 + ROW * rows.len() as u32, draw).map(Some)
+    figure(title, (WIDTH, named_above + 60 + ROW * rows.len() as u32), draw).map(Some)
 }

@@ -19,8 +19,8 @@ pub type DrawingError = Box<dyn std::error::Error>;
 /// Lines and letters: the page's text colour, whatever it is. No other element may have this colour.
 pub const INK: RGBColor = RGBColor(1, 2, 3);
 
-/// Width of a panel in units that are pixels on a desktop; on a phone it is scaled to about four fifths.
-pub const WIDTH: u32 = 460;
+/// Width of a chart in units that are about pixels, on a desktop with three charts side by side as on a phone.
+pub const WIDTH: u32 = 400;
 
 /// Size of letters. The backend divides it by 1.24: these are 13 pixels.
 pub const LETTERS: f64 = 16.0;
@@ -30,23 +30,23 @@ pub fn letters(size: f64, horizontal: HPos, vertical: VPos) -> TextStyle<'static
     TextStyle::from(("sans-serif", size).into_font()).color(&INK).pos(Pos::new(horizontal, vertical))
 }
 
-/// Draws a figure and gives it as an `<svg>` element. `title` is what a screen reader says.
+/// Draws a figure of this width and height and gives it as an `<svg>` element. `title` is what a screen reader says.
 ///
 /// # Errors
 /// [`EvaluateError::Figure`].
 pub fn figure(
     title: &str,
-    height: u32,
+    size: (u32, u32),
     draw: impl FnOnce(&Area) -> Result<(), DrawingError>,
 ) -> Result<String, EvaluateError> {
     let failed = |error: DrawingError| EvaluateError::Figure { figure: title.to_owned(), reason: error.to_string() };
     let mut svg = String::new();
     {
-        let area = SVGBackend::with_string(&mut svg, (WIDTH, height)).into_drawing_area();
+        let area = SVGBackend::with_string(&mut svg, size).into_drawing_area();
         draw(&area).map_err(failed)?;
         area.present().map_err(|error| failed(error.into()))?;
     }
-    Ok(for_a_page(&svg, title, height))
+    Ok(for_a_page(&svg, title, size))
 }
 
 /// One axis of a chart: linear, with ticks where it is told.
@@ -125,8 +125,8 @@ pub fn chart<'a, 'b>(area: &Area<'b>, x: &Axis, y: &Axis) -> Result<Chart<'a, 'b
 }
 
 /// Sizes go (the page's style sets them), the ink becomes `currentColor`, the title is added.
-fn for_a_page(svg: &str, title: &str, height: u32) -> String {
-    let fixed_size = format!("<svg width=\"{WIDTH}\" height=\"{height}\"");
+fn for_a_page(svg: &str, title: &str, (width, height): (u32, u32)) -> String {
+    let fixed_size = format!("<svg width=\"{width}\" height=\"{height}\"");
     let labelled = format!("<svg role=\"img\" aria-label=\"{}\"", escaped(title));
     // The two spellings are attributes that only the backend writes: text is escaped by it, and holds no quotes.
     svg.replacen(&fixed_size, &labelled, 1)
@@ -170,7 +170,7 @@ mod tests {
 
     #[test]
     fn a_figure_takes_the_pages_colour_and_size() {
-        let svg = figure("A <b> & \"c\"", 100, |area| {
+        let svg = figure("A <b> & \"c\"", (WIDTH, 100), |area| {
             area.draw(&Text::new("</svg><script>", (5, 5), letters(LETTERS, HPos::Left, VPos::Top)))?;
             area.draw(&PathElement::new([(0, 0), (10, 10)], INK.stroke_width(1)))?;
             Ok(())

@@ -14,35 +14,30 @@ use crate::bootstrap::Interval;
 use crate::error::EvaluateError;
 use crate::metrics::ROC_AUC;
 
-/// AUC against training pairs and against both costs (Fig. 2 and 3), with the numbers.
+/// AUC against training pairs and against both costs (Fig. 2 and 3), with the numbers. The first section says how to read them.
 ///
 /// # Errors
 /// [`EvaluateError::Figure`].
-pub fn section(points: &[ArmPoint], findings: &Findings) -> Result<Section, EvaluateError> {
+pub fn section(points: &[ArmPoint], findings: &Findings, is_first: bool) -> Result<Section, EvaluateError> {
     let experiment = points[0].experiment;
     let marks = marks(points);
     let lines = |x: fn(&ArmPoint) -> Option<f64>| -> Vec<Curve> {
-        let curve = |(arm, mark): (&&str, _)| {
+        let curve = |(arm, mark): &(&str, _)| {
             let of_arm = points.iter().filter(|point| point.arm == *arm);
             let points = of_arm.filter_map(|point| {
                 let test = point.test.as_ref()?;
                 let x = x(point).filter(|x| *x > 0.0)?;
                 Some(Point { x, value: test.value, interval: test.interval, seeds: point.test_of_seeds.clone() })
             });
-            Curve { mark, points: points.collect() }
+            Curve { mark: *mark, points: points.collect() }
         };
-        marks.iter().map(|(arm, mark)| curve((arm, *mark))).collect()
+        marks.iter().map(curve).collect()
     };
     let figures = [
-        ("Test ROC-AUC by training images", "training images", Along::Pairs, lines(|point| Some(point.n_train as f64))),
+        ("Test AUC by training images", "training images", Along::Pairs, lines(|point| Some(point.n_train as f64))),
+        ("Test AUC by labels bought", "labels, each costing 1", Along::Cost, lines(|point| Some(point.cost_equal()))),
         (
-            "Test ROC-AUC by cost, every label costing 1",
-            "labels bought",
-            Along::Cost,
-            lines(|point| Some(point.cost_equal())),
-        ),
-        (
-            "Test ROC-AUC by raters\u{2019} time",
+            "Test AUC by raters\u{2019} time",
             "seconds of raters\u{2019} time",
             Along::Cost,
             lines(|point| point.cost_seconds()),
@@ -51,7 +46,7 @@ pub fn section(points: &[ArmPoint], findings: &Findings) -> Result<Section, Eval
     let (mut panels, mut lacking) = (Vec::new(), Vec::new());
     for (heading, x_title, along, lines) in figures {
         match curves(&format!("{heading}, experiment {experiment}"), x_title, along, &lines)? {
-            Some(svg) => panels.push(Panel { heading: heading.to_owned(), svg }),
+            Some(svg) => panels.push(Panel { heading: heading.to_owned(), svg, wide: false }),
             None => lacking.push(format!(
                 "No figure \u{201c}{heading}\u{201d}: no arm has both (tables `metrics` and `reward_models`)."
             )),
@@ -71,24 +66,28 @@ pub fn section(points: &[ArmPoint], findings: &Findings) -> Result<Section, Eval
             0 => "the target itself".to_owned(),
             n => counted(n, "attribute"),
         };
-        Legend { mark: mark.svg(), name: (*arm).to_owned(), detail }
+        Legend { mark: mark.svg(true), name: (*arm).to_owned(), detail }
     });
     let n_seeds = points.iter().map(|point| point.models.len()).max().unwrap_or(0);
     let target = findings.evaluation.targets.get(&(experiment, Split::Test));
     let (n_images, n_prompts) = target.map_or((0, 0), |target| (target.n_images(), target.n_prompts()));
-    let lead = format!(
-        "How well each reward model tells good from bad on {} of {}. ROC-AUC is the chance that a good image gets the \
-         higher reward of a good and a bad one: 0.5 is guessing (dashed), 1 is perfect. Large marks are means over {}, \
-         small dots single seeds; upright lines are 95 % intervals of the mean ({} resamples of prompts with all their \
-         images, and of seeds).",
+    let mut lead = vec![format!(
+        "How well each reward model tells good from bad on {} of {}.",
         counted(n_images, "test image"),
-        counted(n_prompts, "prompt"),
-        counted(n_seeds, "seed"),
-        count(findings.settings.bootstrap.replicates),
-    );
+        counted(n_prompts, "prompt")
+    )];
+    if is_first {
+        lead.push(format!(
+            "ROC-AUC is the chance that, of a good and a bad image, the good one gets the higher reward: 0.5 is guessing \
+             (dashed), 1 is perfect. Large marks are means over {}, small dots single seeds; upright lines are 95 % \
+             intervals of the mean ({} resamples of prompts, each with all its images, and of seeds).",
+            counted(n_seeds, "seed"),
+            count(findings.settings.bootstrap.replicates),
+        ));
+    }
     Ok(Section {
         heading: format!("Experiment: {experiment}"),
-        lead: vec![lead],
+        lead,
         legend: legend.collect(),
         panels,
         lacking,
@@ -99,14 +98,14 @@ pub fn section(points: &[ArmPoint], findings: &Findings) -> Result<Section, Eval
 fn against_coarse(points: &[ArmPoint], findings: &Findings) -> Sheet {
     let columns = [
         "Fine arm",
-        "#Images",
-        "#Coarse",
-        "#Fine",
         "#Fine less coarse",
+        "#Fine",
+        "#Coarse",
+        "#Images",
         "#Labels, times coarse",
         "#Time, times coarse",
     ];
-    let caption = "Each fine-grained arm against coarse at the largest size: test ROC-AUC and paired difference \
+    let caption = "Each fine-grained arm against coarse at the largest size: test AUC and paired difference \
                    (no correction for looking at several arms)";
     let comparisons = comparisons(points, findings.evaluation);
     let rows = comparisons.iter().map(|one| {
@@ -121,10 +120,10 @@ fn against_coarse(points: &[ArmPoint], findings: &Findings) -> Sheet {
         };
         vec![
             one.fine.arm.to_owned(),
-            sizes,
-            estimate(one.coarse.test.as_ref()),
-            estimate(one.fine.test.as_ref()),
             estimate(Some(&one.difference)),
+            estimate(one.fine.test.as_ref()),
+            estimate(one.coarse.test.as_ref()),
+            sizes,
             ratio(Some(one.fine.cost_equal()), Some(one.coarse.cost_equal())),
             ratio(one.fine.cost_seconds(), one.coarse.cost_seconds()),
         ]
@@ -137,8 +136,8 @@ fn arms(points: &[ArmPoint], findings: &Findings) -> Sheet {
         "Arm",
         "#Images",
         "#Seeds",
-        "#Test ROC-AUC",
-        "#Validation ROC-AUC",
+        "#Test AUC",
+        "#Validation AUC",
         "#Average precision",
         "#Brier",
         "#Log loss",
@@ -183,8 +182,7 @@ pub fn every_model(findings: &Findings) -> Section {
     for row in &findings.evaluation.rows {
         of_run.entry((&row.run_id, row.split)).or_default().insert(&row.metric, row);
     }
-    let columns =
-        ["Model", "Split", "#ROC-AUC", "#Average precision", "#Brier", "#Log loss", "#Good", "#Bad", "Remark"];
+    let columns = ["Model", "Split", "#AUC", "#Average precision", "#Brier", "#Log loss", "#Good", "#Bad", "Remark"];
     let rows = of_run.iter().filter_map(|((run_id, split), metrics)| {
         let auc = metrics.get(ROC_AUC)?;
         let interval = auc.ci_low.zip(auc.ci_high).map(|(low, high)| Interval { low, high });

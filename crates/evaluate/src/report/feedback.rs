@@ -47,10 +47,10 @@ pub fn validity(findings: &Findings) -> Result<Section, EvaluateError> {
         .collect();
 
     let (mut panels, mut lacking) = (Vec::new(), Vec::new());
-    let x_title = "ROC-AUC";
+    let x_title = "AUC";
     let heading = "Each score against the overall rating";
     match dots(heading, x_title, &overall, &references)? {
-        Some(svg) => panels.push(Panel { heading: heading.to_owned(), svg }),
+        Some(svg) => panels.push(Panel { heading: heading.to_owned(), svg, wide: false }),
         None => lacking.push(
             "No figure of scores against overall ratings: no image has both (tables `attribute_scores` and `preferences`)."
                 .to_owned(),
@@ -58,27 +58,31 @@ pub fn validity(findings: &Findings) -> Result<Section, EvaluateError> {
     }
     let heading = "Each score against ratings of the same attribute";
     match dots(heading, x_title, &own, &references[..1])? {
-        Some(svg) => panels.push(Panel { heading: heading.to_owned(), svg }),
+        Some(svg) => panels.push(Panel { heading: heading.to_owned(), svg, wide: false }),
         None => lacking.push("People rated none of the attributes that were scored (table `preferences`).".to_owned()),
     }
     let sources: BTreeSet<ScoreSource> = rows.iter().filter(|row| !is_ceiling(row)).map(|row| row.source).collect();
     let mut legend: Vec<Legend> = sources
         .into_iter()
-        .map(|source| Legend { mark: mark(source).svg(), name: source_name(source).to_owned(), detail: String::new() })
+        .map(|source| Legend {
+            mark: mark(source).svg(true),
+            name: source_name(source).to_owned(),
+            detail: String::new(),
+        })
         .collect();
     if !own.is_empty() {
         let detail = "against the mean of the others".to_owned();
-        legend.push(Legend { mark: RATER.svg(), name: ONE_RATER.to_owned(), detail });
+        legend.push(Legend { mark: RATER.svg(true), name: ONE_RATER.to_owned(), detail });
     }
-    let columns = ["Score", "Given by", "Against people\u{2019}s", "#n", "#Spearman", "#ROC-AUC", "Remark"];
+    let columns = ["Score", "Given by", "Against people\u{2019}s", "#AUC", "#Spearman", "#n", "Remark"];
     let sheet = Sheet::new("Agreement of each score with people", &columns).with_rows(rows.iter().map(|row| {
         vec![
             row.attribute.clone(),
             source_name(row.source).to_owned(),
             row.aspect.clone(),
-            count(usize::try_from(row.n).unwrap_or(0)),
-            optional(row.spearman, 3),
             row.roc_auc.map_or_else(nothing, |auc| with_interval(auc, interval(row), 2)),
+            optional(row.spearman, 3),
+            count(usize::try_from(row.n).unwrap_or(0)),
             row.reason.clone().unwrap_or_default(),
         ]
     }));
@@ -96,7 +100,7 @@ pub fn validity(findings: &Findings) -> Result<Section, EvaluateError> {
     })
 }
 
-const RATER: Mark = Mark { color: INK, shape: Shape::Diamond };
+const RATER: Mark = Mark::new(INK, Shape::Diamond).hollow();
 
 fn mark(source: ScoreSource) -> Mark {
     let (color, shape): (RGBColor, Shape) = match source {
@@ -104,7 +108,7 @@ fn mark(source: ScoreSource) -> Mark {
         ScoreSource::Human => (VERMILLION, Shape::Square),
         ScoreSource::Import => (PURPLE, Shape::Triangle),
     };
-    Mark { color, shape }
+    Mark::new(color, shape)
 }
 
 fn source_name(source: ScoreSource) -> &'static str {
@@ -122,7 +126,7 @@ fn interval(row: &AttributeValidity) -> Option<Interval> {
 fn dot(row: &AttributeValidity) -> Dot {
     let is_rater = row.attribute == ONE_RATER;
     let mark = if is_rater { RATER } else { mark(row.source) };
-    Dot { value: row.roc_auc.unwrap_or(0.5), interval: interval(row), mark, hollow: is_rater }
+    Dot { value: row.roc_auc.unwrap_or(0.5), interval: interval(row), mark }
 }
 
 fn named(row: &AttributeValidity, dots: Vec<Dot>) -> Row {
@@ -152,14 +156,18 @@ pub fn agreement(findings: &Findings) -> Result<Section, EvaluateError> {
         };
         let title = format!("Agreement of labels, experiment {experiment}");
         if let Some(svg) = heat_map(&title, &names, share)? {
-            panels.push(Panel { heading: format!("Labels of \u{201c}{experiment}\u{201d}, in percent"), svg });
+            panels.push(Panel {
+                heading: format!("Labels of \u{201c}{experiment}\u{201d}, in percent"),
+                svg,
+                wide: true,
+            });
         }
     }
     let mut lacking = Vec::new();
     if panels.is_empty() {
         lacking.push("No training image has two labels (table `labels`).".to_owned());
     }
-    let lead = "The share of training images on which the labels of two attributes are equal. Fifty percent, left blank, is what \
+    let lead = "The share of training images on which the labels of two attributes are equal. Fifty percent, without colour, is what \
                 unrelated balanced labels give; blue pairs say the same more often, orange ones the opposite. The lowest row is \
                 the target.";
     let heading = "Which attributes say the same?".to_owned();

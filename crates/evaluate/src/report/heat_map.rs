@@ -3,13 +3,15 @@
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, VPos};
 
-use super::drawing::{Area, DrawingError, WIDTH, figure, letters};
+use super::drawing::{Area, DrawingError, figure, letters};
 use super::palette::{BLUE, VERMILLION};
 use super::words::shortened;
 use crate::error::EvaluateError;
 
 /// Letters of a name, at most.
 const LONGEST: usize = 20;
+/// Width of the figure: more than a chart's, since every cell holds a number.
+const WIDTH: u32 = 520;
 /// Pixels a letter takes, about.
 const LETTER: i32 = 7;
 
@@ -57,5 +59,5 @@ pub fn heat_map(
         }
         Ok(())
     };
-    figure(title, height as u32, draw).map(Some)
+    figure(title, (WIDTH, height as u32), draw).map(Some)
 }

@@ -18,6 +18,7 @@ mod words;
 
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
+use minijinja::{UndefinedBehavior, Value};
 use serde::Serialize;
 use tables::{AttributeAgreement, AttributeValidity, SxsPair};
 
@@ -67,8 +68,8 @@ pub fn html(findings: &Findings) -> Result<String, EvaluateError> {
     let points = points(&findings.inputs.reward_models, findings.evaluation);
     let by_experiment: Vec<&[ArmPoint]> = points.chunk_by(|a, b| a.experiment == b.experiment).collect();
     let mut sections = Vec::new();
-    for points in &by_experiment {
-        sections.push(experiment::section(points, findings)?);
+    for (at, points) in by_experiment.iter().enumerate() {
+        sections.push(experiment::section(points, findings, at == 0)?);
     }
     sections.push(feedback::validity(findings)?);
     sections.push(feedback::agreement(findings)?);
@@ -90,7 +91,22 @@ pub fn html(findings: &Findings) -> Result<String, EvaluateError> {
     };
     let mut templates = minijinja::Environment::new();
     templates.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
-    // The name's ending turns the escaping of HTML on.
+    templates.add_filter("prose", prose);
+    templates.set_undefined_behavior(UndefinedBehavior::Strict);
+    // As minijinja's own, but without turning every slash into `&#x2f;`.
+    templates.set_formatter(|out, _, value| match value.is_safe() {
+        true => Ok(write!(out, "{value}")?),
+        false => Ok(out.write_str(&drawing::escaped(&value.to_string()))?),
+    });
     templates.add_template("page.html", include_str!("page.html"))?;
     Ok(templates.get_template("page.html")?.render(Serde(page))?)
+}
+
+/// Text with its `names` set as code; everything in it is escaped.
+fn prose(text: &str) -> Value {
+    let parts = text.split('`').enumerate().map(|(at, part)| match at % 2 {
+        0 => drawing::escaped(part),
+        _ => format!("<code>{}</code>", drawing::escaped(part)),
+    });
+    Value::from_safe_string(parts.collect())
 }

@@ -29,6 +29,8 @@ pub struct Mark {
     pub color: RGBColor,
     /// Its shape.
     pub shape: Shape,
+    /// Outline only.
+    pub hollow: bool,
 }
 
 /// A mark's outline.
@@ -63,17 +65,27 @@ impl Shape {
 }
 
 impl Mark {
-    /// Draws the mark at a point of a chart; hollow marks are outlines.
+    /// A filled mark.
+    pub const fn new(color: RGBColor, shape: Shape) -> Self {
+        Self { color, shape, hollow: false }
+    }
+
+    /// The same mark as an outline.
+    pub const fn hollow(self) -> Self {
+        Self { hollow: true, ..self }
+    }
+
+    /// Draws the mark at a point of a chart.
     ///
     /// # Errors
     /// [`DrawingError`].
-    pub fn draw(self, chart: &mut Chart, at: (f64, f64), hollow: bool) -> Result<(), DrawingError> {
-        let style = if hollow { self.color.stroke_width(2) } else { self.color.filled() };
+    pub fn draw(self, chart: &mut Chart, at: (f64, f64)) -> Result<(), DrawingError> {
+        let style = if self.hollow { self.color.stroke_width(2) } else { self.color.filled() };
         let corners = self.shape.corners();
         let at = EmptyElement::at(at);
         if corners.is_empty() {
             chart.draw_series([at + Circle::new((0, 0), 4, style)])?;
-        } else if hollow {
+        } else if self.hollow {
             let outline = corners.iter().chain(&corners[..1]).copied().collect::<Vec<_>>();
             chart.draw_series([at + PathElement::new(outline, style)])?;
         } else {
@@ -82,24 +94,27 @@ impl Mark {
         Ok(())
     }
 
-    /// The mark alone, for a legend.
-    pub fn svg(self) -> String {
+    /// The mark alone, for a legend, with a stroke through it if `on_line`.
+    pub fn svg(self, on_line: bool) -> String {
         let RGBColor(r, g, b) = self.color;
         let color = if self.color == INK { "currentColor".to_owned() } else { format!("#{r:02X}{g:02X}{b:02X}") };
         let corners: Vec<String> = self.shape.corners().iter().map(|(x, y)| format!("{x},{y}")).collect();
-        let outline = match corners.as_slice() {
-            [] => format!("<circle r=\"4\" fill=\"{color}\"/>"),
-            corners => format!("<polygon points=\"{}\" fill=\"{color}\"/>", corners.join(" ")),
+        let style = match self.hollow {
+            true => format!("fill=\"none\" stroke=\"{color}\" stroke-width=\"2\""),
+            false => format!("fill=\"{color}\""),
         };
-        format!(
-            "<svg class=\"mark\" viewBox=\"-12 -8 24 16\" aria-hidden=\"true\"><line x1=\"-12\" x2=\"12\" y1=\"0\" y2=\"0\" \
-             stroke=\"{color}\" stroke-width=\"2\"/>{outline}</svg>"
-        )
+        let outline = match corners.as_slice() {
+            [] => format!("<circle r=\"4\" {style}/>"),
+            corners => format!("<polygon points=\"{}\" {style}/>", corners.join(" ")),
+        };
+        let line = format!("<path d=\"M-12 0H12\" stroke=\"{color}\" stroke-width=\"2\"/>");
+        let line = if on_line { line.as_str() } else { "" };
+        format!("<svg class=\"mark\" viewBox=\"-12 -8 24 16\" aria-hidden=\"true\">{line}{outline}</svg>")
     }
 }
 
-/// A mark for every arm of an experiment.
-pub fn marks<'a>(points: &[ArmPoint<'a>]) -> BTreeMap<&'a str, Mark> {
+/// A mark for every arm of an experiment, coarse first, then the largest sets.
+pub fn marks<'a>(points: &[ArmPoint<'a>]) -> Vec<(&'a str, Mark)> {
     let mut arms: BTreeMap<&str, &ArmPoint> = BTreeMap::new();
     points.iter().for_each(|point| _ = arms.entry(point.arm).or_insert(point));
     // The largest set of a kind gets the kind's colour; one that learns from embeddings before one that reads scores.
@@ -126,11 +141,9 @@ pub fn marks<'a>(points: &[ArmPoint<'a>]) -> BTreeMap<&'a str, Mark> {
         colors.insert(point.arm, color);
     }
     let coarse = arms.values().filter(|point| point.is_coarse());
-    let coarse = coarse.map(|point| (point.arm, Mark { color: INK, shape: Shape::Circle }));
-    let fine = fine
-        .iter()
-        .enumerate()
-        .map(|(at, point)| (point.arm, Mark { color: colors[point.arm], shape: SHAPES[at % SHAPES.len()] }));
+    let coarse = coarse.map(|point| (point.arm, Mark::new(INK, Shape::Circle)));
+    let fine =
+        fine.iter().enumerate().map(|(at, point)| (point.arm, Mark::new(colors[point.arm], SHAPES[at % SHAPES.len()])));
     coarse.chain(fine).collect()
 }
 
@@ -141,5 +154,49 @@ fn color_of_kind(point: &ArmPoint) -> RGBColor {
         (false, _) => BLUE,
         (true, true) => VERMILLION,
         (true, false) => PURPLE,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures::model;
+
+    const QUALITY: [&str; 8] = crate::synthetic::QUALITY;
+
+    fn colors(arms: &[(&str, &[&str])]) -> Vec<(String, RGBColor)> {
+        let models: Vec<_> = arms.iter().map(|(arm, attributes)| model("e", arm, attributes, 10, 0)).collect();
+        let point = |model| ArmPoint {
+            experiment: "e",
+            arm: "",
+            n_train: 10,
+            models: vec![model],
+            validation: None,
+            test: None,
+            test_of_seeds: Vec::new(),
+        };
+        let points: Vec<ArmPoint> = models.iter().map(|model| ArmPoint { arm: &model.arm, ..point(model) }).collect();
+        marks(&points).into_iter().map(|(arm, mark)| (arm.to_owned(), mark.color)).collect()
+    }
+
+    #[test]
+    fn the_papers_arms_have_the_papers_colours() {
+        let both: Vec<&str> = QUALITY.into_iter().chain(["noun", "verb"]).collect();
+        let fig_2 = colors(&[("both", &both), ("coarse", &[]), ("prompt", &["noun", "verb"]), ("quality", &QUALITY)]);
+        let named = |pairs: &[(&str, RGBColor)]| pairs.iter().map(|(a, c)| ((*a).to_owned(), *c)).collect::<Vec<_>>();
+        assert_eq!(fig_2, named(&[("coarse", INK), ("both", PURPLE), ("quality", BLUE), ("prompt", VERMILLION)]));
+        let fig_3 =
+            colors(&[("all", &QUALITY), ("coarse", &[]), ("not in tree", &QUALITY[..5]), ("tree", &QUALITY[5..])]);
+        assert_eq!(fig_3, named(&[("coarse", INK), ("all", BLUE), ("not in tree", ORANGE), ("tree", VERMILLION)]));
+    }
+
+    #[test]
+    fn no_two_of_six_fine_arms_have_the_same_colour() {
+        let names: Vec<String> = (0..6).map(|at| format!("arm {at}")).collect();
+        let arms: Vec<(&str, &[&str])> = names.iter().map(|name| (name.as_str(), &QUALITY[..2])).collect();
+        let mut colors: Vec<_> = colors(&arms).into_iter().map(|(_, RGBColor(r, g, b))| (r, g, b)).collect();
+        colors.sort_unstable();
+        colors.dedup();
+        assert_eq!(colors.len(), 6);
     }
 }

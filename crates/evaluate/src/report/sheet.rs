@@ -37,6 +37,8 @@ pub struct Panel {
     pub heading: String,
     /// An `<svg>` element.
     pub svg: String,
+    /// Needs more room than a chart.
+    pub wide: bool,
 }
 
 /// One table.

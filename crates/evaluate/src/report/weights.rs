@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Findings;
 use super::dots::{Dot, Reference, Row, dots};
+use super::drawing::INK;
 use super::palette::{Mark, Shape, marks};
 use super::sheet::{Legend, Panel, Section};
 use crate::arms::{ArmPoint, largest};
@@ -35,22 +36,16 @@ pub fn section(experiments: &[&[ArmPoint]], findings: &Findings) -> Result<Secti
             let mean = |weights: &[f64]| weights.iter().sum::<f64>() / weights.len() as f64;
             let mut by_weight: Vec<(&str, Vec<f64>)> = by_attribute.into_iter().collect();
             by_weight.sort_by(|a, b| mean(&b.1).total_cmp(&mean(&a.1)).then_with(|| a.0.cmp(b.0)));
-            let color = marks[point.arm].color;
+            let color = marks.iter().find(|(arm, _)| *arm == point.arm).map_or(INK, |(_, mark)| mark.color);
             let rows: Vec<Row> = by_weight
                 .iter()
                 .map(|(attribute, weights)| {
                     let seed = |weight: &f64| Dot {
                         value: *weight,
                         interval: None,
-                        mark: Mark { color, shape: Shape::Circle },
-                        hollow: true,
+                        mark: Mark::new(color, Shape::Circle).hollow(),
                     };
-                    let middle = Dot {
-                        value: mean(weights),
-                        interval: None,
-                        mark: Mark { color, shape: Shape::Diamond },
-                        hollow: false,
-                    };
+                    let middle = Dot { value: mean(weights), interval: None, mark: Mark::new(color, Shape::Diamond) };
                     let seeds = if weights.len() > 1 { weights.as_slice() } else { &[] };
                     Row { name: (*attribute).to_owned(), dots: seeds.iter().map(seed).chain([middle]).collect() }
                 })
@@ -59,7 +54,7 @@ pub fn section(experiments: &[&[ArmPoint]], findings: &Findings) -> Result<Secti
             let zero = Reference { value: 0.0, name: String::new() };
             if let Some(svg) = dots(&title, "weight", &rows, &[zero])? {
                 let heading = format!("{}: \u{201c}{}\u{201d}, {} images", point.experiment, point.arm, point.n_train);
-                panels.push(Panel { heading, svg });
+                panels.push(Panel { heading, svg, wide: false });
             }
         }
     }
@@ -67,14 +62,15 @@ pub fn section(experiments: &[&[ArmPoint]], findings: &Findings) -> Result<Secti
     if panels.is_empty() {
         lacking.push("No fine-grained model with a test AUC has weights (table `aggregator_weights`).".to_owned());
     }
-    let legend = |shape, name: &str| {
-        let mark = Mark { color: super::drawing::INK, shape }.svg();
-        Legend { mark, name: name.to_owned(), detail: String::new() }
-    };
+    let legend =
+        |mark: Mark, name: &str| Legend { mark: mark.svg(false), name: name.to_owned(), detail: String::new() };
     let legend = if panels.is_empty() {
         Vec::new()
     } else {
-        vec![legend(Shape::Diamond, "mean over seeds"), legend(Shape::Circle, "one seed")]
+        vec![
+            legend(Mark::new(INK, Shape::Diamond), "mean over seeds"),
+            legend(Mark::new(INK, Shape::Circle).hollow(), "one seed"),
+        ]
     };
     let lead = "The aggregator adds up the attributes with these weights: right of the dashed zero an attribute speaks for an \
                 image, left of it against. Weights of attributes that say the same share what they know, so a small one need \

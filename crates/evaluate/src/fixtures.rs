@@ -1,0 +1,99 @@
+//! Single rows for tests, with everything that a test does not care about filled in.
+
+use tables::{AttributeScore, Image, Label, Prediction, Preference, Rating, RewardModel, ScoreSource, Split};
+
+use crate::metrics::TARGET;
+use crate::settings::{Bootstrap, Report, Settings};
+
+pub fn settings() -> Settings {
+    Settings {
+        bootstrap: Bootstrap { replicates: 200, seed: 0 },
+        report: Report { title: "A made-up world (everything is simulated)".to_owned() },
+        sxs: None,
+    }
+}
+
+/// An image whose prompt is its id up to the dash.
+pub fn image(image_id: &str, split: Split) -> Image {
+    Image {
+        image_id: image_id.to_owned(),
+        prompt_id: image_id.split('-').next().unwrap_or_default().to_owned(),
+        generator: None,
+        path: None,
+        sha256: None,
+        width: None,
+        height: None,
+        bytes: None,
+        split,
+    }
+}
+
+pub fn target(experiment: &str, image_id: &str, label: Option<bool>) -> Label {
+    labelled(experiment, image_id, TARGET, label)
+}
+
+pub fn labelled(experiment: &str, image_id: &str, attribute: &str, label: Option<bool>) -> Label {
+    Label {
+        experiment: experiment.to_owned(),
+        image_id: image_id.to_owned(),
+        attribute: attribute.to_owned(),
+        score: None,
+        threshold: None,
+        label,
+    }
+}
+
+/// A model of one arm; coarse without attributes.
+pub fn model(experiment: &str, arm: &str, attributes: &[&str], n_train: i64, seed: i64) -> RewardModel {
+    RewardModel {
+        run_id: format!("{experiment}/{arm}/n{n_train}/s{seed}"),
+        experiment: experiment.to_owned(),
+        arm: arm.to_owned(),
+        attributes: attributes.iter().map(|name| (*name).to_owned()).collect(),
+        inputs: "image".to_owned(),
+        n_train,
+        seed,
+        cost_equal: (n_train * attributes.len().max(1) as i64) as f64,
+        cost_seconds: None,
+        seconds: 0.5,
+        device: "cpu".to_owned(),
+        reason: None,
+    }
+}
+
+pub fn prediction(model: &RewardModel, image: &Image, reward: f64) -> Prediction {
+    Prediction { run_id: model.run_id.clone(), image_id: image.image_id.clone(), split: image.split, reward }
+}
+
+pub fn score(image_id: &str, attribute: &str, source: ScoreSource, score: Option<f64>) -> AttributeScore {
+    AttributeScore {
+        image_id: image_id.to_owned(),
+        attribute: attribute.to_owned(),
+        source,
+        score,
+        n_questions: 1,
+        n_answered: i64::from(score.is_some()),
+    }
+}
+
+pub fn rating(image_id: &str, rater_id: &str, aspect: &str, rating: f64) -> Rating {
+    Rating {
+        image_id: image_id.to_owned(),
+        rater_id: rater_id.to_owned(),
+        aspect: aspect.to_owned(),
+        context: None,
+        rating,
+        seconds: None,
+    }
+}
+
+pub fn preference(image_id: &str, aspect: &str, mean_rating: f64) -> Preference {
+    Preference {
+        image_id: image_id.to_owned(),
+        aspect: aspect.to_owned(),
+        mean_rating,
+        n_ratings: 2,
+        std_rating: None,
+        mean_seconds: None,
+    }
+}
