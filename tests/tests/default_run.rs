@@ -5,12 +5,16 @@ use std::collections::BTreeSet;
 
 use finegrain_tests::Project;
 use tables::{
-    Answer, AnswerStatus, AttributeScore, Image, ImageEmbedding, MetricValue, Prediction, Preference, RewardModel, Split,
+    Answer, AnswerStatus, AttributeScore, Image, ImageEmbedding, MetricValue, Prediction, Preference, RewardModel,
+    Split,
 };
 
 /// The stages that a run's own words say it ran.
 fn ran(said: &str) -> BTreeSet<&str> {
-    said.lines().filter_map(|line| line.split_once(": running")).map(|(before, _)| before.rsplit(' ').next().unwrap_or("")).collect()
+    said.lines()
+        .filter_map(|line| line.split_once(": running"))
+        .map(|(before, _)| before.rsplit(' ').next().unwrap_or(""))
+        .collect()
 }
 
 fn set<'a>(names: &[&'a str]) -> BTreeSet<&'a str> {
@@ -91,9 +95,13 @@ fn a_missing_answer_is_asked_for_again_only_if_it_was_an_error_and_is_never_a_no
     project.runs(&["--set", faulty, "--until", "synth-feedback"]);
     let answers = project.rows::<Answer>();
     let missing: Vec<&Answer> = answers.iter().filter(|answer| answer.p_yes.is_none()).collect();
-    assert!(!missing.is_empty() && missing.iter().all(|answer| answer.status == AnswerStatus::NoYesNoToken), "{missing:?}");
+    assert!(
+        !missing.is_empty() && missing.iter().all(|answer| answer.status == AnswerStatus::NoYesNoToken),
+        "{missing:?}"
+    );
     for row in project.rows::<AttributeScore>().iter().filter(|row| row.attribute != "vq2") {
-        let asked_of = answers.iter().filter(|answer| answer.image_id == row.image_id && answer.question_id == row.attribute);
+        let asked_of =
+            answers.iter().filter(|answer| answer.image_id == row.image_id && answer.question_id == row.attribute);
         for answer in asked_of {
             assert_eq!((row.score, row.n_questions), (answer.p_yes, 1), "{row:?}");
             assert_eq!(row.n_answered, i64::from(answer.p_yes.is_some()));

@@ -12,7 +12,10 @@ fn fails(project: &Project, words: &[&str], code: i32, parts: &[&str]) -> String
     let said = ended.text();
     assert_eq!(ended.code(), Some(code), "{said}");
     let errors: Vec<&str> = said.lines().filter(|line| line.contains("ERROR")).collect();
-    assert!(errors.iter().any(|line| parts.iter().all(|part| line.contains(part))), "none of {errors:?} says {parts:?}\n{said}");
+    assert!(
+        errors.iter().any(|line| parts.iter().all(|part| line.contains(part))),
+        "none of {errors:?} says {parts:?}\n{said}"
+    );
     assert!(!said.contains("panicked"), "{said}");
     said
 }
@@ -57,7 +60,9 @@ fn a_text_rating_in_row_7() {
 #[test]
 fn an_image_that_is_html_a_picture_too_large_and_a_path_that_escapes() {
     let project = Project::new(4);
-    let image = |row: usize| project.text("data/demo/images.csv").lines().nth(row).unwrap().rsplit(',').next().unwrap().to_owned();
+    let image = |row: usize| {
+        project.text("data/demo/images.csv").lines().nth(row).unwrap().rsplit(',').next().unwrap().to_owned()
+    };
     project.write(&format!("data/demo/images/{}", image(1)), "<!DOCTYPE html><html><body>404</body></html>");
     project.write(&format!("data/demo/images/{}", image(2)), png_header(50_000, 50_000));
     edit_row(&project, "data/demo/images.csv", 3, |cells| cells[3] = "../../etc/passwd".into());
@@ -126,7 +131,11 @@ fn a_parquet_file_cut_in_half() {
     project.write(file, &bytes[..bytes.len() / 2]);
     let checked = project.finegrain(&["check"]);
     assert_eq!(checked.code(), Some(1), "{}", checked.text());
-    assert!(checked.text().contains("questions.parquet` is not a readable Parquet file; delete it and rerun `vq2-parse`"), "{}", checked.text());
+    assert!(
+        checked.text().contains("questions.parquet` is not a readable Parquet file; delete it and rerun `vq2-parse`"),
+        "{}",
+        checked.text()
+    );
     fails(&project, &["synth-feedback"], 1, &["stage `synth-feedback`", "questions.parquet", "rerun `vq2-parse`"]);
     // The whole pipeline knows what to do by itself.
     let said = project.runs(&["--until", "synth-feedback"]);
@@ -146,7 +155,12 @@ fn a_full_disk() {
     project.runs(&["--data-root", &root, "--until", "vq2-parse"]);
     let filled = std::fs::write(small.join("filler"), vec![0; 2 << 20]);
     assert!(filled.is_err(), "the disk is full now");
-    fails(&project, &["--data-root", &root, "--until", "synth-feedback"], 1, &["stage `synth-feedback`", "No space left"]);
+    fails(
+        &project,
+        &["--data-root", &root, "--until", "synth-feedback"],
+        1,
+        &["stage `synth-feedback`", "No space left"],
+    );
     project.succeeds(&["check", "--data-root", &root]);
     std::fs::remove_file(small.join("filler")).unwrap();
     project.runs(&["--data-root", &root, "--until", "synth-feedback"]);
@@ -158,7 +172,8 @@ struct SmallDisk<'a>(&'a Path);
 
 impl<'a> SmallDisk<'a> {
     fn mount(folder: &'a Path) -> Option<Self> {
-        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=1m", "tmpfs"]).arg(folder).output().ok()?;
+        let mounted =
+            Command::new("mount").args(["-t", "tmpfs", "-o", "size=1m", "tmpfs"]).arg(folder).output().ok()?;
         mounted.status.success().then_some(Self(folder))
     }
 }

@@ -58,7 +58,11 @@ impl PipelineArgs {
 
 fn shell_word(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-=:,+@%".contains(c);
-    if !word.is_empty() && word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -184,8 +188,14 @@ pub fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             tracing::error!("{failure}");
-            if let (Command::Run { pipeline, selection, .. }, Failure::Failed(_) | Failure::RetryLater(_)) = (&cli.command, &failure) {
-                tracing::error!("what was computed is kept; resume with: finegrain run{}{}", selection.typed(), pipeline.typed());
+            if let (Command::Run { pipeline, selection, .. }, Failure::Failed(_) | Failure::RetryLater(_)) =
+                (&cli.command, &failure)
+            {
+                tracing::error!(
+                    "what was computed is kept; resume with: finegrain run{}{}",
+                    selection.typed(),
+                    pipeline.typed()
+                );
             }
             failure.exit_code()
         }
@@ -194,19 +204,21 @@ pub fn main() -> ExitCode {
 
 fn demo(dir: &std::path::Path, prompts: usize, seed: u64) -> Result<(), Failure> {
     let summary = demo::write_world(dir, &demo::WorldSettings { prompts, seed }).map_err(failed)?;
-    tracing::info!("demo world in `{}`: {summary}", dir.display());
+    let demo::WorldSummary { n_prompts, n_images, n_ratings, written, .. } = summary;
+    let how = if written { "written" } else { "is there" };
+    tracing::info!("demo world `{}` {how}: {n_prompts} prompts, {n_images} images, {n_ratings} ratings", dir.display());
     Ok(())
 }
 
 fn demo_vlm(arguments: &DemoVlmArgs) -> Result<(), Failure> {
     let faults = demo::Faults::parse(&arguments.fault).map_err(usage)?;
     let settings = demo::ServeSettings {
-        data: arguments.data.clone(),
         port: arguments.port,
         faults,
         latency: std::time::Duration::from_millis(arguments.latency_ms),
         log: arguments.log.clone(),
         exit_with_parent: arguments.exit_with_parent,
+        ..demo::ServeSettings::new(&arguments.data)
     };
     let runtime = tokio::runtime::Runtime::new().map_err(failed)?;
     runtime.block_on(demo::serve(settings)).map_err(failed)

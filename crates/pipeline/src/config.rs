@@ -90,7 +90,8 @@ impl Config {
     /// # Errors
     /// [`ConfigError`].
     pub fn load(path: &Path, data_root: Option<&str>, sets: &[String]) -> Result<Self, ConfigError> {
-        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+        let text =
+            std::fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
         let yaml = serde_yaml::from_str(&text).map_err(|source| ConfigError::Yaml { path: path.to_owned(), source })?;
         Self::new(yaml, data_root, sets, &|name| std::env::var(name).ok())
     }
@@ -114,7 +115,8 @@ impl Config {
         let Value::Mapping(top) = yaml else {
             return Err(ConfigError::MissingKey { key: DATA_ROOT });
         };
-        let known: Vec<&str> = [DATA_ROOT, IMAGE_ROOT].into_iter().chain(StageName::ALL.iter().map(|s| s.command())).collect();
+        let known: Vec<&str> =
+            [DATA_ROOT, IMAGE_ROOT].into_iter().chain(StageName::ALL.iter().map(|s| s.command())).collect();
         for key in top.keys() {
             if !key.as_str().is_some_and(|key| known.contains(&key)) {
                 let key = key.as_str().map_or_else(|| format!("{key:?}"), str::to_owned);
@@ -275,7 +277,8 @@ mod tests {
 
     #[test]
     fn variables_expand_inside_scalars_and_nowhere_else() {
-        let root = |yaml: &str| config(yaml, &[]).and_then(|config| config.data_root()).map(|root| root.as_str().to_owned());
+        let root =
+            |yaml: &str| config(yaml, &[]).and_then(|config| config.data_root()).map(|root| root.as_str().to_owned());
         assert_eq!(root("data_root: ${ROOT}/a/${N}").unwrap(), "/data/a/7");
         assert_eq!(root("data_root: ${NONE:-b}").unwrap(), "b");
         assert_eq!(root("data_root: ${EMPTY:-b}").unwrap(), "b");
@@ -302,7 +305,12 @@ mod tests {
         let error = train("train: {epochs: 3, mlp: {hiden: [4]}}", &[]).unwrap_err().to_string();
         assert_eq!(error, "`train.mlp.hiden`: unknown field `hiden`, expected `hidden`");
         let error = config("data_rot: x", &[]).unwrap_err().to_string();
-        assert!(error.starts_with("unknown key `data_rot` in the pipeline file, expected one of data_root, image_root, ingest"), "{error}");
+        assert!(
+            error.starts_with(
+                "unknown key `data_rot` in the pipeline file, expected one of data_root, image_root, ingest"
+            ),
+            "{error}"
+        );
         let error = train("train: {epochs: many}", &[]).unwrap_err().to_string();
         assert!(error.starts_with("`train.epochs`: invalid type: string \"many\""), "{error}");
     }

@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use anyhow::anyhow;
-use tables::{Stage, StageName};
+use tables::{Image, ImageFiles, Stage, StageName};
 
 use crate::config::Config;
 use crate::exit::{Failure, failed, usage};
@@ -39,7 +39,8 @@ pub fn doctor(config: &Config, out: &mut dyn Write) -> Result<(), Failure> {
         findings.extend(files(stage.as_ref(), &root));
     }
     if let Some(settings) = config.section::<synth_feedback::Settings>(StageName::SynthFeedback).map_err(usage)? {
-        findings.extend(endpoint(&settings));
+        let images = ImageFiles::open(&config.image_root().map_err(usage)?).map_err(usage)?;
+        findings.extend(settings.endpoint.iter().map(|settings| endpoint(settings, &root, &images)));
     }
     for Finding { about, found, mend } in &findings {
         let mark = if mend.is_none() { "ok  " } else { "MEND" };
@@ -79,7 +80,11 @@ fn disk(root: &DataRoot) -> Finding {
         Ok(disk) => {
             let free = disk.f_bavail * disk.f_frsize;
             let found = format!("{}: {:.1} GiB free", folder.display(), free as f64 / f64::from(1 << 30));
-            if free < ENOUGH_BYTES { Finding::bad("data root", found, "make room") } else { Finding::good("data root", found) }
+            if free < ENOUGH_BYTES {
+                Finding::bad("data root", found, "make room")
+            } else {
+                Finding::good("data root", found)
+            }
         }
         Err(error) => Finding::bad("data root", error.to_string(), "check the folder's permissions"),
     }
@@ -93,23 +98,27 @@ fn files(stage: &dyn Stage, root: &DataRoot) -> Vec<Finding> {
         Err(error) => return vec![Finding::bad(about, error.source.to_string(), "see `finegrain check`")],
     };
     let missing = files.iter().filter(|file| file.location.local_path().is_some_and(|path| !path.exists()));
-    let mend = if stage.name() == StageName::Embed { "run `make setup`" } else { "check the path in the pipeline file" };
-    let mut findings: Vec<Finding> =
-        missing.map(|file| Finding::bad(about, format!("`{}` ({}) is not there", file.location, file.name), mend)).collect();
+    let mend =
+        if stage.name() == StageName::Embed { "run `make setup`" } else { "check the path in the pipeline file" };
+    let mut findings: Vec<Finding> = missing
+        .map(|file| Finding::bad(about, format!("`{}` ({}) is not there", file.location, file.name), mend))
+        .collect();
     if findings.is_empty() && !files.is_empty() {
         findings.push(Finding::good(about, format!("{} input files are there", files.len())));
     }
     findings
 }
 
-/// What the VLM endpoint says to one real question about a small picture.
-fn endpoint(settings: &synth_feedback::Settings) -> Vec<Finding> {
-    match synth_feedback::probe(settings) {
-        Ok(Some(found)) => vec![Finding::good("VLM endpoint", found)],
-        Ok(None) => Vec::new(),
-        Err(error) => {
-            let error = anyhow::Error::new(error);
-            vec![Finding::bad("VLM endpoint", format!("{error:#}"), "start it, or correct `synth-feedback.endpoint`")]
-        }
+/// What the VLM endpoint says to one real question about the first picture of the data set.
+fn endpoint(endpoint: &synth_feedback::Endpoint, root: &DataRoot, images: &ImageFiles) -> Finding {
+    const ABOUT: &str = "VLM endpoint";
+    let first = root.tables.open::<Image>().ok().flatten().and_then(|table| table.rows().ok()).unwrap_or_default();
+    let Some(path) = first.into_iter().find_map(|image| image.path) else {
+        return Finding::good(ABOUT, "not asked: there is no picture yet, run `ingest` first");
+    };
+    let asked = images.read(&path, u64::MAX).map_err(anyhow::Error::new);
+    match asked.and_then(|picture| synth_feedback::probe(endpoint, &picture).map_err(anyhow::Error::new)) {
+        Ok(found) => Finding::good(ABOUT, found),
+        Err(error) => Finding::bad(ABOUT, format!("{error:#}"), "start it, or correct `synth-feedback.endpoint`"),
     }
 }

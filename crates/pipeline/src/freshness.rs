@@ -67,7 +67,11 @@ impl fmt::Display for Reason {
 ///
 /// # Errors
 /// If a table or file cannot be read.
-pub fn inputs(stage: &dyn Stage, tables: &Tables, written: &BTreeMap<String, WrittenTable>) -> Result<Inputs, StageError> {
+pub fn inputs(
+    stage: &dyn Stage,
+    tables: &Tables,
+    written: &BTreeMap<String, WrittenTable>,
+) -> Result<Inputs, StageError> {
     let mut digests = BTreeMap::new();
     for table in stage.reads() {
         if let Some(content) = table_content(tables, table, written)? {
@@ -85,7 +89,11 @@ pub fn inputs(stage: &dyn Stage, tables: &Tables, written: &BTreeMap<String, Wri
 ///
 /// # Errors
 /// If a table or file cannot be read.
-pub fn reasons(stage: &dyn Stage, tables: &Tables, written: &BTreeMap<String, WrittenTable>) -> Result<Vec<Reason>, StageError> {
+pub fn reasons(
+    stage: &dyn Stage,
+    tables: &Tables,
+    written: &BTreeMap<String, WrittenTable>,
+) -> Result<Vec<Reason>, StageError> {
     let Some(record) = RunRecord::load(tables.storage(), stage.name())? else { return Ok(vec![Reason::NeverRan]) };
     let now = inputs(stage, tables, written)?;
     let mut reasons = differences(&record.inputs, &now);
@@ -136,7 +144,11 @@ fn compare_settings(path: &str, was: &Value, is: &Value, reasons: &mut Vec<Reaso
 }
 
 /// The digest of a table's content: the one its writer recorded if the file is still that file, else read anew.
-fn table_content(tables: &Tables, table: &str, written: &BTreeMap<String, WrittenTable>) -> Result<Option<String>, StageError> {
+fn table_content(
+    tables: &Tables,
+    table: &str,
+    written: &BTreeMap<String, WrittenTable>,
+) -> Result<Option<String>, StageError> {
     let Some(bytes) = storage_digest(tables.storage(), &Tables::key(table))? else { return Ok(None) };
     if let Some(known) = written.get(table).filter(|known| known.file == bytes) {
         return Ok(Some(known.content.clone()));

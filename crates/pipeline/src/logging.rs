@@ -1,5 +1,7 @@
 //! What goes to stderr, and how.
 
+use std::io::IsTerminal;
+
 use clap::ValueEnum;
 use tables::ProgressStyle;
 use tracing_subscriber::EnvFilter;
@@ -17,7 +19,11 @@ pub enum LogFormat {
 pub fn start(format: LogFormat, quiet: bool) -> ProgressStyle {
     let default = if quiet { "warn" } else { "info" };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
-    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_target(false);
     match format {
         LogFormat::Text => subscriber.without_time().init(),
         LogFormat::Json => subscriber.json().init(),

@@ -25,7 +25,9 @@ pub fn plan(config: &Config, selection: &Selection, out: &mut dyn Write) -> Resu
         let name = stage.name();
         let reads = stage.reads();
         let waits: Vec<&(&str, StageName)> = pending.iter().filter(|(table, _)| reads.contains(table)).collect();
-        let in_stage = |error: tables::StageError| failed(anyhow::Error::from_boxed(error.source).context(format!("stage `{}`", name.command())));
+        let in_stage = |error: tables::StageError| {
+            failed(anyhow::Error::from_boxed(error.source).context(format!("stage `{}`", name.command())))
+        };
         let reasons = freshness::reasons(stage.as_ref(), &root.tables, &written).map_err(in_stage)?;
         if reasons.is_empty() && waits.is_empty() {
             lines.push(format!("{:<15} fresh", name.command()));
@@ -34,7 +36,9 @@ pub fn plan(config: &Config, selection: &Selection, out: &mut dyn Write) -> Resu
         let verdict = if reasons.is_empty() { "runs if its tables change" } else { "would run" };
         lines.push(format!("{:<15} {verdict}", name.command()));
         lines.extend(reasons.iter().map(|reason| format!("    because {reason}")));
-        lines.extend(waits.iter().map(|(table, writer)| format!("    after `{}` writes table `{table}`", writer.command())));
+        lines.extend(
+            waits.iter().map(|(table, writer)| format!("    after `{}` writes table `{table}`", writer.command())),
+        );
         if waits.is_empty() {
             let estimate = stage.estimate(&root.tables).map_err(in_stage)?;
             lines.extend(estimate.iter().map(|line| format!("    {line}")));

@@ -22,7 +22,8 @@ pub struct Inputs {
 impl Inputs {
     /// BLAKE3 over all of it: the stage is fresh while this stays the same.
     pub fn digest(&self, stage: StageName) -> String {
-        let text = serde_json::to_string(&(stage.command(), self)).unwrap_or_else(|error| unreachable!("plain JSON: {error}"));
+        let text =
+            serde_json::to_string(&(stage.command(), self)).unwrap_or_else(|error| unreachable!("plain JSON: {error}"));
         tables::digest_bytes(text.as_bytes())
     }
 }
@@ -62,7 +63,9 @@ impl RunRecord {
     /// [`StorageError`].
     pub fn load(storage: &Storage, stage: StageName) -> Result<Option<Self>, StorageError> {
         let Some(bytes) = storage.get_bytes(&Self::key(stage))? else { return Ok(None) };
-        Ok(serde_json::from_slice(&bytes).inspect_err(|error| tracing::warn!(%error, stage = stage.command(), "run record is not readable")).ok())
+        Ok(serde_json::from_slice(&bytes)
+            .inspect_err(|error| tracing::warn!(%error, stage = stage.command(), "run record is not readable"))
+            .ok())
     }
 }
 

@@ -25,7 +25,9 @@ impl DataRoot {
     pub fn open_to_write(location: &Location) -> Result<Self, Failure> {
         let root = Self::open(location)?;
         if root.lock.is_none() && root.tables.storage().local_root().is_some() {
-            return Err(failed(anyhow::anyhow!("another finegrain run is working on `{location}`; wait for it to end")));
+            return Err(failed(anyhow::anyhow!(
+                "another finegrain run is working on `{location}`; wait for it to end"
+            )));
         }
         Ok(root)
     }

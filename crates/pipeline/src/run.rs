@@ -124,7 +124,11 @@ fn run_stage(
     let counts = stage.run(&mut run)?;
     let staging = run.into_staging();
     for table in stage.writes() {
-        assert!(staging.tables().contains_key(table), "`{}` wrote all its tables, `{table}` too", stage.name().command());
+        assert!(
+            staging.tables().contains_key(table),
+            "`{}` wrote all its tables, `{table}` too",
+            stage.name().command()
+        );
     }
     let seconds = start.elapsed().as_secs_f64();
     let mut record = RunRecord {
@@ -139,7 +143,9 @@ fn run_stage(
         host: record::host(),
     };
     let key = RunRecord::key(stage.name());
-    let text = |record: &RunRecord| serde_json::to_string_pretty(record).unwrap_or_else(|error| unreachable!("plain JSON: {error}"));
+    let text = |record: &RunRecord| {
+        serde_json::to_string_pretty(record).unwrap_or_else(|error| unreachable!("plain JSON: {error}"))
+    };
     staging.commit(&key, &text(&record))?;
     // The tables of this run may name more files (ingest's images); they belong to its inputs.
     record.inputs.files = freshness::inputs(stage, &root.tables, written)?.files;

@@ -32,7 +32,8 @@ pub fn write(folder: &Path) -> Result<(), Failure> {
 /// [`Failure::Failed`] with the names of the files that differ.
 pub fn check(folder: &Path) -> Result<(), Failure> {
     let stale = |(path, text): &(PathBuf, String)| std::fs::read_to_string(path).ok().as_ref() != Some(text);
-    let differing: Vec<String> = files(folder).iter().filter(|file| stale(file)).map(|(path, _)| path.display().to_string()).collect();
+    let differing: Vec<String> =
+        files(folder).iter().filter(|file| stale(file)).map(|(path, _)| path.display().to_string()).collect();
     if differing.is_empty() {
         return Ok(());
     }

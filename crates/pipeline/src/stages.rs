@@ -42,7 +42,10 @@ fn stage(name: StageName, config: &Config) -> Result<Box<dyn Stage>, Failure> {
         StageName::Train => Box::new(made!(train::Train, train::Settings)),
         #[cfg(not(feature = "torch"))]
         StageName::Embed | StageName::Train => {
-            return Err(usage(anyhow::anyhow!("`{}` needs LibTorch, and this program was built without it", name.command())));
+            return Err(usage(anyhow::anyhow!(
+                "`{}` needs LibTorch, and this program was built without it",
+                name.command()
+            )));
         }
         StageName::Evaluate => Box::new(made!(evaluate::Evaluate, evaluate::Settings)),
     })

@@ -14,6 +14,7 @@ pub mod completion;
 mod error;
 pub mod import;
 mod interrupt;
+mod probe;
 pub mod question;
 pub mod readout;
 mod request;
@@ -27,5 +28,6 @@ mod test_server;
 
 pub use api_key::ApiKey;
 pub use error::SynthFeedbackError;
+pub use probe::probe;
 pub use settings::{Endpoint, Import, MissingAnswer, Quality, Settings};
 pub use stage::SynthFeedback;

@@ -104,7 +104,8 @@ impl Storage {
                     .map(|(name, value)| (name.to_lowercase(), value));
                 // Whoever writes `http://` means it.
                 let plain_http = (url.scheme() == "http").then(|| ("allow_http".to_owned(), "true".to_owned()));
-                let (store, prefix) = parse_url_opts(&url, environment.chain(plain_http)).map_err(|error| cannot_open(error.into()))?;
+                let (store, prefix) =
+                    parse_url_opts(&url, environment.chain(plain_http)).map_err(|error| cannot_open(error.into()))?;
                 (Arc::from(store), prefix, None)
             }
         };
