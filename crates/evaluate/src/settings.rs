@@ -86,6 +86,16 @@ mod tests {
     }
 
     #[test]
+    fn the_default_pipeline_files_section_is_read() {
+        let file = include_str!("../../../pipeline.yaml");
+        let sections: serde_yaml::Value = serde_yaml::from_str(file).unwrap();
+        let settings: Settings = serde_yaml::from_value(sections["evaluate"].clone()).unwrap();
+        settings.validate().unwrap();
+        assert_eq!(settings.bootstrap, Bootstrap { replicates: 1_000, seed: 0 });
+        assert!(settings.report.title.contains("simulated"));
+    }
+
+    #[test]
     fn a_misspelt_key_is_refused_and_the_known_ones_are_named() {
         let error = parsed(r#"{"bootstrap": {"replicate": 1000, "seed": 0}, "report": {"title": "t"}}"#).unwrap_err();
         assert!(error.contains("unknown field `replicate`, expected `replicates` or `seed`"), "{error}");

@@ -290,18 +290,21 @@ mod tests {
         assert_ne!(of(settings()), of(Settings { bootstrap: Bootstrap { replicates: 200, seed: 1 }, ..settings() }));
     }
 
-    /// Run by hand to look at the report and to measure: `REPORT=… cargo nextest run … --run-ignored only --no-capture`.
+    /// Run by hand to look at reports and to measure: `--run-ignored only --no-capture`; they go to `$REPORTS` or `/tmp`.
     #[test]
-    #[ignore = "writes a file to look at"]
-    fn the_report_of_a_full_world_to_look_at() {
-        let inputs = inputs(&World::full());
-        let bootstrap = Bootstrap { replicates: 1_000, seed: 0 };
-        let start = std::time::Instant::now();
-        let n_rows = evaluate(&inputs, &bootstrap).rows.len();
-        eprintln!("{} models, {n_rows} metrics in {:.2?}", inputs.reward_models.len(), start.elapsed());
-        let start = std::time::Instant::now();
-        let outputs = outputs(&inputs, &Settings { bootstrap, ..with_sxs() }).unwrap();
-        eprintln!("everything in {:.2?}, report of {} KiB", start.elapsed(), outputs.html.len() / 1024);
-        std::fs::write(std::env::var("REPORT").unwrap_or("/tmp/report.html".to_owned()), outputs.html).unwrap();
+    #[ignore = "writes files to look at"]
+    fn reports_to_look_at() {
+        let folder = std::path::PathBuf::from(std::env::var("REPORTS").unwrap_or("/tmp".to_owned()));
+        for (name, world) in [("full", World::full()), ("small", World::small())] {
+            let inputs = inputs(&world);
+            let bootstrap = Bootstrap { replicates: 1_000, seed: 0 };
+            let start = std::time::Instant::now();
+            let n_rows = evaluate(&inputs, &bootstrap).rows.len();
+            eprintln!("{name}: {} models, {n_rows} metrics in {:.2?}", inputs.reward_models.len(), start.elapsed());
+            let start = std::time::Instant::now();
+            let outputs = outputs(&inputs, &Settings { bootstrap, ..with_sxs() }).unwrap();
+            eprintln!("{name}: everything in {:.2?}, report of {} KiB", start.elapsed(), outputs.html.len() / 1024);
+            std::fs::write(folder.join(format!("report-{name}.html")), outputs.html).unwrap();
+        }
     }
 }

@@ -30,7 +30,7 @@ pub fn section(findings: &Findings) -> Section {
                 n_rows.get(contract.name).map_or_else(nothing, |n| count(*n)).into(),
                 contract.written_by.command().into(),
                 contract.version.to_string().into(),
-                contract.description.split(". ").next().unwrap_or_default().trim_end_matches('.').into(),
+                contract.description.as_str().into(),
             ]
         })
         .collect();
