@@ -25,7 +25,7 @@ pub struct ImportedRow {
     pub image_id: String,
     /// The question of the image's prompt, or the attribute.
     pub question_id: String,
-    /// `yes` or `no`, whatever the case; blank or null was not answered.
+    /// `yes` or `no`, whatever the case; blank or null was not answered, any other word says neither.
     pub answer: Option<String>,
     /// Probability of "yes"; it takes precedence over `answer`.
     pub p_yes: Option<f64>,
@@ -51,10 +51,11 @@ pub fn rows_of(selected: &Selected) -> Vec<ImportedRow> {
         .collect()
 }
 
-/// Imported rows as answers of `model`: yes is a yes-probability of 1, no of 0, blank has none (`refused`).
+/// Imported rows as answers of `model`: yes is a yes-probability of 1, no of 0, blank has none (`refused`), nor has any other
+/// word (`no_yes_no_token`), which is warned of.
 ///
 /// # Errors
-/// [`SynthFeedbackError::ImportedRow`], rows counted from 1: an unknown image, question or word, a probability outside
+/// [`SynthFeedbackError::ImportedRow`], rows counted from 1: an unknown image or question, a probability outside
 /// [0, 1], a question answered twice.
 pub fn answers_of(
     rows: &[ImportedRow],
@@ -66,6 +67,7 @@ pub fn answers_of(
     let mut known: HashMap<(AnswerKind, &str), HashSet<&str>> = HashMap::new();
     let mut seen = HashSet::new();
     let mut answers = Vec::with_capacity(rows.len());
+    let mut other_words = Vec::new();
     for (at, row) in rows.iter().enumerate() {
         let wrong = |problem: String| SynthFeedbackError::ImportedRow { row: at + 1, problem };
         let Some(image) = images.get(row.image_id.as_str()) else {
@@ -89,12 +91,15 @@ pub fn answers_of(
                 row.question_id, row.image_id
             )));
         }
-        let p_yes = p_yes_of(row).map_err(wrong)?;
+        let (status, p_yes) = outcome_of(row).map_err(wrong)?;
+        if status == AnswerStatus::NoYesNoToken {
+            other_words.push((at + 1, row.answer.as_deref().unwrap_or_default()));
+        }
         answers.push(Answer {
             image_id: row.image_id.clone(),
             question_id: row.question_id.clone(),
             kind,
-            status: if p_yes.is_some() { AnswerStatus::Ok } else { AnswerStatus::Refused },
+            status,
             p_yes,
             logit_yes: None,
             logit_no: None,
@@ -103,6 +108,10 @@ pub fn answers_of(
             attempts: 0,
             seconds: None,
         });
+    }
+    if let Some(&(row, word)) = other_words.first() {
+        let (n_answers, word) = (other_words.len(), crate::completion::one_line(word));
+        tracing::warn!(n_answers, first_row = row, first = word, "imported answers that are neither yes, no nor blank");
     }
     Ok(answers)
 }
@@ -124,17 +133,18 @@ fn unknown_question(row: &ImportedRow, kind: AnswerKind, prompt_id: &str) -> Str
     }
 }
 
-fn p_yes_of(row: &ImportedRow) -> Result<Option<f64>, String> {
+/// A blank is no answer; any other word than yes and no is an answer that says neither.
+fn outcome_of(row: &ImportedRow) -> Result<(AnswerStatus, Option<f64>), String> {
     if let Some(p) = row.p_yes {
         let valid = (0.0..=1.0).contains(&p);
-        return if valid { Ok(Some(p)) } else { Err(format!("`p_yes` is {p}, outside [0, 1]")) };
+        return if valid { Ok((AnswerStatus::Ok, Some(p))) } else { Err(format!("`p_yes` is {p}, outside [0, 1]")) };
     }
-    match row.answer.as_deref().map(str::trim).unwrap_or_default() {
-        "" => Ok(None),
-        word if word.eq_ignore_ascii_case("yes") => Ok(Some(1.0)),
-        word if word.eq_ignore_ascii_case("no") => Ok(Some(0.0)),
-        word => Err(format!("`answer` is `{}`, not yes, no or blank", crate::completion::one_line(word))),
-    }
+    Ok(match row.answer.as_deref().map(str::trim).unwrap_or_default() {
+        "" => (AnswerStatus::Refused, None),
+        word if word.eq_ignore_ascii_case("yes") => (AnswerStatus::Ok, Some(1.0)),
+        word if word.eq_ignore_ascii_case("no") => (AnswerStatus::Ok, Some(0.0)),
+        _ => (AnswerStatus::NoYesNoToken, None),
+    })
 }
 
 #[cfg(test)]
@@ -183,8 +193,7 @@ mod tests {
         let null = ImportedRow { answer: None, ..row("i1", "q1", "") };
         assert_eq!(imported(&[null]).unwrap()[0].status, AnswerStatus::Refused);
         for other in ["maybe", "yes.", "y", "1", "true", "ja", "no answer"] {
-            let error = one(other).unwrap_err();
-            assert!(error.contains("row 1") && error.contains(other), "{error}");
+            assert_eq!(one(other), Ok((AnswerStatus::NoYesNoToken, None)), "{other}");
         }
     }
 
