@@ -133,7 +133,8 @@ fn do_question(words: &[&Tagged<'_>], auxiliary: Pos) -> BucketDecision {
         return decide(Bucket::Noun, "has-part");
     }
     let Some(verb) = words.iter().position(|w| matches!(w.pos, Pos::Have | Pos::Verb)) else {
-        return decide(Bucket::Noun, "fallback");
+        // "does the wolf howl?": the verb is one that the tagger takes for a noun.
+        return if words.len() > 2 { decide(Bucket::Verb, "does") } else { decide(Bucket::Noun, "fallback") };
     };
     match words[verb].lower.as_str() {
         "have" | "contain" | "include" | "show" | "depict" | "feature" => decide(Bucket::Noun, "has-part"),

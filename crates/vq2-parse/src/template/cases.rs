@@ -12,6 +12,7 @@ fn check(prompt: &str, expect: &[&str]) {
 
 #[test]
 fn a_prompt_gives_exactly_these_questions() {
+    check("a cat on a mat", &["is there a cat?", "is there a mat?", "is the cat on the mat?"]);
     check(
         "a black apple and a green backpack",
         &["is there an apple?", "is there a backpack?", "is the apple black?", "is the backpack green?"],
