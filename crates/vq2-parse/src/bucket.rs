@@ -132,8 +132,12 @@ fn do_question(words: &[&Tagged<'_>], auxiliary: Pos) -> BucketDecision {
     if auxiliary == Pos::Have {
         return decide(Bucket::Noun, "has-part");
     }
-    let Some(verb) = words.iter().position(|w| matches!(w.pos, Pos::Have | Pos::Verb)) else {
-        return decide(Bucket::Noun, "fallback");
+    // "feature", "look", "show" may be taken for nouns.
+    let known = ["have", "contain", "include", "show", "depict", "feature", "look", "seem", "appear", "feel"];
+    let tagged_verb = words.iter().position(|w| matches!(w.pos, Pos::Have | Pos::Verb));
+    let Some(verb) = tagged_verb.or_else(|| words.iter().position(|w| w.is(&known))) else {
+        // "does the wolf howl?": the verb is one that the tagger takes for a noun.
+        return if words.len() > 2 { decide(Bucket::Verb, "does") } else { decide(Bucket::Noun, "fallback") };
     };
     match words[verb].lower.as_str() {
         "have" | "contain" | "include" | "show" | "depict" | "feature" => decide(Bucket::Noun, "has-part"),

@@ -25,7 +25,6 @@ mod tokens;
 pub use bucket::{BucketDecision, bucket};
 pub use error::Vq2ParseError;
 pub use explain::{Explanation, explain};
-pub use import::ImportedQuestion;
 pub use settings::{Generator, ImportSettings, Settings};
 pub use stage::Vq2Parse;
 pub use template::{TemplateQuestion, template_questions};

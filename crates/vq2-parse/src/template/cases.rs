@@ -12,6 +12,7 @@ fn check(prompt: &str, expect: &[&str]) {
 
 #[test]
 fn a_prompt_gives_exactly_these_questions() {
+    check("a cat on a mat", &["is there a cat?", "is there a mat?", "is the cat on the mat?"]);
     check(
         "a black apple and a green backpack",
         &["is there an apple?", "is there a backpack?", "is the apple black?", "is the backpack green?"],
@@ -68,11 +69,11 @@ fn a_prompt_gives_exactly_these_questions() {
     );
     check("a heart made of cookies", &["is there a heart?", "is the heart made of cookies?"]);
     check("a cloud in the shape of an elephant", &["is there a cloud?", "is the cloud in the shape of an elephant?"]);
-    check("a street without vehicles", &["is there a street?", "is the street without vehicles?"]);
-    check("a subway train with no cows in it", &["is there a subway train?", "is the subway train without cows?"]);
+    check("a kitchen without windows", &["is there a kitchen?", "is the kitchen without windows?"]);
+    check("a cargo ship with no sheep in it", &["is there a cargo ship?", "is the cargo ship without sheep?"]);
     check(
-        "an oil painting of a cat playing checkers",
-        &["is there a cat?", "are there checkers?", "is the image an oil painting?", "is the cat playing checkers?"],
+        "an oil painting of a fox playing dominoes",
+        &["is there a fox?", "are there dominoes?", "is the image an oil painting?", "is the fox playing dominoes?"],
     );
     check(
         "a tiger with blue stripes",
@@ -90,16 +91,16 @@ fn a_prompt_gives_exactly_these_questions() {
     check("a white cat and a black cat", &["is there a cat?", "is the cat white?", "is the cat black?"]);
     check("the elephant's back", &["is there an elephant's back?"]);
     check(
-        "two people facing each other",
-        &["are there people?", "are there two people?", "are the people facing each other?"],
+        "two knights facing each other",
+        &["are there knights?", "are there two knights?", "are the knights facing each other?"],
     );
     check(
-        "three elephants standing on top of each other",
+        "three acrobats standing on top of each other",
         &[
-            "are there elephants?",
-            "are there three elephants?",
-            "are the elephants standing?",
-            "are the elephants on top of each other?",
+            "are there acrobats?",
+            "are there three acrobats?",
+            "are the acrobats standing?",
+            "are the acrobats on top of each other?",
         ],
     );
     check(
@@ -125,7 +126,7 @@ fn a_prompt_gives_exactly_these_questions() {
     );
     check("a bridge at night", &["is there a bridge?", "is it night?"]);
     check("a beach on a sunny day", &["is there a beach?", "is it a sunny day?"]);
-    check("a living room", &["is there a living room?"]);
+    check("a dining room", &["is there a dining room?"]);
     check(
         "a recycling bin behind a house",
         &["is there a recycling bin?", "is there a house?", "is the recycling bin behind the house?"],
@@ -144,13 +145,13 @@ fn a_prompt_gives_exactly_these_questions() {
     check("a group of people dancing", &["is there a group?", "are there people?", "are the people dancing?"]);
     check("a photo of the Great Wall", &["is the Great Wall in the image?", "is the image a photo?"]);
     check(
-        "a street with several cars on it",
+        "a roof with several pigeons on it",
         &[
-            "does the street have cars?",
-            "is there a street?",
-            "are there cars?",
-            "are there several cars?",
-            "are the cars on the street?",
+            "does the roof have pigeons?",
+            "is there a roof?",
+            "are there pigeons?",
+            "are there several pigeons?",
+            "are the pigeons on the roof?",
         ],
     );
     check("A RED CAR", &["is there a car?", "is the car red?"]);
@@ -171,13 +172,13 @@ fn a_prompt_gives_exactly_these_questions() {
     );
     check("a very large dog", &["is there a dog?", "is the dog very large?"]);
     check(
-        "a volcano with lava pouring down its slopes",
+        "a cliff with water pouring down its sides",
         &[
-            "does the volcano have lava?",
-            "is there a volcano?",
-            "is there lava?",
-            "are there slopes?",
-            "is the lava pouring down the slopes?",
+            "does the cliff have water?",
+            "is there a cliff?",
+            "is there water?",
+            "are there sides?",
+            "is the water pouring down the sides?",
         ],
     );
     check(
