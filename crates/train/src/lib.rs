@@ -4,10 +4,10 @@
 //! `labels`, `reward_models`, `predictions`, `concept_predictions`, `aggregator_weights`, and one folder for each
 //! model. Source: §3 and App. B.3–B.6.
 //!
-//! - Scores become labels: [`threshold`], [`tree`], [`label`].
-//! - Experiments become runs on drawn pairs: [`plan`], with what their labels cost: [`cost`].
-//! - A run becomes a model: [`concept_predictor`] (stage 1), [`aggregator`] (stage 2), [`reward_model`].
-//! - All runs, one on each core: [`sweep`]; what they leave: [`output`], [`card`], [`kept`].
+//! - Scores become labels: `threshold`, `tree`, `label`.
+//! - Experiments become runs on drawn pairs: `plan`, with what their labels cost: `cost`.
+//! - A run becomes a model: `concept_predictor` (stage 1), `aggregator` (stage 2), `reward_model`.
+//! - All runs, one on each core: `sweep`; what they leave: `output`, `card`, `kept`.
 
 mod aggregator;
 mod card;

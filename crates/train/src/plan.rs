@@ -35,12 +35,12 @@ pub struct PlannedRun<'a> {
 /// that come out equal are one run.
 pub fn plan<'a>(
     settings: &'a Settings,
-    labels: &BTreeMap<&str, ExperimentLabels>,
+    labels: &BTreeMap<String, ExperimentLabels>,
     images: &Images,
 ) -> Vec<PlannedRun<'a>> {
     let mut runs = BTreeMap::new();
     for (name, experiment) in &settings.experiments {
-        let candidates = labels.get(name.as_str()).map(|labels| candidates(experiment, labels, images));
+        let candidates = labels.get(name).map(|labels| candidates(experiment, labels, images));
         for &seed in &settings.seeds {
             let order = drawing_order(candidates.as_deref().unwrap_or_default(), seed, &images.ids);
             for size in &settings.n_train.0 {
@@ -147,7 +147,7 @@ mod tests {
 
     fn planned(settings: &Settings, images: &Images) -> Vec<(String, Vec<usize>)> {
         let labels = label_experiment("e", &settings.experiments["e"], settings, images).unwrap();
-        let runs = plan(settings, &BTreeMap::from([("e", labels)]), images);
+        let runs = plan(settings, &BTreeMap::from([("e".to_owned(), labels)]), images);
         runs.into_iter().map(|run| (run.run_id, run.training_rows.to_vec())).collect()
     }
 

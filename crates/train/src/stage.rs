@@ -57,12 +57,12 @@ impl Train {
         Ok((Images::new(run.read::<Image>()?, scores, run.read::<Preference>()?, embeddings), metadata))
     }
 
-    fn label(&self, images: &Images) -> Result<BTreeMap<&str, ExperimentLabels>, TrainError> {
-        let labels_of = |(name, experiment): (&'_ String, &'_ Experiment)| {
-            label_experiment(name, experiment, &self.settings, images)
+    fn label(&self, images: &Images) -> Result<BTreeMap<String, ExperimentLabels>, TrainError> {
+        let label = |(name, experiment): (&String, &Experiment)| {
+            let labels = label_experiment(name, experiment, &self.settings, images)?;
+            Ok((name.clone(), labels))
         };
-        let experiments = self.settings.experiments.iter();
-        experiments.map(|(name, experiment)| Ok((name.as_str(), labels_of((name, experiment))?))).collect()
+        self.settings.experiments.iter().map(label).collect()
     }
 
     fn run_checked(&self, run: &mut StageRun) -> Result<Counts, TrainError> {
