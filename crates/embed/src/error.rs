@@ -45,7 +45,7 @@ pub enum EmbedError {
         image_id: String,
         /// Why.
         #[source]
-        source: ImageError,
+        source: Box<ImageError>,
     },
     /// An image file is no picture, or not a whole one.
     #[error(

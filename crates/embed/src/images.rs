@@ -61,7 +61,7 @@ impl<'a> ImageFile<'a> {
         let max_bytes = self.image.bytes.and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or(u64::MAX);
         let file = files.read(self.path, max_bytes).map_err(|source| match source {
             ImageError::TooLarge { .. } => changed(),
-            source => EmbedError::Read { image_id: image_id(), source },
+            source => EmbedError::Read { image_id: image_id(), source: Box::new(source) },
         })?;
         if hex::encode(Sha256::digest(&file)) != self.sha256 {
             return Err(changed());
@@ -109,7 +109,10 @@ pub fn embed_images(
 }
 
 /// Each core reads a file and runs the network on it.
-fn one_on_each_core(
+///
+/// # Errors
+/// As [`embed_images`].
+pub fn one_on_each_core(
     images: &[ImageFile],
     plan: &Plan,
     network: &EfficientNetLite0,
@@ -131,7 +134,10 @@ fn one_on_each_core(
 }
 
 /// The cores read files, the device takes batches of one size: cuDNN chooses its kernels by the shape.
-fn in_batches(
+///
+/// # Errors
+/// As [`embed_images`].
+pub fn in_batches(
     images: &[ImageFile],
     plan: &Plan,
     network: &EfficientNetLite0,

@@ -111,8 +111,8 @@ fn horizontally<const C: usize>(pixels: &Pixels<C>, columns: &Taps, rows: Range<
         for (first, weights) in columns.each() {
             let mut sums = [HALF; C];
             for (pixel, weight) in row[first * C..].as_chunks::<C>().0.iter().zip(weights) {
-                for channel in 0..C {
-                    sums[channel] += i32::from(pixel[channel]) * weight;
+                for (sum, value) in sums.iter_mut().zip(pixel) {
+                    *sum += i32::from(*value) * weight;
                 }
             }
             values.extend(sums.map(clip8));
@@ -150,7 +150,7 @@ pub mod tests {
             for x in 0..width {
                 for channel in 0..C {
                     seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-                    let value = if (x + y) % 3 == 0 {
+                    let value = if (x + y).is_multiple_of(3) {
                         255 * ((x / 7 + y / 5 + channel) % 2)
                     } else {
                         (x * 3 + y * 2 + channel * 40 + (seed >> 24) as usize / 4) % 256

@@ -3,6 +3,8 @@
 use std::path::Path;
 
 use super::*;
+use crate::efficientnet::EfficientNetLite0;
+use crate::images::{in_batches, one_on_each_core};
 use crate::settings::{ImageEncoderSettings, OnBadImage, TextEncoderSettings};
 use crate::testing::{cosine, weights};
 use image::RgbImage;
@@ -200,6 +202,34 @@ fn neither_the_batch_size_nor_the_number_of_cores_changes_a_vector_or_freshness(
     tch::set_num_threads(3);
     other_world.run(&another, false).unwrap();
     assert_eq!(world.content(), other_world.content());
+}
+
+#[test]
+fn the_way_that_cuda_takes_gives_the_same_vectors_to_1e_5() {
+    let Some(file) = weights("efficientnet-lite0/model.safetensors") else { return };
+    let mut world = World::new();
+    std::fs::write(world.folder.path().join("images/i04.png"), b"no picture").unwrap();
+    world.images[4].sha256 = Some(hex::encode(Sha256::digest(b"no picture")));
+    let images: Vec<ImageFile> = world.images.iter().filter_map(ImageFile::of).collect();
+    let network = EfficientNetLite0::load(&file, Device::Cpu).unwrap();
+    let files = ImageFiles::open(&world.folder.path().join("images").as_path().into()).unwrap();
+    let progress = ProgressStyle::Silent.start(images.len(), "images");
+    let run = StageRun::new(world.storage(), StageName::Embed, files.clone(), ProgressStyle::Silent);
+    let mut alone = Store::open(&run, &"a".repeat(64), &HashSet::new()).unwrap();
+    // 11 images, one of them bad, in batches of 4: the last one is filled up.
+    let plan =
+        Plan { files: &files, weights: &file, device: Device::Cpu, batch_size: 4, on_bad_image: OnBadImage::Skip };
+    one_on_each_core(&images, &plan, &network, &mut alone, &progress).unwrap();
+    let mut batched = Store::open(&run, &"b".repeat(64), &HashSet::new()).unwrap();
+    in_batches(&images, &plan, &network, &mut batched, &progress).unwrap();
+    assert_eq!(batched.n_new(), 10);
+    for image in &images {
+        match (alone.get(image.sha256), batched.get(image.sha256)) {
+            (Some(a), Some(b)) => assert!(a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-5), "{}", image.path),
+            (None, None) => assert_eq!(image.path, "i04.png"),
+            other => panic!("{}: {other:?}", image.path),
+        }
+    }
 }
 
 #[test]
