@@ -1,6 +1,8 @@
 //! The default run on a small world: every table, nothing to do the second time, and only what depends on a change
 //! runs again.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests: a panic names the failing line")]
+
 use std::collections::BTreeSet;
 
 use finegrain_tests::Project;

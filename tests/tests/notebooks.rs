@@ -1,5 +1,7 @@
 //! The recipes in `notebooks/`, executed on a small run.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests: a panic names the failing line")]
+
 use std::process::Command;
 
 use finegrain_tests::{Project, repository};

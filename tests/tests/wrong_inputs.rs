@@ -1,5 +1,7 @@
 //! What goes wrong outside gives one clear message, the right exit code, and loses nothing.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests: a panic names the failing line")]
+
 use std::path::Path;
 use std::process::Command;
 

@@ -102,7 +102,7 @@ fn draw(category: &'static str, rng: &mut ChaCha8Rng) -> Prompt {
 type Meaning = (Vec<Group>, Option<Relation>, Option<Setting>);
 
 fn objects(rng: &mut ChaCha8Rng) -> Meaning {
-    let groups = pair_of_kinds(rng, |_, _| true).map(|kind| plain(kind)).to_vec();
+    let groups = pair_of_kinds(rng, |_, _| true).map(plain).to_vec();
     match rng.random_range(0..3) {
         0 => (groups, None, None),
         1 => {
@@ -117,7 +117,7 @@ fn objects(rng: &mut ChaCha8Rng) -> Meaning {
 }
 
 fn colors(rng: &mut ChaCha8Rng) -> Meaning {
-    let mut groups = pair_of_kinds(rng, |_, _| true).map(|kind| plain(kind)).to_vec();
+    let mut groups = pair_of_kinds(rng, |_, _| true).map(plain).to_vec();
     let colours: Vec<Colour> = Colour::ALL.choose_multiple(rng, 2).copied().collect();
     for (group, colour) in groups.iter_mut().zip(&colours) {
         group.colour = Some(*colour);
@@ -130,7 +130,7 @@ fn colors(rng: &mut ChaCha8Rng) -> Meaning {
 }
 
 fn counts(rng: &mut ChaCha8Rng) -> Meaning {
-    let mut groups = pair_of_kinds(rng, |_, _| true).map(|kind| plain(kind)).to_vec();
+    let mut groups = pair_of_kinds(rng, |_, _| true).map(plain).to_vec();
     groups[0].count = rng.random_range(2..=5);
     if rng.random_bool(0.5) {
         groups[0].colour = Colour::ALL.choose(rng).copied();
@@ -162,7 +162,7 @@ fn interactions(rng: &mut ChaCha8Rng) -> Meaning {
     let kinds = pair_of_kinds(rng, |agent, patient| {
         if chasing { agent.chases() && patient.can_be_chased() } else { agent.eats() && patient.can_be_eaten() }
     });
-    let mut groups = kinds.map(|kind| plain(kind)).to_vec();
+    let mut groups = kinds.map(plain).to_vec();
     groups[0].action = Some(if chasing { Action::Chasing } else { Action::Eating });
     for (group, p) in groups.iter_mut().zip([0.4, 0.7]) {
         if rng.random_bool(p) {
@@ -174,7 +174,7 @@ fn interactions(rng: &mut ChaCha8Rng) -> Meaning {
 }
 
 fn relations(rng: &mut ChaCha8Rng, mixed: bool) -> Meaning {
-    let mut groups = pair_of_kinds(rng, |_, _| true).map(|kind| plain(kind)).to_vec();
+    let mut groups = pair_of_kinds(rng, |_, _| true).map(plain).to_vec();
     for group in &mut groups {
         if rng.random_bool(if mixed { 0.9 } else { 0.6 }) {
             group.colour = Colour::ALL.choose(rng).copied();

@@ -1,6 +1,8 @@
 //! The pipeline files of `examples/` on the data sets they are for. On request, because the data are not shipped:
 //! `AVT_DATA=… DSG_DATA=… cargo nextest run --workspace -E 'package(ingest)' --run-ignored all`.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests: a panic names the failing line")]
+
 use std::collections::BTreeSet;
 use std::path::Path;
 

@@ -47,7 +47,7 @@ impl PipelineArgs {
     /// The arguments as one would type them.
     fn typed(&self) -> String {
         let mut words = Vec::new();
-        if self.config != PathBuf::from("pipeline.yaml") {
+        if self.config != *"pipeline.yaml" {
             words.push(format!(" --config {}", shell_word(&self.config.to_string_lossy())));
         }
         words.extend(self.data_root.iter().map(|root| format!(" --data-root {}", shell_word(root))));

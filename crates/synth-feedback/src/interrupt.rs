@@ -35,7 +35,7 @@ impl Interrupt {
         let mut stopped = self.stopped.clone();
         // An error means that nobody listens any more: then there is nothing to wait for.
         if stopped.wait_for(|stopped| *stopped).await.is_err() {
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 }

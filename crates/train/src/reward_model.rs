@@ -97,10 +97,7 @@ pub fn fit(run: &PlannedRun, labels: &ExperimentLabels, data: Data) -> Result<Fi
 }
 
 fn no_model(target: &[bool]) -> Option<NoModel> {
-    let &good = match target.first() {
-        None => return Some(NoModel::NoPairs),
-        Some(first) => first,
-    };
+    let Some(&good) = target.first() else { return Some(NoModel::NoPairs) };
     target.iter().all(|&label| label == good).then_some(NoModel::OneClass { n_train: target.len(), good })
 }
 

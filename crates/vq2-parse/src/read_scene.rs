@@ -397,7 +397,7 @@ impl Reader<'_, '_> {
             }
             // "about two cats doing research"
             Pending::Unseen if self.words.get(end).is_some_and(|w| w.pos == Pos::Gerund) => {
-                self.clause.subjects = vec![index]
+                self.clause.subjects = vec![index];
             }
             _ if negated => self.clause.subjects.clear(),
             // "with lava pouring down": what follows "with" acts in what comes next.

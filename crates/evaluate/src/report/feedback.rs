@@ -42,7 +42,7 @@ pub fn validity(findings: &Findings) -> Result<Section, EvaluateError> {
         .iter()
         .map(|row| {
             let one_rater = ceiling(&row.aspect).filter(|row| row.roc_auc.is_some());
-            named(row, [dot(row)].into_iter().chain(one_rater.map(|row| dot(row))).collect())
+            named(row, [dot(row)].into_iter().chain(one_rater.map(dot)).collect())
         })
         .collect();
 

@@ -35,9 +35,9 @@ pub fn heat_map(
     let height = bottom + longest * LETTER + 6;
     let size = f64::from((cell - 12).clamp(9, 15));
     let draw = |area: &Area| -> Result<(), DrawingError> {
-        for row in 1..names.len() {
+        for (row, name) in names.iter().enumerate().skip(1) {
             let y = (row as i32 - 1) * cell + 4;
-            let name = shortened(names[row], LONGEST);
+            let name = shortened(name, LONGEST);
             area.draw(&Text::new(name, (left - 6, y + cell / 2), letters(15.0, HPos::Right, VPos::Center)))?;
             for column in 0..row {
                 let x = left + column as i32 * cell;
