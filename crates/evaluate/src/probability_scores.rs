@@ -69,7 +69,7 @@ mod tests {
         let tied: Vec<f64> = p.iter().map(|p| (p * 10.0).round_ties_even() / 10.0).collect();
         let expected = [
             (p, [0.682_431_187_133_777_9, 0.355_656_459_797_250_5, 1.408_274_994_330_326_8]),
-            (tied, [0.685_315_808_404_813_4, 0.358_659_793_814_433_0, 3.396_376_122_891_122]),
+            (tied, [0.685_315_808_404_813_4, 0.358_659_793_814_433, 3.396_376_122_891_122]),
         ];
         for (rewards, expected) in expected {
             for (metric, expect) in [average_precision, brier, log_loss].into_iter().zip(expected) {

@@ -256,7 +256,7 @@ fn train(inputs: &mut Inputs, rng: &mut ChaCha8Rng, world: &World, truths: &[(St
                     seed,
                     cost_equal: n_train as f64 * n_labels,
                     cost_seconds: (!attributes.contains(&"noun"))
-                        .then(|| n_train as f64 * if attributes.is_empty() { 52.7 } else { 23.0 * n_labels }),
+                        .then_some(n_train as f64 * if attributes.is_empty() { 52.7 } else { 23.0 * n_labels }),
                     seconds: 1.0,
                     device: "cpu".to_owned(),
                     reason: None,

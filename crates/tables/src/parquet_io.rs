@@ -359,7 +359,8 @@ mod tests {
             device: "cpu".into(),
             reason: None,
         };
-        assert_eq!(read::<RewardModel>(written(&[model.clone()], &[]).0).unwrap(), [model]);
+        let models = [model];
+        assert_eq!(read::<RewardModel>(written(&models, &[]).0).unwrap(), models);
     }
 
     #[test]

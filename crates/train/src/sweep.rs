@@ -72,7 +72,7 @@ mod tests {
     fn results_come_in_the_order_of_the_runs_whichever_is_done_first() {
         let runs: Vec<u64> = (0..20).collect();
         let slow_first = |run: &u64| {
-            std::thread::sleep(Duration::from_millis(if run % 5 == 0 { 20 } else { 1 }));
+            std::thread::sleep(Duration::from_millis(if run.is_multiple_of(5) { 20 } else { 1 }));
             Ok(run * 10)
         };
         let mut taken = Vec::new();

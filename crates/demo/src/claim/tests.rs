@@ -240,7 +240,7 @@ fn a_prompt_holds_in_a_faithful_picture_of_itself() {
         let (_, omissions) = scene.compare(&prompt);
         match judge(&scene, &parse(&prompt.text)) {
             Verdict::Told { holds, .. } => {
-                assert_eq!(holds, omissions.is_empty(), "{}: {omissions:?}", prompt.text)
+                assert_eq!(holds, omissions.is_empty(), "{}: {omissions:?}", prompt.text);
             }
             Verdict::Unclear => panic!("{}", prompt.text),
         }
