@@ -5,7 +5,7 @@ PYTHON ?= python3
 FINEGRAIN = target/debug/finegrain
 ARGS ?=
 
-.PHONY: pipeline setup build demo ingest vq2-parse synth-feedback embed train evaluate plan test check bench notebooks kill-test
+.PHONY: pipeline setup build demo ingest vq2-parse synth-feedback embed train evaluate plan test check kill-test
 
 pipeline: build demo ## the whole default run
 	$(FINEGRAIN) run $(ARGS)

@@ -17,6 +17,7 @@ mod error;
 mod fixtures;
 mod inputs;
 mod metrics;
+mod missing_answers;
 mod probability_scores;
 mod ranks;
 mod report;

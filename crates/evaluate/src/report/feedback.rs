@@ -15,6 +15,7 @@ use super::words::{count, nothing, optional, percent, with_interval};
 use crate::bootstrap::Interval;
 use crate::error::EvaluateError;
 use crate::metrics::TARGET;
+use crate::missing_answers::{Comparison, compare};
 use crate::validity::ONE_RATER;
 
 /// Table `attribute_validity`, drawn with the ceiling beside it.
@@ -239,6 +240,16 @@ pub fn coverage(findings: &Findings) -> Section {
     });
     let scores = Sheet::new("Scores made of them; \u{201c}no question\u{201d} is not the same as no answer", &columns)
         .with_rows(scores);
+    let columns = ["Model", "#Asked", "#Missing", "#Left out", "#Images", "#As a no", "#Images"];
+    let policies = compare(&findings.inputs.answers, &findings.inputs.preferences);
+    let policies = policies.iter().map(|Comparison { model, n_asked, n_missing, as_null, as_no }| {
+        let missing = format!("{} ({})", count(*n_missing), percent(*n_missing, *n_asked));
+        let both = [as_null, as_no]
+            .map(|policy| [optional(policy.spearman.as_ref().ok().copied(), 3), count(policy.n_images)]);
+        [(*model).to_owned(), count(*n_asked), missing].into_iter().chain(both.into_iter().flatten()).collect()
+    });
+    let title = "What a missing answer counts as: Spearman of the mean yes (vq2) with the overall rating";
+    let policies = Sheet::new(title, &columns).with_rows(policies);
     let mut lacking = Vec::new();
     if answers.rows.is_empty() {
         lacking.push("No questions were asked (table `answers` is empty).".to_owned());
@@ -254,7 +265,7 @@ pub fn coverage(findings: &Findings) -> Section {
                 .to_owned(),
         ],
         lacking,
-        sheets: [answers, scores].into_iter().filter(|sheet| !sheet.rows.is_empty()).collect(),
+        sheets: [answers, scores, policies].into_iter().filter(|sheet| !sheet.rows.is_empty()).collect(),
         ..Section::default()
     }
 }
