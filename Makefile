@@ -34,7 +34,7 @@ check: setup ## formatting, lints, schemas
 	$(MAKE) --no-print-directory build
 	$(FINEGRAIN) schemas --check
 
-kill-test: build ## kill -9 a default run at random moments, then compare with an undisturbed one
+kill-test: build tests/.python/ready ## kill -9 a default run at random moments, then compare with an undisturbed one
 	$(PYTHON) scripts/kill_test.py
 
 # What the notebooks read tables with; used by the tests only.

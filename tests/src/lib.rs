@@ -139,7 +139,7 @@ impl Project {
 }
 
 /// A program that has ended.
-pub struct Ended(Output);
+pub struct Ended(pub Output);
 
 impl Ended {
     /// Its exit code.

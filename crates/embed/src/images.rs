@@ -169,12 +169,23 @@ pub fn in_batches(
 fn square_or_skip(image: &ImageFile, plan: &Plan) -> Result<Option<Vec<u8>>, EmbedError> {
     match image.square(plan.files) {
         Ok(square) => Ok(Some(square)),
-        Err(error @ (EmbedError::Read { .. } | EmbedError::Decode { .. })) if plan.on_bad_image == OnBadImage::Skip => {
+        Err(error) if plan.on_bad_image == OnBadImage::Skip && is_of_the_image(&error) => {
             let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
             tracing::warn!(image_id = image.image.image_id, path = image.path, cause, "image has no embedding");
             Ok(None)
         }
         Err(error) => Err(error),
+    }
+}
+
+/// Whether the image itself is bad; a disk or bucket that fails says nothing about it.
+fn is_of_the_image(error: &EmbedError) -> bool {
+    match error {
+        EmbedError::Decode { .. } => true,
+        EmbedError::Read { source, .. } => {
+            matches!(**source, ImageError::NotFound { .. } | ImageError::TooLarge { .. } | ImageError::Escapes { .. })
+        }
+        _ => false,
     }
 }
 

@@ -50,7 +50,8 @@ impl PipelineArgs {
         if self.config != *"pipeline.yaml" {
             words.push(format!(" --config {}", shell_word(&self.config.to_string_lossy())));
         }
-        words.extend(self.data_root.iter().map(|root| format!(" --data-root {}", shell_word(root))));
+        let root = self.data_root.iter().map(|root| tables::Location::new(root.as_str()).to_string());
+        words.extend(root.map(|root| format!(" --data-root {}", shell_word(&root))));
         words.extend(self.sets.iter().map(|set| format!(" --set {}", shell_word(set))));
         words.concat()
     }

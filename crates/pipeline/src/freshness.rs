@@ -1,6 +1,6 @@
 //! Why a stage would run again: the input, setting or version that differs from its last run's.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde_json::Value;
@@ -42,6 +42,10 @@ pub enum Reason {
         /// What is wrong with it.
         problem: String,
     },
+    /// A model or report that it wrote is gone.
+    OutputFile(String),
+    /// Its last run came to an end without the whole result.
+    Unfinished(String),
     /// The user asked for it.
     Forced,
 }
@@ -58,6 +62,8 @@ impl fmt::Display for Reason {
             Self::File(file) => write!(f, "file `{file}` changed"),
             Self::FileSet(file) => write!(f, "file `{file}` came or went"),
             Self::Output { table, problem } => write!(f, "its table `{table}` {problem}"),
+            Self::OutputFile(key) => write!(f, "its file `{key}` is gone"),
+            Self::Unfinished(why) => write!(f, "{why}"),
             Self::Forced => write!(f, "forced"),
         }
     }
@@ -101,6 +107,15 @@ pub fn reasons(
         if let Some(problem) = output_problem(tables, table, &record)? {
             reasons.push(Reason::Output { table: table.to_owned(), problem });
         }
+    }
+    reasons.extend(stage.unfinished(&record.counts).map(Reason::Unfinished));
+    if !record.files.is_empty() {
+        let mut there = BTreeSet::new();
+        for folder in record.files.keys().filter_map(|key| key.split('/').next()).collect::<BTreeSet<_>>() {
+            there.extend(tables.storage().list(folder)?);
+        }
+        let gone = record.files.keys().find(|key| !there.contains(*key));
+        reasons.extend(gone.cloned().map(Reason::OutputFile));
     }
     Ok(reasons)
 }
@@ -183,13 +198,15 @@ fn storage_digest(storage: &Storage, key: &str) -> Result<Option<String>, StageE
     Ok(storage.get_bytes(key)?.map(|bytes| tables::digest_bytes(&bytes)))
 }
 
+/// The largest file that is fetched from a URL to be digested.
+const MAX_FILE_BYTES: u64 = 4 << 30;
+
 fn file_digest(location: &Location) -> Result<Option<String>, StageError> {
     if let Some(path) = location.local_path() {
         return digest_if_there(&path).map_err(|error| format!("cannot read `{location}`: {error}").into());
     }
-    let (folder, name) = location.as_str().rsplit_once('/').unwrap_or(("", location.as_str()));
-    let storage = Storage::open(&Location::new(folder))?;
-    Ok(storage.get_bytes(name)?.map(|bytes| tables::digest_bytes(&bytes)))
+    let Some(fetched) = Storage::download(location, MAX_FILE_BYTES)? else { return Ok(None) };
+    Ok(Some(tables::digest_file(fetched.path())?))
 }
 
 fn digest_if_there(path: &std::path::Path) -> std::io::Result<Option<String>> {

@@ -25,10 +25,11 @@ pub fn plan(config: &Config, selection: &Selection, out: &mut dyn Write) -> Resu
         let name = stage.name();
         let reads = stage.reads();
         let waits: Vec<&(&str, StageName)> = pending.iter().filter(|(table, _)| reads.contains(table)).collect();
-        let in_stage = |error: tables::StageError| {
-            failed(anyhow::Error::from_boxed(error.source).context(format!("stage `{}`", name.command())))
+        let unread = |error: tables::StageError| format!("{:#}", anyhow::Error::from_boxed(error.source));
+        let reasons: Vec<String> = match freshness::reasons(stage.as_ref(), &root.tables, &written) {
+            Ok(reasons) => reasons.iter().map(ToString::to_string).collect(),
+            Err(error) => vec![format!("its inputs cannot be read: {}", unread(error))],
         };
-        let reasons = freshness::reasons(stage.as_ref(), &root.tables, &written).map_err(in_stage)?;
         if reasons.is_empty() && waits.is_empty() {
             lines.push(format!("{:<15} fresh", name.command()));
             continue;
@@ -40,7 +41,7 @@ pub fn plan(config: &Config, selection: &Selection, out: &mut dyn Write) -> Resu
             waits.iter().map(|(table, writer)| format!("    after `{}` writes table `{table}`", writer.command())),
         );
         if waits.is_empty() {
-            let estimate = stage.estimate(&root.tables).map_err(in_stage)?;
+            let estimate = stage.estimate(&root.tables).unwrap_or_else(|error| vec![unread(error)]);
             lines.extend(estimate.iter().map(|line| format!("    {line}")));
         }
         pending.extend(stage.writes().into_iter().map(|table| (table, name)));

@@ -39,6 +39,9 @@ pub struct RunRecord {
     pub inputs: Inputs,
     /// The tables it wrote.
     pub outputs: BTreeMap<String, WrittenTable>,
+    /// The files that are no tables, such as models and the report: key under the data root to digest.
+    #[serde(default)]
+    pub files: BTreeMap<String, String>,
     /// What it counted.
     pub counts: BTreeMap<String, u64>,
     /// How long it took.

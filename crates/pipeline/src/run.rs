@@ -70,13 +70,13 @@ pub fn run(config: &Config, selection: &Selection, force: bool, progress: Progre
         let name = stage.name();
         let in_stage = |error: StageError| stage_failure(name, error);
         let written = root.written()?;
-        let mut reasons = freshness::reasons(stage.as_ref(), &root.tables, &written).map_err(in_stage)?;
         if !selection.has(name) {
-            if let Some(reason) = reasons.first().filter(|_| is_before_a_selected(selection, name)) {
-                warn!(stage = name.command(), "stale but not selected: {reason}");
+            if is_before_a_selected(selection, name) {
+                warn_if_stale(stage.as_ref(), &root, &written);
             }
             continue;
         }
+        let mut reasons = freshness::reasons(stage.as_ref(), &root.tables, &written).map_err(in_stage)?;
         if force {
             reasons.push(Reason::Forced);
         }
@@ -92,6 +92,16 @@ pub fn run(config: &Config, selection: &Selection, force: bool, progress: Progre
         info!("nothing to do");
     }
     Ok(())
+}
+
+fn warn_if_stale(stage: &dyn Stage, root: &DataRoot, written: &BTreeMap<String, WrittenTable>) {
+    let stage_name = stage.name().command();
+    match freshness::reasons(stage, &root.tables, written) {
+        Ok(reasons) => {
+            reasons.first().iter().for_each(|reason| warn!("{stage_name}: stale but not selected: {reason}"))
+        }
+        Err(error) => warn!("{stage_name}: not selected, and its inputs cannot be read: {}", error.source),
+    }
 }
 
 fn is_before_a_selected(selection: &Selection, name: StageName) -> bool {
@@ -123,19 +133,16 @@ fn run_stage(
     let mut run = StageRun::new(storage.clone(), stage.name(), images, progress);
     let counts = stage.run(&mut run)?;
     let staging = run.into_staging();
-    for table in stage.writes() {
-        assert!(
-            staging.tables().contains_key(table),
-            "`{}` wrote all its tables, `{table}` too",
-            stage.name().command()
-        );
+    if let Some(table) = stage.writes().into_iter().find(|table| !staging.tables().contains_key(table)) {
+        return Err(format!("it ended without writing its table `{table}`, which is a bug").into());
     }
     let seconds = start.elapsed().as_secs_f64();
-    let mut record = RunRecord {
+    let record = RunRecord {
         stage: stage.name().command().to_owned(),
         digest: before.digest(stage.name()),
         inputs: before,
         outputs: staging.tables().iter().map(|(&table, written)| (table.to_owned(), written.clone())).collect(),
+        files: staging.other_files().clone(),
         counts: counts.iter().map(|(&what, &n)| (what.to_owned(), n)).collect(),
         seconds,
         peak_memory_bytes: record::peak_memory_bytes(),
@@ -143,14 +150,11 @@ fn run_stage(
         host: record::host(),
     };
     let key = RunRecord::key(stage.name());
-    let text = |record: &RunRecord| {
-        serde_json::to_string_pretty(record).unwrap_or_else(|error| unreachable!("plain JSON: {error}"))
-    };
-    staging.commit(&key, &text(&record))?;
-    // The tables of this run may name more files (ingest's images); they belong to its inputs.
-    record.inputs.files = freshness::inputs(stage, &root.tables, written)?.files;
-    record.digest = record.inputs.digest(stage.name());
-    storage.put(&key, text(&record))?;
+    let text = serde_json::to_string_pretty(&record).unwrap_or_else(|error| unreachable!("plain JSON: {error}"));
+    let earlier = RunRecord::load(&storage, stage.name())?.map(|record| record.files).unwrap_or_default();
+    staging.commit(&key, &text)?;
+    // Models and reports that this run no longer makes.
+    earlier.keys().filter(|key| !record.files.contains_key(*key)).try_for_each(|key| storage.delete(key))?;
     let counted: Vec<String> = counts.iter().map(|(what, n)| format!("{n} {}", what.replace('_', " "))).collect();
     info!(seconds = format_args!("{seconds:.1}"), "{}: done, {}", stage.name().command(), counted.join(", "));
     Ok(())

@@ -46,13 +46,16 @@ impl From<&Path> for Location {
 }
 
 impl fmt::Display for Location {
-    /// Without user and password, should the URL carry them: this ends in messages.
+    /// Without user, password and query, should the URL carry them (a presigned URL's query is a key): this ends in
+    /// messages.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match url::Url::parse(&self.0) {
-            Ok(mut url) if url.has_host() && (url.password().is_some() || !url.username().is_empty()) => {
+            Ok(mut url) if url.has_host() => {
+                let hides = url.password().is_some() || !url.username().is_empty() || url.query().is_some();
                 let _ = url.set_password(None);
                 let _ = url.set_username("");
-                write!(f, "{url}")
+                url.set_query(None);
+                if hides { write!(f, "{url}") } else { f.write_str(&self.0) }
             }
             _ => f.write_str(&self.0),
         }

@@ -31,7 +31,7 @@ pub trait Stage {
     /// The tables that it writes.
     fn writes(&self) -> Vec<&'static str>;
 
-    /// The other files that it reads. `tables` are those of an earlier run, which may name more of them.
+    /// The other files that it would read now. `tables` are those of the stages before it.
     ///
     /// # Errors
     /// If those tables cannot be read.
@@ -47,6 +47,12 @@ pub trait Stage {
     fn estimate(&self, tables: &Tables) -> Result<Vec<String>, StageError> {
         let _ = tables;
         Ok(Vec::new())
+    }
+
+    /// Why the result of the last run is not whole, judged by what it counted; `None` if it is.
+    fn unfinished(&self, counts: &BTreeMap<String, u64>) -> Option<String> {
+        let _ = counts;
+        None
     }
 
     /// Does the work: reads tables, writes all tables of [`writes`](Self::writes).

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::contract::Table;
-use crate::digest::digest_file;
+use crate::digest::{digest_bytes, digest_file};
 use crate::parquet_io::{TableError, TableWriter};
 use crate::storage::{Storage, StorageError};
 use crate::tables::Tables;
@@ -31,12 +31,13 @@ pub struct Staging {
     stage: StageName,
     tables: BTreeMap<&'static str, WrittenTable>,
     files: BTreeMap<String, String>,
+    other_files: BTreeMap<String, String>,
 }
 
 impl Staging {
     /// Starts with nothing staged.
     pub fn new(storage: Storage, stage: StageName) -> Self {
-        Self { storage, stage, tables: BTreeMap::new(), files: BTreeMap::new() }
+        Self { storage, stage, tables: BTreeMap::new(), files: BTreeMap::new(), other_files: BTreeMap::new() }
     }
 
     /// Stages a whole table.
@@ -82,6 +83,8 @@ impl Staging {
     /// [`StorageError`].
     pub fn write_file(&mut self, key: &str, bytes: impl Into<bytes::Bytes>) -> Result<(), StorageError> {
         let staged = self.staged_key(&key.replace('/', "__"));
+        let bytes: bytes::Bytes = bytes.into();
+        self.other_files.insert(key.to_owned(), digest_bytes(&bytes));
         self.storage.put(&staged, bytes)?;
         self.files.insert(staged, key.to_owned());
         Ok(())
@@ -101,7 +104,12 @@ impl Staging {
         let journal = format!("staging/{}.commit.json", self.stage.command());
         let text = serde_json::to_string(&commit).unwrap_or_else(|error| unreachable!("strings serialise: {error}"));
         self.storage.put(&journal, text)?;
-        commit.finish(&self.storage, &journal)
+        commit.finish(&self.storage, &journal, Missing::IsAnError)
+    }
+
+    /// The keys of the files that are no tables, with the digests of their bytes.
+    pub fn other_files(&self) -> &BTreeMap<String, String> {
+        &self.other_files
     }
 
     fn staged_key(&self, name: &str) -> String {
@@ -117,6 +125,15 @@ fn file_digest(scratch: &tempfile::NamedTempFile) -> Result<String, StorageError
     })
 }
 
+/// What a staged file that is not there means.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Missing {
+    /// It was staged a moment ago, so something else took it away.
+    IsAnError,
+    /// The run that was killed had moved it already.
+    WasMoved,
+}
+
 /// A journal: what is to be moved where, and the record that then holds.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Commit {
@@ -126,9 +143,13 @@ pub struct Commit {
 }
 
 impl Commit {
-    /// Every step may have been done already by a run that was killed then.
-    fn finish(&self, storage: &Storage, journal: &str) -> Result<(), StorageError> {
-        self.files.iter().try_for_each(|(staged, key)| storage.rename(staged, key))?;
+    fn finish(&self, storage: &Storage, journal: &str, missing: Missing) -> Result<(), StorageError> {
+        for (staged, key) in &self.files {
+            let moved = storage.rename(staged, key)?;
+            if !moved && missing == Missing::IsAnError {
+                return Err(StorageError::Vanished { object: storage.name(staged) });
+            }
+        }
         storage.put(&self.record_key, self.record.clone())?;
         storage.delete(journal)
     }
@@ -144,7 +165,7 @@ pub fn recover(storage: &Storage) -> Result<(), StorageError> {
         // A journal is written all at once, so one that does not parse is not ours.
         let bytes = storage.get_bytes(journal)?.unwrap_or_default();
         if let Ok(commit) = serde_json::from_slice::<Commit>(&bytes) {
-            commit.finish(storage, journal)?;
+            commit.finish(storage, journal, Missing::WasMoved)?;
         }
     }
     storage.list("staging")?.iter().try_for_each(|left| storage.delete(left))

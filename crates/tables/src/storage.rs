@@ -36,6 +36,12 @@ pub enum StorageError {
         #[source]
         source: object_store::Error,
     },
+    /// What was staged is gone before it was moved into place.
+    #[error("`{object}` is gone before it could be moved into place; is another run working on this data root?")]
+    Vanished {
+        /// The object's URL or path.
+        object: String,
+    },
     /// A local file could not be read or written.
     #[error("cannot {action} `{}`", path.display())]
     File {
@@ -260,8 +266,11 @@ impl Storage {
             });
         };
         let folder = root.join(SCRATCH);
+        // What it becomes is for everyone whom the umask lets in.
+        let mut scratch = tempfile::Builder::new();
+        scratch.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
         std::fs::create_dir_all(&folder)
-            .and_then(|()| tempfile::NamedTempFile::new_in(&folder))
+            .and_then(|()| scratch.tempfile_in(&folder))
             .map_err(|source| StorageError::File { action: "create", path: folder, source })
     }
 
@@ -272,15 +281,15 @@ impl Storage {
         }
     }
 
-    /// Moves an object over another; nothing happens if there is nothing to move.
+    /// Moves an object over another; false if there is nothing to move.
     ///
     /// # Errors
     /// [`StorageError::Object`] if it cannot be moved.
-    pub fn rename(&self, from: &str, to: &str) -> Result<(), StorageError> {
+    pub fn rename(&self, from: &str, to: &str) -> Result<bool, StorageError> {
         let (store, source, target) = (self.store.clone(), self.path(from), self.path(to));
         match self.wait(async move { store.rename(&source, &target).await }) {
-            Err(object_store::Error::NotFound { .. }) => Ok(()),
-            other => other.map_err(|source| self.failed("rename", from, source)),
+            Err(object_store::Error::NotFound { .. }) => Ok(false),
+            other => other.map(|()| true).map_err(|source| self.failed("rename", from, source)),
         }
     }
 
@@ -370,8 +379,8 @@ mod tests {
         storage.put("tables/a/part.parquet", "two").unwrap();
         assert_eq!(storage.get_bytes("tables/a/part.parquet").unwrap().unwrap(), "two");
         assert_eq!(storage.list("tables/a").unwrap(), ["tables/a/part.parquet"]);
-        storage.rename("tables/a/part.parquet", "tables/b/part.parquet").unwrap();
-        storage.rename("tables/a/part.parquet", "tables/b/part.parquet").unwrap();
+        assert!(storage.rename("tables/a/part.parquet", "tables/b/part.parquet").unwrap());
+        assert!(!storage.rename("tables/a/part.parquet", "tables/b/part.parquet").unwrap());
         assert_eq!(storage.list("tables").unwrap(), ["tables/b/part.parquet"]);
         storage.delete("tables/b/part.parquet").unwrap();
         storage.delete("tables/b/part.parquet").unwrap();

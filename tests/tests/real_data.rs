@@ -1,0 +1,83 @@
+//! The examples on the data sets they are for. The data are not shipped: `AVT_DATA` and `DSG_DATA` name their folders, or
+//! they lie in `../shared/data`; where they do not, these tests say so and pass.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests: a panic names the failing line")]
+
+use std::path::PathBuf;
+
+use finegrain_tests::{Ended, Project, repository};
+use tables::{AttributeValidity, Image, MetricValue, Rating, ScoreSource, Storage, Tables};
+
+fn data(variable: &str, folder: &str) -> Option<PathBuf> {
+    let named = std::env::var_os(variable).map(PathBuf::from);
+    let found = named.or_else(|| Some(repository().join("../shared/data").join(folder))).filter(|path| path.exists());
+    if found.is_none() {
+        println!("SKIPPED: the data are not here; set {variable} to their folder");
+    }
+    found
+}
+
+fn runs(project: &Project, example: &str, variable: &str, folder: &PathBuf, words: &[&str]) -> Tables {
+    let config = repository().join(example).to_string_lossy().into_owned();
+    let mut command = project.command(&[&["run", "--config", &config, "--data-root", "root"], words].concat());
+    let ended = Ended(command.env(variable, folder.canonicalize().unwrap()).output().unwrap());
+    assert_eq!(ended.code(), Some(0), "{}", ended.text());
+    Tables::new(Storage::open(&project.folder().join("root").as_path().into()).unwrap())
+}
+
+/// Spearman of `vq2` with the mean Likert rating, and of how many images.
+fn spearman(folder: &PathBuf, answers: &str, missing: &str) -> (f64, i64) {
+    let project = Project::empty();
+    let of = |stage: &str| {
+        format!("{stage}.import.sources.answers={}", folder.join(answers).canonicalize().unwrap().display())
+    };
+    let (questions, answers) = (of("vq2-parse"), of("synth-feedback"));
+    let missing = format!("synth-feedback.missing_answer={missing}");
+    let words = ["--set", &questions, "--set", &answers, "--set", &missing];
+    let tables = runs(&project, "examples/tifa160/pipeline.yaml", "DSG_DATA", folder, &words);
+    let validity: Vec<AttributeValidity> = tables.read().unwrap();
+    let vq2 = validity.iter().find(|row| row.attribute == "vq2" && row.source == ScoreSource::Import).unwrap();
+    (vq2.spearman.unwrap(), vq2.n)
+}
+
+#[test]
+fn tifa160_gives_the_published_agreement_of_vqa_answers_with_people() {
+    let Some(folder) = data("DSG_DATA", "dsg") else { return };
+    for (answers, published, n) in [
+        ("pali17b_vq2a.csv", 0.207, 800),
+        ("mplug_vq2a.csv", 0.212, 800),
+        ("pali17b_dsg.csv", 0.566, 795),
+        ("mplug_dsg.csv", 0.457, 795),
+    ] {
+        let (found, n_images) = spearman(&folder, answers, "no");
+        assert_eq!(n_images, n, "{answers}");
+        assert!((found - published).abs() < 0.0005, "{answers}: {found} is not {published}");
+    }
+    // A blank is no "no": the same answers agree twice as well when the 680 blanks are left out.
+    let (found, n_images) = spearman(&folder, "pali17b_vq2a.csv", "null");
+    assert!(found > 0.41 && n_images == 738, "{found} on {n_images} images");
+}
+
+#[test]
+fn avt_has_sixty_images_three_aspects_and_plausible_seconds() {
+    let Some(folder) = data("AVT_DATA", "avt") else { return };
+    let project = Project::empty();
+    let words = ["--set", "train.mlp.epochs=5", "--set", "train.seeds=[0]"];
+    let tables = runs(&project, "examples/avt/pipeline.yaml", "AVT_DATA", &folder, &words);
+    assert_eq!(tables.read::<Image>().unwrap().len(), 60);
+    let ratings: Vec<Rating> = tables.read().unwrap();
+    for aspect in ["overall", "realism", "prompt matching"] {
+        let mut seconds: Vec<f64> =
+            ratings.iter().filter(|row| row.aspect == aspect).filter_map(|row| row.seconds).collect();
+        seconds.sort_by(f64::total_cmp);
+        let median = seconds[seconds.len() / 2];
+        assert!((2.0..10.0).contains(&median) && seconds[0] >= 0.0, "{aspect}: median {median} s");
+        let raters =
+            |image: &Image| ratings.iter().filter(|row| row.image_id == image.image_id && row.aspect == aspect).count();
+        assert!(tables.read::<Image>().unwrap().iter().all(|image| raters(image) >= 20), "{aspect}");
+    }
+    let metrics: Vec<MetricValue> = tables.read().unwrap();
+    assert!(metrics.iter().any(|row| row.metric == "roc_auc" && row.ci_low.is_some() && row.ci_high.is_some()));
+    let report = std::fs::read_to_string(project.folder().join("root/report/index.html")).unwrap();
+    assert!(report.contains("only 15 test images"), "the report says how few images there are");
+}
