@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde_json::json;
 use tables::{
-    Answer, AnswerKind, AnswerStatus, AttributeScore, Counts, Image, InputFile, Parts, Preference, Question,
-    ScoreSource, Stage, StageError, StageName, StageRun, Tables,
+    Answer, AnswerKind, AnswerStatus, AttributeScore, Counts, Image, InputFile, Preference, Question, ScoreSource,
+    Stage, StageError, StageName, StageRun, Tables,
 };
 
 use crate::api_key::ApiKey;
@@ -20,7 +20,7 @@ use crate::readout::READOUT;
 use crate::score::{scores_of_answers, scores_of_people};
 use crate::serve::{Server, free_port};
 use crate::settings::{Endpoint, PORT, Settings};
-use crate::store::{Keeper, KnownAnswers, STORE, StoredAnswer};
+use crate::store::{Keeper, KnownAnswers, recover};
 
 /// The stage `synth-feedback`.
 #[derive(Debug)]
@@ -89,7 +89,7 @@ impl Stage for SynthFeedback {
         let questions = questions.map(|reader| reader.rows()).transpose()?.unwrap_or_default();
         let questions = Questions::new(self.settings.quality.as_ref(), &questions);
         let pictures = by_picture(&images.rows()?, &questions).map_err(|without| no_pixels(&without))?;
-        let known = KnownAnswers::load(&Parts::open(tables.storage(), STORE)?, &endpoint.model)?;
+        let known = KnownAnswers::load(tables.storage(), &endpoint.model)?;
         let n_asked = n_queries(&pictures);
         let n_calls = n_queries(&unanswered(pictures, &known));
         let n_stored = n_asked - n_calls;
@@ -140,8 +140,8 @@ impl SynthFeedback {
         counts: &mut Counts,
     ) -> Result<Vec<Answer>, StageError> {
         let pictures = by_picture(images, questions).map_err(|without| no_pixels(&without))?;
-        let parts: Parts<StoredAnswer> = run.parts(STORE)?;
-        let mut known = KnownAnswers::load(&parts, &endpoint.model)?;
+        recover(run.storage())?;
+        let mut known = KnownAnswers::load(run.storage(), &endpoint.model)?;
         let n_asked = n_queries(&pictures);
         let pictures = unanswered(pictures, &known);
         let n_calls = n_queries(&pictures);
@@ -149,7 +149,7 @@ impl SynthFeedback {
         counts.insert("reused", (n_asked - n_calls) as u64);
         tracing::info!(n_calls, n_stored = n_asked - n_calls, model = endpoint.model, "questions");
         if n_calls > 0 {
-            let asked = self.ask_unanswered(endpoint, pictures, run, parts, &mut known);
+            let asked = self.ask_unanswered(endpoint, pictures, run, &mut known);
             asked.map_err(|error| StageError { retry_later: error.retry_later(), source: error.into() })?;
         }
         Ok(answers_of_endpoint(&endpoint.model, images, questions, &known))
@@ -160,7 +160,6 @@ impl SynthFeedback {
         endpoint: &Endpoint,
         pictures: Vec<PictureQueries>,
         run: &StageRun,
-        parts: Parts<StoredAnswer>,
         known: &mut KnownAnswers,
     ) -> Result<(), SynthFeedbackError> {
         let key = endpoint.api_key_env.as_deref().map(ApiKey::from_environment).transpose()?;
@@ -192,7 +191,7 @@ impl SynthFeedback {
         };
         let client = Client::new(&base_url, key.clone(), patience)?;
         let breaker = Breaker::new(client.url(), endpoint.concurrency, known.has_answers());
-        let keeper = Keeper::start(parts);
+        let keeper = Keeper::start(run.storage())?;
         let asking = Asking {
             client: &client,
             model: &endpoint.model,
