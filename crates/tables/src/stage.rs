@@ -49,6 +49,12 @@ pub trait Stage {
         Ok(Vec::new())
     }
 
+    /// Why the result of the last run is not whole, judged by what it counted; `None` if it is.
+    fn unfinished(&self, counts: &BTreeMap<String, u64>) -> Option<String> {
+        let _ = counts;
+        None
+    }
+
     /// Does the work: reads tables, writes all tables of [`writes`](Self::writes).
     ///
     /// # Errors
