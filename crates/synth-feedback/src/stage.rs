@@ -1,5 +1,6 @@
 //! The stage: opens tables, asks or reads what is wanted, writes `answers` and `attribute_scores`.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::json;
@@ -51,7 +52,7 @@ impl Stage for SynthFeedback {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn settings(&self) -> serde_json::Value {
@@ -94,6 +95,14 @@ impl Stage for SynthFeedback {
         let n_calls = n_queries(&unanswered(pictures, &known));
         let n_stored = n_asked - n_calls;
         Ok(vec![format!("{n_calls} VLM calls to `{}`; {n_stored} answers are in the store", endpoint.model)])
+    }
+
+    fn unfinished(&self, counts: &BTreeMap<String, u64>) -> Option<String> {
+        let n = counts.get(AnswerStatus::Error.as_str()).copied().filter(|n| *n > 0)?;
+        Some(match n {
+            1 => "1 question ended in an error and is asked again".to_owned(),
+            n => format!("{n} questions ended in an error and are asked again"),
+        })
     }
 
     fn run(&self, run: &mut StageRun) -> Result<Counts, StageError> {
