@@ -19,8 +19,8 @@ use crate::interrupt::Interrupt;
 use crate::question::{PictureQueries, Questions, by_picture};
 use crate::readout::READOUT;
 use crate::score::{scores_of_answers, scores_of_people};
-use crate::serve::{Server, free_port};
-use crate::settings::{Endpoint, PORT, Settings};
+use crate::serve::Server;
+use crate::settings::{Endpoint, Settings};
 use crate::store::{Keeper, KnownAnswers, recover};
 
 /// The stage `synth-feedback`.
@@ -43,8 +43,6 @@ impl SynthFeedback {
 
 /// The wait before a question is asked a second time; it doubles from there.
 const FIRST_BACKOFF: Duration = Duration::from_millis(250);
-/// How long a started server may take to be healthy, unless the pipeline file says otherwise.
-const SERVE_TIMEOUT_SECONDS: f64 = 60.0;
 
 impl Stage for SynthFeedback {
     fn name(&self) -> StageName {
@@ -179,20 +177,12 @@ impl SynthFeedback {
             .build()
             .map_err(SynthFeedbackError::Runtime)?;
         let interrupt = Interrupt::listen().map_err(SynthFeedbackError::Runtime)?;
-        let mut server = None;
-        let mut base_url = endpoint.base_url.clone();
-        if let Some(command) = &endpoint.serve {
-            let port = free_port().map_err(SynthFeedbackError::Runtime)?;
-            base_url = base_url.replace(PORT, &port.to_string());
-            let server = server.insert(Server::start(command, port)?);
-            let timeout = endpoint.serve_timeout_seconds.unwrap_or(SERVE_TIMEOUT_SECONDS);
-            runtime.block_on(async {
-                tokio::select! {
-                    healthy = server.wait_until_healthy(&base_url, key.as_ref(), Duration::from_secs_f64(timeout)) => healthy,
-                    () = interrupt.interrupted() => Err(SynthFeedbackError::Interrupted),
-                }
-            })?;
-        }
+        let (base_url, mut server) = runtime.block_on(async {
+            tokio::select! {
+                started = Server::start_for(endpoint, key.as_ref()) => started,
+                () = interrupt.interrupted() => Err(SynthFeedbackError::Interrupted),
+            }
+        })?;
         let patience = Patience {
             timeout: Duration::from_secs_f64(endpoint.timeout_seconds),
             max_attempts: endpoint.max_attempts,

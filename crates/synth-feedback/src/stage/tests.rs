@@ -12,6 +12,7 @@ use tables::{Bucket, ImageFiles, Parts, ProgressStyle, Split, Staging, Storage, 
 use super::*;
 use crate::question::tests::question;
 use crate::readout::p_yes;
+use crate::serve::free_port;
 use crate::store::{STORE, StoredAnswer};
 use crate::test_server::{Deed, Seen, TestServer, opinion, vlm};
 
