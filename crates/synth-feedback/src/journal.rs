@@ -191,7 +191,9 @@ mod tests {
         }
         rows.push(stored("failed", AnswerStatus::Error));
         let mut journal = journal(&storage);
-        rows.iter().for_each(|row| drop(journal.append(row).unwrap()));
+        for row in &rows {
+            journal.append(row).unwrap();
+        }
         assert_eq!(Journal::rows(&storage).unwrap(), rows);
     }
 

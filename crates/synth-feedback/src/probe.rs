@@ -63,7 +63,7 @@ mod tests {
     #[test]
     fn an_endpoint_that_answers_is_quoted() {
         let found = probed(&TestServer::start(|seen, _| vlm(seen)).base_url(), "").unwrap();
-        assert!(found.contains("3 log-probabilities") && found.contains("p_yes 0."), "{found}");
+        assert!(found.contains("log-probabilities of the first token") && found.contains("p_yes 0."), "{found}");
     }
 
     #[test]
