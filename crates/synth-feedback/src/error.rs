@@ -109,6 +109,14 @@ pub enum SynthFeedbackError {
         /// The last failure.
         reason: String,
     },
+    /// The one question of `finegrain doctor` has no answer that can be read.
+    #[error("`{url}` cannot be used: {reason}")]
+    Probe {
+        /// The URL.
+        url: String,
+        /// Why: no connection, what the server says, or what the answer lacks.
+        reason: String,
+    },
     /// Ctrl-C, or a request to terminate.
     #[error("interrupted; what was answered is kept, a rerun asks the rest")]
     Interrupted,

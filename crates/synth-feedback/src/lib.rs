@@ -4,7 +4,7 @@
 //! behind an OpenAI-compatible endpoint, answers that someone else collected, people's ratings. Source: §5.1, App. B.5.
 //!
 //! - What is asked: [`question`]. How an answer is read: [`completion`], [`readout`]. What it comes to: [`score`].
-//! - Asking: `request`, [`client`], `ask`, [`breaker`], `interrupt`, [`serve`], `api_key`. Never asking twice: [`store`].
+//! - Asking: `request`, [`client`], `ask`, [`breaker`], `interrupt`, [`serve`], `api_key`. Never asking twice: [`store`], [`journal`].
 
 mod api_key;
 mod ask;
@@ -14,6 +14,7 @@ pub mod completion;
 mod error;
 pub mod import;
 mod interrupt;
+pub mod journal;
 mod probe;
 pub mod question;
 pub mod readout;

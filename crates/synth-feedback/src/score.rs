@@ -4,7 +4,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use tables::{Answer, AnswerKind, AttributeScore, Bucket, Image, Preference, ScoreSource, VQ2};
+use tables::{Answer, AnswerKind, AnswerStatus, AttributeScore, Bucket, Image, Preference, ScoreSource, VQ2};
 
 use crate::error::SynthFeedbackError;
 use crate::question::{ImageQuestion, Questions};
@@ -14,7 +14,9 @@ use crate::settings::MissingAnswer;
 ///
 /// A kind of question is scored if it has questions and `answers` has an answer of that kind: an import of alignment
 /// answers alone gives no quality scores. With alignment come all four buckets and `vq2`, also for an image whose prompt
-/// has no question in a bucket: `n_questions` is 0 there, and the score null.
+/// has no question in a bucket: `n_questions` is 0 there, and the score null. A question without a row in `answers` was
+/// not asked of that image and counts nowhere; one that ended in an `error` was asked, but its answer is unknown, never
+/// a "no".
 pub fn scores_of_answers(
     images: &[Image],
     questions: &Questions,
@@ -22,24 +24,23 @@ pub fn scores_of_answers(
     source: ScoreSource,
     missing: MissingAnswer,
 ) -> Vec<AttributeScore> {
-    let answered = |answer: &'_ Answer| answer.p_yes;
-    let p_yes: HashMap<(&str, AnswerKind, &str), f64> = answers
-        .iter()
-        .filter_map(|a| Some(((a.image_id.as_str(), a.kind, a.question_id.as_str()), answered(a)?)))
-        .collect();
+    let asked: HashMap<(&str, AnswerKind, &str), &Answer> =
+        answers.iter().map(|a| ((a.image_id.as_str(), a.kind, a.question_id.as_str()), a)).collect();
     let kinds: HashSet<AnswerKind> = answers.iter().map(|answer| answer.kind).collect();
     let mut scores = Vec::new();
     for image in images {
         let mut score = |attribute: &str, questions: &mut dyn Iterator<Item = &ImageQuestion>| {
-            let p_yes: Vec<Option<f64>> = questions
-                .map(|q| p_yes.get(&(image.image_id.as_str(), q.kind, q.question_id.as_ref())).copied())
+            let asked: Vec<&Answer> = questions
+                .filter_map(|q| asked.get(&(image.image_id.as_str(), q.kind, q.question_id.as_ref())).copied())
                 .collect();
+            let heard = asked.iter().filter(|answer| answer.status != AnswerStatus::Error);
+            let p_yes: Vec<Option<f64>> = heard.map(|answer| answer.p_yes).collect();
             scores.push(AttributeScore {
                 image_id: image.image_id.clone(),
                 attribute: attribute.to_owned(),
                 source,
                 score: mean_p_yes(&p_yes, missing),
-                n_questions: p_yes.len() as i64,
+                n_questions: asked.len() as i64,
                 n_answered: p_yes.iter().flatten().count() as i64,
             });
         };
@@ -60,7 +61,7 @@ pub fn scores_of_answers(
     scores
 }
 
-/// Mean yes-probability of questions, one entry each; `None` was not answered.
+/// Mean yes-probability of questions, one entry each; `None` was refused, or its answer was neither yes nor no.
 ///
 /// `None` if there is no question, or (unless a missing answer counts as "no") no answer: never a default score.
 pub fn mean_p_yes(p_yes: &[Option<f64>], missing: MissingAnswer) -> Option<f64> {
@@ -100,8 +101,6 @@ pub fn scores_of_people(
 
 #[cfg(test)]
 mod tests {
-    use tables::AnswerStatus;
-
     use super::*;
     use crate::question::tests::{image, quality, question};
 
@@ -110,7 +109,7 @@ mod tests {
             image_id: image_id.into(),
             question_id: question_id.into(),
             kind,
-            status: if p_yes.is_some() { AnswerStatus::Ok } else { AnswerStatus::Error },
+            status: if p_yes.is_some() { AnswerStatus::Ok } else { AnswerStatus::Refused },
             p_yes,
             logit_yes: None,
             logit_no: None,
@@ -165,7 +164,8 @@ mod tests {
         check("i1", "vq2", Some(0.75), 3, 2);
         check("i2", "bright", None, 1, 0);
         check("i2", "noun", Some(0.25), 2, 1);
-        check("i2", "vq2", Some(0.25), 3, 1);
+        check("i2", "adjective", None, 0, 0);
+        check("i2", "vq2", Some(0.25), 2, 1);
         check("i3", "bright", Some(0.0), 1, 1);
         check("i3", "noun", None, 0, 0);
         check("i3", "vq2", None, 0, 0);
@@ -183,6 +183,37 @@ mod tests {
         assert_eq!(score("i2", "noun"), Some(0.125));
         assert_eq!((score("i1", "verb"), score("i3", "vq2")), (None, None));
         assert_eq!(find(&scores, "i1", "vq2").n_answered, 2, "counts do not change");
+    }
+
+    #[test]
+    fn a_failed_call_is_never_a_no_and_a_question_that_was_not_asked_is_no_question() {
+        let (images, questions, _) = world();
+        let noun = |statuses: &[(&str, AnswerStatus)], missing| {
+            let mut answers: Vec<Answer> = statuses
+                .iter()
+                .map(|(id, status)| {
+                    let p_yes = (*status == AnswerStatus::Ok).then_some(1.0);
+                    Answer { status: *status, ..answer("i1", AnswerKind::Alignment, id, p_yes) }
+                })
+                .collect();
+            answers.push(answer("i2", AnswerKind::Alignment, "q3", Some(1.0)));
+            let scores = scores_of_answers(&images, &questions, &answers, ScoreSource::Import, missing);
+            let found = find(&scores, "i1", "noun");
+            (found.score, found.n_questions, found.n_answered)
+        };
+        let (null, no) = (MissingAnswer::Null, MissingAnswer::No);
+        let (ok, error) = (AnswerStatus::Ok, AnswerStatus::Error);
+        for missing in [null, no] {
+            assert_eq!(noun(&[("q1", ok), ("q2", error)], missing), (Some(1.0), 2, 1), "not heard, not a no");
+            assert_eq!(noun(&[("q1", error), ("q2", error)], missing), (None, 2, 0));
+            assert_eq!(noun(&[("q1", ok)], missing), (Some(1.0), 1, 1), "one was asked");
+            assert_eq!(noun(&[], missing), (None, 0, 0), "none was asked");
+        }
+        for said in [AnswerStatus::Refused, AnswerStatus::NoYesNoToken] {
+            assert_eq!(noun(&[("q1", ok), ("q2", said)], no), (Some(0.5), 2, 1));
+            assert_eq!(noun(&[("q1", said), ("q2", error)], no), (Some(0.0), 2, 0));
+            assert_eq!(noun(&[("q1", said), ("q2", error)], null), (None, 2, 0));
+        }
     }
 
     #[test]
@@ -220,7 +251,9 @@ mod tests {
             });
             match found.and_then(|answer| answer.p_yes) {
                 Some(p) => (sum, n) = (sum + p, n + 1.0),
-                None if missing == MissingAnswer::No => n += 1.0,
+                None if missing == MissingAnswer::No && found.is_some_and(|a| a.status != AnswerStatus::Error) => {
+                    n += 1.0;
+                }
                 None => {}
             }
         }
@@ -255,7 +288,12 @@ mod tests {
                 for question in questions.about(image) {
                     let p = (draw(3) > 0).then(|| draw(101) as f64 / 100.0);
                     if draw(5) > 0 {
-                        answers.push(answer(&image.image_id, question.kind, &question.question_id, p));
+                        let mut answer = answer(&image.image_id, question.kind, &question.question_id, p);
+                        if p.is_none() {
+                            let statuses = [AnswerStatus::Refused, AnswerStatus::NoYesNoToken, AnswerStatus::Error];
+                            answer.status = statuses[draw(3) as usize];
+                        }
+                        answers.push(answer);
                     }
                 }
             }

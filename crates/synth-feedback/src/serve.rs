@@ -14,10 +14,12 @@ use reqwest::header::AUTHORIZATION;
 use crate::api_key::ApiKey;
 use crate::client::http_client;
 use crate::error::SynthFeedbackError;
-use crate::settings::PORT;
+use crate::settings::{Endpoint, PORT};
 
 /// The program name that stands for the running one.
 const THIS_PROGRAM: &str = "finegrain";
+/// How long a started server may take to be healthy, unless the pipeline file says otherwise.
+const SERVE_TIMEOUT_SECONDS: f64 = 60.0;
 
 /// A port of the loopback interface that nothing listens on.
 ///
@@ -36,6 +38,24 @@ pub struct Server {
 }
 
 impl Server {
+    /// Starts the server that an endpoint wants, if any, on a free port and waits until it is healthy. Returns the URL
+    /// to ask with it; a future that is dropped stops the server.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start) and [`wait_until_healthy`](Self::wait_until_healthy), or if there is no free port.
+    pub async fn start_for(
+        endpoint: &Endpoint,
+        key: Option<&ApiKey>,
+    ) -> Result<(String, Option<Self>), SynthFeedbackError> {
+        let Some(command) = &endpoint.serve else { return Ok((endpoint.base_url.clone(), None)) };
+        let port = free_port().map_err(SynthFeedbackError::Runtime)?;
+        let base_url = endpoint.base_url.replace(PORT, &port.to_string());
+        let mut server = Self::start(command, port)?;
+        let timeout = endpoint.serve_timeout_seconds.unwrap_or(SERVE_TIMEOUT_SECONDS);
+        server.wait_until_healthy(&base_url, key, Duration::from_secs_f64(timeout)).await?;
+        Ok((base_url, Some(server)))
+    }
+
     /// Starts a command, `{port}` in its arguments replaced.
     ///
     /// # Errors

@@ -81,7 +81,8 @@ pub struct Import {
     pub answers: String,
 }
 
-/// What a question without an answer counts as in a mean. In the file: `null` or `no`.
+/// What a question whose answer was refused, or neither yes nor no, counts as in a mean. In the file: `null` or `no`.
+/// A failed call (`error`) and a question that an import does not ask count in neither case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MissingAnswer {
     /// It does not count: the mean is over the answered questions, and null if there is none.

@@ -1,11 +1,12 @@
 //! The stage: opens tables, asks or reads what is wanted, writes `answers` and `attribute_scores`.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::json;
 use tables::{
-    Answer, AnswerKind, AnswerStatus, AttributeScore, Counts, Image, InputFile, Parts, Preference, Question,
-    ScoreSource, Stage, StageError, StageName, StageRun, Tables,
+    Answer, AnswerKind, AnswerStatus, AttributeScore, Counts, Image, InputFile, Preference, Question, ScoreSource,
+    Stage, StageError, StageName, StageRun, Tables,
 };
 
 use crate::api_key::ApiKey;
@@ -18,9 +19,9 @@ use crate::interrupt::Interrupt;
 use crate::question::{PictureQueries, Questions, by_picture};
 use crate::readout::READOUT;
 use crate::score::{scores_of_answers, scores_of_people};
-use crate::serve::{Server, free_port};
-use crate::settings::{Endpoint, PORT, Settings};
-use crate::store::{Keeper, KnownAnswers, STORE, StoredAnswer};
+use crate::serve::Server;
+use crate::settings::{Endpoint, Settings};
+use crate::store::{Keeper, KnownAnswers, recover};
 
 /// The stage `synth-feedback`.
 #[derive(Debug)]
@@ -42,8 +43,6 @@ impl SynthFeedback {
 
 /// The wait before a question is asked a second time; it doubles from there.
 const FIRST_BACKOFF: Duration = Duration::from_millis(250);
-/// How long a started server may take to be healthy, unless the pipeline file says otherwise.
-const SERVE_TIMEOUT_SECONDS: f64 = 60.0;
 
 impl Stage for SynthFeedback {
     fn name(&self) -> StageName {
@@ -51,7 +50,7 @@ impl Stage for SynthFeedback {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn settings(&self) -> serde_json::Value {
@@ -89,11 +88,19 @@ impl Stage for SynthFeedback {
         let questions = questions.map(|reader| reader.rows()).transpose()?.unwrap_or_default();
         let questions = Questions::new(self.settings.quality.as_ref(), &questions);
         let pictures = by_picture(&images.rows()?, &questions).map_err(|without| no_pixels(&without))?;
-        let known = KnownAnswers::load(&Parts::open(tables.storage(), STORE)?, &endpoint.model)?;
+        let known = KnownAnswers::load(tables.storage(), &endpoint.model)?;
         let n_asked = n_queries(&pictures);
         let n_calls = n_queries(&unanswered(pictures, &known));
         let n_stored = n_asked - n_calls;
         Ok(vec![format!("{n_calls} VLM calls to `{}`; {n_stored} answers are in the store", endpoint.model)])
+    }
+
+    fn unfinished(&self, counts: &BTreeMap<String, u64>) -> Option<String> {
+        let n = counts.get(AnswerStatus::Error.as_str()).copied().filter(|n| *n > 0)?;
+        Some(match n {
+            1 => "1 question ended in an error and is asked again".to_owned(),
+            n => format!("{n} questions ended in an error and are asked again"),
+        })
     }
 
     fn run(&self, run: &mut StageRun) -> Result<Counts, StageError> {
@@ -140,8 +147,8 @@ impl SynthFeedback {
         counts: &mut Counts,
     ) -> Result<Vec<Answer>, StageError> {
         let pictures = by_picture(images, questions).map_err(|without| no_pixels(&without))?;
-        let parts: Parts<StoredAnswer> = run.parts(STORE)?;
-        let mut known = KnownAnswers::load(&parts, &endpoint.model)?;
+        recover(run.storage())?;
+        let mut known = KnownAnswers::load(run.storage(), &endpoint.model)?;
         let n_asked = n_queries(&pictures);
         let pictures = unanswered(pictures, &known);
         let n_calls = n_queries(&pictures);
@@ -149,7 +156,7 @@ impl SynthFeedback {
         counts.insert("reused", (n_asked - n_calls) as u64);
         tracing::info!(n_calls, n_stored = n_asked - n_calls, model = endpoint.model, "questions");
         if n_calls > 0 {
-            let asked = self.ask_unanswered(endpoint, pictures, run, parts, &mut known);
+            let asked = self.ask_unanswered(endpoint, pictures, run, &mut known);
             asked.map_err(|error| StageError { retry_later: error.retry_later(), source: error.into() })?;
         }
         Ok(answers_of_endpoint(&endpoint.model, images, questions, &known))
@@ -160,7 +167,6 @@ impl SynthFeedback {
         endpoint: &Endpoint,
         pictures: Vec<PictureQueries>,
         run: &StageRun,
-        parts: Parts<StoredAnswer>,
         known: &mut KnownAnswers,
     ) -> Result<(), SynthFeedbackError> {
         let key = endpoint.api_key_env.as_deref().map(ApiKey::from_environment).transpose()?;
@@ -171,20 +177,12 @@ impl SynthFeedback {
             .build()
             .map_err(SynthFeedbackError::Runtime)?;
         let interrupt = Interrupt::listen().map_err(SynthFeedbackError::Runtime)?;
-        let mut server = None;
-        let mut base_url = endpoint.base_url.clone();
-        if let Some(command) = &endpoint.serve {
-            let port = free_port().map_err(SynthFeedbackError::Runtime)?;
-            base_url = base_url.replace(PORT, &port.to_string());
-            let server = server.insert(Server::start(command, port)?);
-            let timeout = endpoint.serve_timeout_seconds.unwrap_or(SERVE_TIMEOUT_SECONDS);
-            runtime.block_on(async {
-                tokio::select! {
-                    healthy = server.wait_until_healthy(&base_url, key.as_ref(), Duration::from_secs_f64(timeout)) => healthy,
-                    () = interrupt.interrupted() => Err(SynthFeedbackError::Interrupted),
-                }
-            })?;
-        }
+        let (base_url, mut server) = runtime.block_on(async {
+            tokio::select! {
+                started = Server::start_for(endpoint, key.as_ref()) => started,
+                () = interrupt.interrupted() => Err(SynthFeedbackError::Interrupted),
+            }
+        })?;
         let patience = Patience {
             timeout: Duration::from_secs_f64(endpoint.timeout_seconds),
             max_attempts: endpoint.max_attempts,
@@ -192,7 +190,7 @@ impl SynthFeedback {
         };
         let client = Client::new(&base_url, key.clone(), patience)?;
         let breaker = Breaker::new(client.url(), endpoint.concurrency, known.has_answers());
-        let keeper = Keeper::start(parts);
+        let keeper = Keeper::start(run.storage())?;
         let asking = Asking {
             client: &client,
             model: &endpoint.model,

@@ -1,15 +1,18 @@
 //! The answer store: every answer of an endpoint is kept by what was asked, so that none is asked twice.
 //!
 //! An answer's name is (SHA-256 of the picture, text, model, readout): a new attribute, image or question asks only what
-//! is new. Parts are appended every two seconds or 1,000 answers, whichever is first: a kill loses no more.
+//! is new. Parts are appended every two seconds or 1,000 answers, whichever is first; until then an answer stands in the
+//! [`journal`](crate::journal), so that a kill loses none. In a bucket there is no journal, and a kill loses that much.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use tables::{AnswerStatus, Parts, TableError, table};
+use tables::{AnswerStatus, Parts, Storage, TableError, table};
 
+use crate::journal::Journal;
 use crate::readout::READOUT;
 
 /// The folder under `<data-root>/store/`.
@@ -79,15 +82,19 @@ impl From<&StoredAnswer> for KnownAnswer {
 pub struct KnownAnswers(HashMap<[u8; 32], KnownAnswer>);
 
 impl KnownAnswers {
-    /// Those that the store has.
+    /// Those that the store of a data root has, in its parts and its journal. Writes nothing.
     ///
     /// # Errors
-    /// As [`Parts::for_each_part`].
-    pub fn load(parts: &Parts<StoredAnswer>, model: &str) -> Result<Self, TableError> {
+    /// If the parts cannot be listed, or the journal cannot be read.
+    pub fn load(storage: &Storage, model: &str) -> Result<Self, TableError> {
         let mut known = Self::default();
-        parts.for_each_part(|rows| {
+        let mut take = |rows: Vec<StoredAnswer>| {
             rows.iter().filter(|row| row.model == model && row.readout == READOUT).for_each(|row| known.insert(row));
-        })?;
+        };
+        // Read first: an answer moves from the journal to a part, never back.
+        let journaled = Journal::rows(storage)?;
+        Parts::open(storage, STORE)?.for_each_part(&mut take)?;
+        take(journaled);
         Ok(known)
     }
 
@@ -130,30 +137,81 @@ fn is_final(status: AnswerStatus) -> bool {
 const MOST_UNSAVED: usize = 1_000;
 const LONGEST_UNSAVED: Duration = Duration::from_secs(2);
 
-/// Keeps answers as they come, on a thread of its own: the network does not wait for the disk.
+/// Writes what a killed run left in the journal as a part, then empties the journal.
+///
+/// # Errors
+/// [`TableError`]: a full disk.
+pub fn recover(storage: &Storage) -> Result<(), TableError> {
+    let Some(mut journal) = Journal::open(storage)? else { return Ok(()) };
+    let mut rows = BTreeMap::new();
+    for row in Journal::rows(storage)? {
+        // A part has every key once.
+        let key = (row.sha256.clone(), row.query.clone(), row.model.clone(), row.readout.clone());
+        if is_final(row.status) || !rows.contains_key(&key) {
+            rows.insert(key, row);
+        }
+    }
+    if !rows.is_empty() {
+        tracing::info!(n_answers = rows.len(), "answers that a killed run left");
+        Parts::open(storage, STORE)?.append(&rows.into_values().collect::<Vec<_>>())?;
+    }
+    Ok(journal.clear()?)
+}
+
+/// Keeps answers as they come: in the journal at once, in a part on a thread of its own, for which nobody waits.
 pub struct Keeper {
-    sender: Option<Sender<StoredAnswer>>,
+    sender: Option<Sender<Kept>>,
     thread: Option<JoinHandle<Result<(), TableError>>>,
+    journal: SharedJournal,
+    journal_failure: Mutex<Option<TableError>>,
+}
+
+type SharedJournal = Arc<Mutex<Option<Journal>>>;
+
+/// An answer and where its line in the journal ends.
+struct Kept {
+    answer: StoredAnswer,
+    end: u64,
 }
 
 impl Keeper {
-    /// Starts to keep answers in the store.
-    pub fn start(parts: Parts<StoredAnswer>) -> Self {
+    /// Starts to keep answers in the store of a data root.
+    ///
+    /// # Errors
+    /// As [`recover`], which comes first.
+    pub fn start(storage: &Storage) -> Result<Self, TableError> {
+        recover(storage)?;
+        let parts = Parts::open(storage, STORE)?;
+        let journal: SharedJournal = Arc::new(Mutex::new(Journal::open(storage)?));
         let (sender, receiver) = channel();
-        Self { sender: Some(sender), thread: Some(std::thread::spawn(move || keep(parts, &receiver))) }
+        let of_thread = Arc::clone(&journal);
+        let thread = std::thread::spawn(move || keep(parts, &receiver, &of_thread));
+        Ok(Self { sender: Some(sender), thread: Some(thread), journal, journal_failure: Mutex::new(None) })
     }
 
-    /// Takes an answer to keep; false if the store has failed, which [`finish`](Self::finish) explains.
+    /// Takes an answer to keep: when this returns, a kill of this program does not lose it (unless the data root is in a
+    /// bucket). False if the store has failed, which [`finish`](Self::finish) explains.
     pub fn keep(&self, answer: StoredAnswer) -> bool {
-        self.sender.as_ref().is_some_and(|sender| sender.send(answer).is_ok())
+        // Locked until it is sent: the thread gets the answers in the journal's order.
+        let mut journal = locked(&self.journal);
+        let end = match journal.as_mut().map(|journal| journal.append(&answer)).transpose() {
+            Ok(end) => end.unwrap_or(0),
+            Err(error) => {
+                locked(&self.journal_failure).get_or_insert(error.into());
+                0
+            }
+        };
+        let sent = self.sender.as_ref().is_some_and(|sender| sender.send(Kept { answer, end }).is_ok());
+        sent && locked(&self.journal_failure).is_none()
     }
 
-    /// Returns when every answer is kept.
+    /// Returns when every answer is in a part.
     ///
     /// # Errors
     /// [`TableError`]: a full disk.
     pub fn finish(mut self) -> Result<(), TableError> {
-        self.join()
+        self.join()?;
+        locked(&self.journal_failure).take().map_or(Ok(()), Err)
     }
 
     fn join(&mut self) -> Result<(), TableError> {
@@ -175,18 +233,28 @@ impl Drop for Keeper {
     }
 }
 
-fn keep(mut parts: Parts<StoredAnswer>, receiver: &Receiver<StoredAnswer>) -> Result<(), TableError> {
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn keep(
+    mut parts: Parts<StoredAnswer>,
+    receiver: &Receiver<Kept>,
+    journal: &Mutex<Option<Journal>>,
+) -> Result<(), TableError> {
     let mut unsaved = Vec::new();
+    let mut unsaved_end = 0;
     let mut save_at = Instant::now();
     loop {
         // Without an unsaved answer there is nothing to hurry for.
         let wait = if unsaved.is_empty() { Duration::MAX } else { save_at.saturating_duration_since(Instant::now()) };
         let open = match receiver.recv_timeout(wait) {
-            Ok(answer) => {
+            Ok(Kept { answer, end }) => {
                 if unsaved.is_empty() {
                     save_at = Instant::now() + LONGEST_UNSAVED;
                 }
                 unsaved.push(answer);
+                unsaved_end = end;
                 true
             }
             Err(RecvTimeoutError::Timeout) => true,
@@ -195,6 +263,10 @@ fn keep(mut parts: Parts<StoredAnswer>, receiver: &Receiver<StoredAnswer>) -> Re
         if !open || unsaved.len() >= MOST_UNSAVED || Instant::now() >= save_at {
             parts.append(&unsaved)?;
             unsaved.clear();
+            // Only now that they are in a part.
+            if let Some(journal) = locked(journal).as_mut() {
+                journal.forget(unsaved_end)?;
+            }
         }
         if !open {
             return Ok(());
@@ -203,12 +275,11 @@ fn keep(mut parts: Parts<StoredAnswer>, receiver: &Receiver<StoredAnswer>) -> Re
 }
 
 #[cfg(test)]
-mod tests {
-    use tables::Storage;
-
+pub(crate) mod tests {
     use super::*;
+    use crate::journal::JOURNAL;
 
-    fn stored(query: &str, status: AnswerStatus) -> StoredAnswer {
+    pub(crate) fn stored(query: &str, status: AnswerStatus) -> StoredAnswer {
         StoredAnswer {
             sha256: "0".repeat(64),
             query: query.into(),
@@ -226,7 +297,7 @@ mod tests {
         }
     }
 
-    fn storage() -> (tempfile::TempDir, Storage) {
+    pub(crate) fn storage() -> (tempfile::TempDir, Storage) {
         let folder = tempfile::tempdir().unwrap();
         let storage = Storage::open(&folder.path().into()).unwrap();
         (folder, storage)
@@ -242,7 +313,7 @@ mod tests {
         let other_model = StoredAnswer { model: "n".into(), ..stored("b", AnswerStatus::Ok) };
         let other_readout = StoredAnswer { readout: "sample/1".into(), ..stored("c", AnswerStatus::Ok) };
         parts(&storage).append(&[stored("a", AnswerStatus::Ok), other_model, other_readout]).unwrap();
-        let known = KnownAnswers::load(&parts(&storage), "m").unwrap();
+        let known = KnownAnswers::load(&storage, "m").unwrap();
         let zeros = "0".repeat(64);
         assert!(known.is_answered(&zeros, "a"));
         assert!(!known.is_answered(&zeros, "b") && !known.is_answered(&zeros, "c"));
@@ -266,7 +337,7 @@ mod tests {
     #[test]
     fn what_is_unsaved_is_bounded_in_time_and_number() {
         let (_folder, storage) = storage();
-        let keeper = Keeper::start(parts(&storage));
+        let keeper = Keeper::start(&storage).unwrap();
         for at in 0..2_500 {
             assert!(keeper.keep(stored(&at.to_string(), AnswerStatus::Ok)));
         }
@@ -290,9 +361,57 @@ mod tests {
     #[test]
     fn a_store_that_cannot_be_written_says_so() {
         let (folder, storage) = storage();
-        let keeper = Keeper::start(parts(&storage));
+        let keeper = Keeper::start(&storage).unwrap();
+        std::fs::remove_dir_all(folder.path().join("store")).unwrap();
         std::fs::write(folder.path().join("store"), "a file in the folder's place").unwrap();
         assert!(keeper.keep(stored("a", AnswerStatus::Ok)));
         assert!(keeper.finish().is_err());
+        assert!(Keeper::start(&storage).is_err());
+    }
+
+    #[test]
+    fn a_store_that_is_dropped_without_its_last_part_gives_every_answer_back() {
+        let (folder, storage) = storage();
+        let keeper = Keeper::start(&storage).unwrap();
+        for at in 0..40 {
+            assert!(keeper.keep(stored(&at.to_string(), AnswerStatus::Ok)));
+        }
+        assert!(keeper.keep(stored("failed", AnswerStatus::Error)));
+        assert!(keeper.keep(stored("0", AnswerStatus::Error)));
+        assert_eq!(parts(&storage).rows().unwrap(), [], "no part yet");
+        // What a kill at this moment leaves, and half a line more.
+        let killed = tempfile::tempdir().unwrap();
+        let journal = std::fs::read(folder.path().join(JOURNAL)).unwrap();
+        std::fs::create_dir(killed.path().join("store")).unwrap();
+        std::fs::write(killed.path().join(JOURNAL), [&journal[..], b"{\"sha256\":\"00"].concat()).unwrap();
+        let storage = Storage::open(&killed.path().into()).unwrap();
+        let check = |journal_bytes: Option<u64>, n_kept: usize| {
+            let known = KnownAnswers::load(&storage, "m").unwrap();
+            let zeros = "0".repeat(64);
+            assert!((0..40).all(|at| known.is_answered(&zeros, &at.to_string())));
+            assert!(known.get(&zeros, "failed").is_some() && !known.is_answered(&zeros, "failed"));
+            assert_eq!(parts(&storage).rows().unwrap().len(), n_kept);
+            let bytes = std::fs::metadata(killed.path().join(JOURNAL)).unwrap().len();
+            assert!(journal_bytes.is_none_or(|expected| bytes == expected));
+        };
+        check(None, 0);
+        recover(&storage).unwrap();
+        check(Some(0), 41);
+        recover(&storage).unwrap();
+        check(Some(0), 41);
+    }
+
+    #[test]
+    fn the_journal_is_empty_once_all_is_in_parts_and_holds_what_is_not() {
+        let (folder, storage) = storage();
+        let keeper = Keeper::start(&storage).unwrap();
+        for at in 0..1_500 {
+            assert!(keeper.keep(stored(&at.to_string(), AnswerStatus::Ok)));
+        }
+        let known = KnownAnswers::load(&storage, "m").unwrap();
+        assert!((0..1_500).all(|at| known.is_answered(&"0".repeat(64), &at.to_string())), "wherever they are");
+        keeper.finish().unwrap();
+        assert_eq!(std::fs::metadata(folder.path().join(JOURNAL)).unwrap().len(), 0);
+        assert_eq!(parts(&storage).rows().unwrap().len(), 1_500);
     }
 }
