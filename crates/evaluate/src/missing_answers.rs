@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use tables::{Answer, AnswerKind, OVERALL, Preference};
+use tables::{Answer, AnswerKind, AnswerStatus, OVERALL, Preference};
 
 use crate::ranks::spearman;
 use crate::undefined::Undefined;
@@ -24,7 +24,7 @@ pub struct Agreement {
 pub struct Comparison<'a> {
     /// The model, or the imported file's name.
     pub model: &'a str,
-    /// Questions asked about rated images.
+    /// Questions asked about rated images, without those whose call failed.
     pub n_asked: usize,
     /// Those without an answer.
     pub n_missing: usize,
@@ -40,7 +40,9 @@ pub fn compare<'a>(answers: &'a [Answer], preferences: &[Preference]) -> Vec<Com
     let ratings: HashMap<&str, f64> =
         overall.map(|preference| (preference.image_id.as_str(), preference.mean_rating)).collect();
     let mut asked: BTreeMap<&str, BTreeMap<&str, Vec<Option<f64>>>> = BTreeMap::new();
-    for answer in answers.iter().filter(|answer| answer.kind == AnswerKind::Alignment) {
+    // A call that failed is no answer under either policy; it is asked again.
+    let heard = |answer: &&Answer| answer.kind == AnswerKind::Alignment && answer.status != AnswerStatus::Error;
+    for answer in answers.iter().filter(heard) {
         if ratings.contains_key(answer.image_id.as_str()) {
             asked.entry(&answer.model).or_default().entry(&answer.image_id).or_default().push(answer.p_yes);
         }
@@ -66,14 +68,16 @@ fn comparison<'a>(
             let answered: Vec<f64> = answers.iter().copied().flatten().collect();
             (!answered.is_empty()).then(|| answered.iter().sum::<f64>() / answered.len() as f64)
         }),
-        as_no: agreement(&|answers| Some(answers.iter().copied().flatten().sum::<f64>() / answers.len() as f64)),
+        as_no: agreement(&|answers| {
+            // An empty `sum` is -0.0, which would rank below a "no" of 0.
+            let total = answers.iter().copied().flatten().fold(0.0, |total, p_yes| total + p_yes);
+            Some(total / answers.len() as f64)
+        }),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use tables::AnswerStatus;
-
     use super::*;
 
     fn answer(image_id: &str, question_id: &str, p_yes: Option<f64>) -> Answer {

@@ -65,7 +65,8 @@ pub fn scores_of_answers(
 ///
 /// `None` if there is no question, or (unless a missing answer counts as "no") no answer: never a default score.
 pub fn mean_p_yes(p_yes: &[Option<f64>], missing: MissingAnswer) -> Option<f64> {
-    let sum: f64 = p_yes.iter().flatten().sum();
+    // Not `sum`: of nothing it is -0.0.
+    let sum = p_yes.iter().flatten().fold(0.0, |sum, p_yes| sum + p_yes);
     let n = match missing {
         MissingAnswer::Null => p_yes.iter().flatten().count(),
         MissingAnswer::No => p_yes.len(),
