@@ -98,7 +98,7 @@ fn warn_if_stale(stage: &dyn Stage, root: &DataRoot, written: &BTreeMap<String, 
     let stage_name = stage.name().command();
     match freshness::reasons(stage, &root.tables, written) {
         Ok(reasons) => {
-            reasons.first().iter().for_each(|reason| warn!("{stage_name}: stale but not selected: {reason}"))
+            reasons.first().iter().for_each(|reason| warn!("{stage_name}: stale but not selected: {reason}"));
         }
         Err(error) => warn!("{stage_name}: not selected, and its inputs cannot be read: {}", error.source),
     }
