@@ -3,7 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests: a panic names the failing line")]
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use finegrain_tests::{Ended, Project, repository};
 use tables::{AttributeValidity, Image, MetricValue, Rating, ScoreSource, Storage, Tables};
@@ -17,7 +17,7 @@ fn data(variable: &str, folder: &str) -> Option<PathBuf> {
     found
 }
 
-fn runs(project: &Project, example: &str, variable: &str, folder: &PathBuf, words: &[&str]) -> Tables {
+fn runs(project: &Project, example: &str, variable: &str, folder: &Path, words: &[&str]) -> Tables {
     let config = repository().join(example).to_string_lossy().into_owned();
     let mut command = project.command(&[&["run", "--config", &config, "--data-root", "root"], words].concat());
     let ended = Ended(command.env(variable, folder.canonicalize().unwrap()).output().unwrap());
@@ -26,7 +26,7 @@ fn runs(project: &Project, example: &str, variable: &str, folder: &PathBuf, word
 }
 
 /// Spearman of `vq2` with the mean Likert rating, and of how many images.
-fn spearman(folder: &PathBuf, answers: &str, missing: &str) -> (f64, i64) {
+fn spearman(folder: &Path, answers: &str, missing: &str) -> (f64, i64) {
     let project = Project::empty();
     let of = |stage: &str| {
         format!("{stage}.import.sources.answers={}", folder.join(answers).canonicalize().unwrap().display())
