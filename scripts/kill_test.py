@@ -47,13 +47,13 @@ def main():
         whole = time.monotonic() - start
         print(f"undisturbed run: {whole:.1f} s")
 
-        # Moments are spread over the whole run: each is counted from where the work stands.
+        # Moments are drawn over the length of a whole run, each run taking up the work where the last one was killed.
         n_done = 0
         for _ in range(arguments.kills * 10):
             if n_done == arguments.kills:
                 break
             run = subprocess.Popen(command(killed), cwd=killed, stderr=subprocess.DEVNULL)
-            time.sleep(draw.uniform(0.02, whole * 0.25))
+            time.sleep(draw.uniform(0.02, whole))
             if run.poll() is not None:  # it had come to its end: take a stage's record away and go on
                 record = killed / "data" / "run" / "runs" / f"{draw.choice(STAGES)}.json"
                 record.unlink(missing_ok=True)
