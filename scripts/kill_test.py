@@ -48,15 +48,14 @@ def main():
         print(f"undisturbed run: {whole:.1f} s")
 
         # Moments are drawn over the length of a whole run, each run taking up the work where the last one was killed.
-        n_done = 0
-        for _ in range(arguments.kills * 10):
-            if n_done == arguments.kills:
-                break
+        n_done = n_again = 0
+        while n_done < arguments.kills:
             run = subprocess.Popen(command(killed), cwd=killed, stderr=subprocess.DEVNULL)
             time.sleep(draw.uniform(0.02, whole))
-            if run.poll() is not None:  # it had come to its end: take a stage's record away and go on
-                record = killed / "data" / "run" / "runs" / f"{draw.choice(STAGES)}.json"
-                record.unlink(missing_ok=True)
+            if run.poll() is not None:  # it had come to its end: start another run from nothing
+                compare(undisturbed, killed, all_there=True)
+                n_again += answered_again(killed)
+                shutil.rmtree(killed / "data" / "run")
                 continue
             run.send_signal(signal.SIGKILL)
             run.wait()
@@ -67,13 +66,20 @@ def main():
         subprocess.run(command(killed), cwd=killed, check=True, stderr=subprocess.DEVNULL)
         check(killed)
         print(f"all {compare(undisturbed, killed, all_there=True)} tables equal those of the undisturbed run")
-        asked = (killed / "asked.log").read_text().splitlines()
-        again = len(asked) - len(set(asked))
-        print(f"{n_done} kills; {len(set(asked))} distinct questions answered, {again} answered again after a kill")
+        n_again += answered_again(killed)
+        print(f"{n_done} kills; {n_again} answers given again after a kill")
         limit = n_done * CONCURRENCY
-        if again > limit:
-            sys.exit(f"{again} answers were asked for again, more than the {limit} that were in flight at {n_done} kills")
+        if n_again > limit:
+            sys.exit(f"{n_again} answers were asked for again, more than the {limit} that were in flight at {n_done} kills")
         print("ok")
+
+
+def answered_again(folder):
+    """How many answers the simulated VLM gave more than once; forgets them."""
+    log = folder / "asked.log"
+    asked = log.read_text().splitlines()
+    log.unlink()
+    return len(asked) - len(set(asked))
 
 
 def prepare(folder, n_prompts):
