@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use tables::{
     Counts, Image, ImageEmbedding, InputFile, Prompt, Stage, StageError, StageName, StageRun, Table, Tables,
-    digest_bytes,
+    digest_bytes, digest_file,
 };
 use tch::Device;
 
@@ -210,13 +210,10 @@ fn weights_digest(files: &[PathBuf]) -> Result<String, EmbedError> {
 }
 
 fn file_digest(path: &Path) -> Result<String, EmbedError> {
-    let mut hasher = blake3::Hasher::new();
-    let hashed = std::fs::File::open(path).and_then(|file| hasher.update_reader(file).map(|_| ()));
-    hashed.map_err(|source| match source.kind() {
+    digest_file(path).map_err(|source| match source.kind() {
         std::io::ErrorKind::NotFound => EmbedError::NoWeights { file: path.to_owned() },
         _ => EmbedError::Weights { file: path.to_owned(), source: source.into() },
-    })?;
-    Ok(hasher.finalize().to_hex().to_string())
+    })
 }
 
 fn below(folder: &Path, file: &Path) -> String {

@@ -91,16 +91,27 @@ pub fn inputs(
     Ok(Inputs { version: stage.version(), settings: stage.settings(), tables: digests, files })
 }
 
-/// Why a stage would run again; nothing if it is fresh.
+/// Whether a stage is fresh, and what was read to tell.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Verdict {
+    /// Why it would run again; nothing if it is fresh.
+    pub reasons: Vec<Reason>,
+    /// Its inputs as they are now; `None` where nothing had to be digested, since it never ran.
+    pub inputs: Option<Inputs>,
+}
+
+/// Compares a stage's last run with what is there now.
 ///
 /// # Errors
 /// If a table or file cannot be read.
-pub fn reasons(
+pub fn judge(
     stage: &dyn Stage,
     tables: &Tables,
     written: &BTreeMap<String, WrittenTable>,
-) -> Result<Vec<Reason>, StageError> {
-    let Some(record) = RunRecord::load(tables.storage(), stage.name())? else { return Ok(vec![Reason::NeverRan]) };
+) -> Result<Verdict, StageError> {
+    let Some(record) = RunRecord::load(tables.storage(), stage.name())? else {
+        return Ok(Verdict { reasons: vec![Reason::NeverRan], inputs: None });
+    };
     let now = inputs(stage, tables, written)?;
     let mut reasons = differences(&record.inputs, &now);
     for table in stage.writes() {
@@ -117,7 +128,7 @@ pub fn reasons(
         let gone = record.files.keys().find(|key| !there.contains(*key));
         reasons.extend(gone.cloned().map(Reason::OutputFile));
     }
-    Ok(reasons)
+    Ok(Verdict { reasons, inputs: Some(now) })
 }
 
 /// What differs between two runs' inputs.

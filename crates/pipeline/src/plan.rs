@@ -26,8 +26,8 @@ pub fn plan(config: &Config, selection: &Selection, out: &mut dyn Write) -> Resu
         let reads = stage.reads();
         let waits: Vec<&(&str, StageName)> = pending.iter().filter(|(table, _)| reads.contains(table)).collect();
         let unread = |error: tables::StageError| format!("{:#}", anyhow::Error::from_boxed(error.source));
-        let reasons: Vec<String> = match freshness::reasons(stage.as_ref(), &root.tables, &written) {
-            Ok(reasons) => reasons.iter().map(ToString::to_string).collect(),
+        let reasons: Vec<String> = match freshness::judge(stage.as_ref(), &root.tables, &written) {
+            Ok(verdict) => verdict.reasons.iter().map(ToString::to_string).collect(),
             Err(error) => vec![format!("its inputs cannot be read: {}", unread(error))],
         };
         if reasons.is_empty() && waits.is_empty() {

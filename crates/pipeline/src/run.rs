@@ -9,8 +9,8 @@ use tracing::{info, warn};
 
 use crate::config::Config;
 use crate::exit::{Failure, failed, usage};
-use crate::freshness::{self, Reason};
-use crate::record::{self, RunRecord};
+use crate::freshness::{self, Reason, Verdict};
+use crate::record::{self, Inputs, RunRecord};
 use crate::root::DataRoot;
 
 /// Which stages a command means.
@@ -76,7 +76,8 @@ pub fn run(config: &Config, selection: &Selection, force: bool, progress: Progre
             }
             continue;
         }
-        let mut reasons = freshness::reasons(stage.as_ref(), &root.tables, &written).map_err(in_stage)?;
+        let Verdict { mut reasons, inputs } =
+            freshness::judge(stage.as_ref(), &root.tables, &written).map_err(in_stage)?;
         if force {
             reasons.push(Reason::Forced);
         }
@@ -85,7 +86,12 @@ pub fn run(config: &Config, selection: &Selection, force: bool, progress: Progre
             continue;
         }
         info!("{}: running, because {}", name.command(), joined(&reasons));
-        run_stage(stage.as_ref(), &root, images.clone(), progress, &written).map_err(in_stage)?;
+        // Digested before the run: should a table or file change under it, the next run sees that it did.
+        let inputs = match inputs {
+            Some(inputs) => inputs,
+            None => freshness::inputs(stage.as_ref(), &root.tables, &written).map_err(in_stage)?,
+        };
+        run_stage(stage.as_ref(), &root, images.clone(), progress, inputs).map_err(in_stage)?;
         n_run += 1;
     }
     if n_run == 0 {
@@ -96,9 +102,9 @@ pub fn run(config: &Config, selection: &Selection, force: bool, progress: Progre
 
 fn warn_if_stale(stage: &dyn Stage, root: &DataRoot, written: &BTreeMap<String, WrittenTable>) {
     let stage_name = stage.name().command();
-    match freshness::reasons(stage, &root.tables, written) {
-        Ok(reasons) => {
-            reasons.first().iter().for_each(|reason| warn!("{stage_name}: stale but not selected: {reason}"));
+    match freshness::judge(stage, &root.tables, written) {
+        Ok(verdict) => {
+            verdict.reasons.first().iter().for_each(|reason| warn!("{stage_name}: stale but not selected: {reason}"));
         }
         Err(error) => warn!("{stage_name}: not selected, and its inputs cannot be read: {}", error.source),
     }
@@ -123,11 +129,9 @@ fn run_stage(
     root: &DataRoot,
     images: ImageFiles,
     progress: ProgressStyle,
-    written: &BTreeMap<String, WrittenTable>,
+    inputs: Inputs,
 ) -> Result<(), StageError> {
     let storage = root.tables.storage().clone();
-    // Taken before the run: should a table change under it, the next run sees that it did.
-    let before = freshness::inputs(stage, &root.tables, written)?;
     record::reset_peak_memory();
     let start = Instant::now();
     let mut run = StageRun::new(storage.clone(), stage.name(), images, progress);
@@ -139,8 +143,8 @@ fn run_stage(
     let seconds = start.elapsed().as_secs_f64();
     let record = RunRecord {
         stage: stage.name().command().to_owned(),
-        digest: before.digest(stage.name()),
-        inputs: before,
+        digest: inputs.digest(stage.name()),
+        inputs,
         outputs: staging.tables().iter().map(|(&table, written)| (table.to_owned(), written.clone())).collect(),
         files: staging.other_files().clone(),
         counts: counts.iter().map(|(&what, &n)| (what.to_owned(), n)).collect(),
