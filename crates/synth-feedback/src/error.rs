@@ -3,6 +3,8 @@
 use sources::SourceError;
 use tables::{ImageError, TableError};
 
+use crate::spending::LimitReached;
+
 /// Why `synth-feedback` failed. What was answered before is kept.
 #[derive(Debug, thiserror::Error)]
 pub enum SynthFeedbackError {
@@ -68,6 +70,24 @@ pub enum SynthFeedbackError {
         image_id: String,
         /// Its file under the image root.
         path: String,
+    },
+    /// A picture could not be made as small as `image` wants it.
+    #[error("image `{image_id}`: `{path}` cannot be made smaller as `synth-feedback.endpoint.image` says: {problem}")]
+    ImageTooLarge {
+        /// The image.
+        image_id: String,
+        /// Its file under the image root.
+        path: String,
+        /// Why.
+        problem: String,
+    },
+    /// What one run may spend is spent.
+    #[error("{limit}; {n_left} questions are left, what was answered is kept, and a rerun asks on")]
+    Limit {
+        /// The limit.
+        limit: LimitReached,
+        /// Questions without an answer.
+        n_left: usize,
     },
     /// The HTTP client cannot be made.
     #[error("cannot set up the HTTP client")]
@@ -147,6 +167,6 @@ pub enum SynthFeedbackError {
 impl SynthFeedbackError {
     /// Whether the same command may well succeed later.
     pub fn retry_later(&self) -> bool {
-        matches!(self, Self::Down { .. } | Self::Interrupted)
+        matches!(self, Self::Down { .. } | Self::Interrupted | Self::Limit { .. })
     }
 }

@@ -18,6 +18,8 @@ pub struct Patience {
     pub timeout: Duration,
     /// How long a question may take with all its requests and the waits between them.
     pub total: Duration,
+    /// How long an answer may take from its first byte to its last.
+    pub whole_answer: Duration,
     /// How often a question is tried.
     pub max_attempts: u32,
     /// The longest wait before the second attempt; it doubles up to [`LONGEST_BACKOFF`].
@@ -86,6 +88,7 @@ mod tests {
     const PATIENCE: Patience = Patience {
         timeout: Duration::from_secs(1),
         total: Duration::from_secs(1_000),
+        whole_answer: Duration::from_secs(1),
         max_attempts: 12,
         first_backoff: Duration::from_secs(1),
     };

@@ -9,19 +9,14 @@ use tables::{
     Stage, StageError, StageName, StageRun, Tables,
 };
 
-use crate::api_key::ApiKey;
-use crate::ask::Asking;
-use crate::breaker::Breaker;
-use crate::client::{Client, Patience};
+use crate::ask_model::ask_model;
 use crate::error::SynthFeedbackError;
 use crate::import;
-use crate::interrupt::Interrupt;
 use crate::question::{PictureQueries, Questions, by_picture};
 use crate::readout::READOUT;
 use crate::score::{scores_of_answers, scores_of_people};
-use crate::serve::Server;
-use crate::settings::{Endpoint, Settings};
-use crate::store::{Keeper, KnownAnswers, recover};
+use crate::settings::{Model, Settings};
+use crate::store::{KnownAnswers, recover};
 
 /// The stage `synth-feedback`.
 #[derive(Debug)]
@@ -54,11 +49,14 @@ impl Stage for SynthFeedback {
     }
 
     fn settings(&self) -> serde_json::Value {
-        let Settings { quality, alignment, endpoint, import, human, missing_answer } = &self.settings;
-        // Where and how fast the model is asked changes no answer; which model, and how it is read, does.
-        let endpoint = endpoint.as_ref().map(|endpoint| json!({ "model": endpoint.model, "readout": READOUT }));
+        let Settings { quality, alignment, import, human, missing_answer, .. } = &self.settings;
+        // Where and how fast a model is asked changes no answer; which model, what it sees, and how it is read, does.
+        let asked = |model: &Model<'_>| {
+            json!({ "model": model.name, "readout": READOUT, "image_form": model.image().form() })
+        };
+        let models: Vec<_> = self.settings.models().iter().map(asked).collect();
         json!({
-            "quality": quality, "alignment": alignment, "endpoint": endpoint, "import": import, "human": human,
+            "quality": quality, "alignment": alignment, "models": models, "import": import, "human": human,
             "missing_answer": missing_answer,
         })
     }
@@ -79,20 +77,30 @@ impl Stage for SynthFeedback {
     }
 
     fn estimate(&self, tables: &Tables) -> Result<Vec<String>, StageError> {
-        let Some(endpoint) = &self.settings.endpoint else { return Ok(Vec::new()) };
+        let models = self.settings.models();
+        if models.is_empty() {
+            return Ok(Vec::new());
+        }
         let images = tables.open::<Image>()?;
         let questions = if self.settings.alignment { tables.open::<Question>()? } else { None };
         let (Some(images), true) = (images, questions.is_some() || !self.settings.alignment) else {
-            return Ok(vec![format!("VLM calls to `{}`: known when the stages before have run", endpoint.model)]);
+            let unknown = |model: &Model<'_>| {
+                format!("VLM calls to `{}`: known when the stages before have run", model.name)
+            };
+            return Ok(models.iter().map(unknown).collect());
         };
         let questions = questions.map(|reader| reader.rows()).transpose()?.unwrap_or_default();
         let questions = Questions::new(self.settings.quality.as_ref(), &questions);
         let pictures = by_picture(&images.rows()?, &questions).map_err(|without| no_pixels(&without))?;
-        let known = KnownAnswers::load(tables.storage(), &endpoint.model)?;
         let n_asked = n_queries(&pictures);
-        let n_calls = n_queries(&unanswered(pictures, &known));
-        let n_stored = n_asked - n_calls;
-        Ok(vec![format!("{n_calls} VLM calls to `{}`; {n_stored} answers are in the store", endpoint.model)])
+        let mut lines = Vec::new();
+        for model in &models {
+            let known = KnownAnswers::load(tables.storage(), model.name)?;
+            let n_calls = n_queries(&unanswered(pictures.clone(), &known));
+            let n_stored = n_asked - n_calls;
+            lines.push(format!("{n_calls} VLM calls to `{}`; {n_stored} answers are in the store", model.name));
+        }
+        Ok(lines)
     }
 
     fn unfinished(&self, counts: &BTreeMap<String, u64>) -> Option<String> {
@@ -104,7 +112,7 @@ impl Stage for SynthFeedback {
     }
 
     fn run(&self, run: &mut StageRun) -> Result<Counts, StageError> {
-        let Settings { quality, alignment, endpoint, import, human, missing_answer } = &self.settings;
+        let Settings { quality, alignment, import, human, missing_answer, .. } = &self.settings;
         let images: Vec<Image> = run.read()?;
         let questions: Vec<Question> = if *alignment { run.read()? } else { Vec::new() };
         let questions = Questions::new(quality.as_ref(), &questions);
@@ -123,9 +131,11 @@ impl Stage for SynthFeedback {
             counts.insert("imported", answers.len() as u64);
             scores.extend(scores_of_answers(&images, &questions, &answers, ScoreSource::Import, *missing_answer));
         }
-        if let Some(endpoint) = endpoint {
-            let given = self.ask(endpoint, &images, &questions, run, &mut counts)?;
-            scores.extend(scores_of_answers(&images, &questions, &given, ScoreSource::Vlm, *missing_answer));
+        for (at, model) in self.settings.models().iter().enumerate() {
+            let given = self.ask(model, &images, &questions, run, &mut counts)?;
+            if at == 0 {
+                scores.extend(scores_of_answers(&images, &questions, &given, ScoreSource::Vlm, *missing_answer));
+            }
             answers.extend(given);
         }
         count_statuses(&answers, &mut counts);
@@ -137,10 +147,10 @@ impl Stage for SynthFeedback {
 }
 
 impl SynthFeedback {
-    /// The endpoint's answers to all questions, those in the store among them.
+    /// The model's answers to all questions, those in the store among them.
     fn ask(
         &self,
-        endpoint: &Endpoint,
+        model: &Model<'_>,
         images: &[Image],
         questions: &Questions,
         run: &StageRun,
@@ -148,69 +158,18 @@ impl SynthFeedback {
     ) -> Result<Vec<Answer>, StageError> {
         let pictures = by_picture(images, questions).map_err(|without| no_pixels(&without))?;
         recover(run.storage())?;
-        let mut known = KnownAnswers::load(run.storage(), &endpoint.model)?;
+        let mut known = KnownAnswers::load(run.storage(), model.name)?;
         let n_asked = n_queries(&pictures);
         let pictures = unanswered(pictures, &known);
         let n_calls = n_queries(&pictures);
-        counts.insert("asked", n_calls as u64);
-        counts.insert("reused", (n_asked - n_calls) as u64);
-        tracing::info!(n_calls, n_stored = n_asked - n_calls, model = endpoint.model, "questions");
+        *counts.entry("asked").or_default() += n_calls as u64;
+        *counts.entry("reused").or_default() += (n_asked - n_calls) as u64;
+        tracing::info!(n_calls, n_stored = n_asked - n_calls, model = model.name, "questions");
         if n_calls > 0 {
-            let asked = self.ask_unanswered(endpoint, pictures, run, &mut known);
+            let asked = ask_model(model, pictures, run, self.first_backoff, &mut known);
             asked.map_err(|error| StageError { retry_later: error.retry_later(), source: error.into() })?;
         }
-        Ok(answers_of_endpoint(&endpoint.model, images, questions, &known))
-    }
-
-    fn ask_unanswered(
-        &self,
-        endpoint: &Endpoint,
-        pictures: Vec<PictureQueries>,
-        run: &StageRun,
-        known: &mut KnownAnswers,
-    ) -> Result<(), SynthFeedbackError> {
-        let key = endpoint.api_key_env.as_deref().map(ApiKey::from_environment).transpose()?;
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .thread_name("vlm")
-            .enable_all()
-            .build()
-            .map_err(SynthFeedbackError::Runtime)?;
-        let interrupt = Interrupt::listen().map_err(SynthFeedbackError::Runtime)?;
-        let (base_url, mut server) = runtime.block_on(async {
-            tokio::select! {
-                started = Server::start_for(endpoint, key.as_ref()) => started,
-                () = interrupt.interrupted() => Err(SynthFeedbackError::Interrupted),
-            }
-        })?;
-        let patience = Patience {
-            timeout: Duration::from_secs_f64(endpoint.timeout_seconds),
-            max_attempts: endpoint.max_attempts,
-            first_backoff: self.first_backoff,
-        };
-        let client = Client::new(&base_url, key.clone(), patience)?;
-        let breaker = Breaker::new(client.url(), endpoint.concurrency, known.has_answers());
-        let keeper = Keeper::start(run.storage())?;
-        let asking = Asking {
-            client: &client,
-            model: &endpoint.model,
-            concurrency: endpoint.concurrency,
-            images: run.images(),
-            progress: &run.progress(n_queries(&pictures), "questions"),
-            keeper: &keeper,
-            interrupt: &interrupt,
-        };
-        let asked = runtime.block_on(asking.ask_all(pictures, breaker, known));
-        // Whatever happened, what was answered is kept; if that failed, it is the cause of all else.
-        keeper.finish()?;
-        match asked {
-            Err(error @ SynthFeedbackError::Down { .. }) => {
-                let ended =
-                    server.as_mut().and_then(|server| server.failed_if_ended("ended while it was asked", key.as_ref()));
-                Err(ended.unwrap_or(error))
-            }
-            other => other,
-        }
+        Ok(answers_of_model(model.name, images, questions, &known))
     }
 }
 
@@ -232,7 +191,7 @@ fn unanswered(mut pictures: Vec<PictureQueries>, known: &KnownAnswers) -> Vec<Pi
 }
 
 /// One row per image and question. A question that was somehow left out is an `error` of no attempts, not a gap.
-fn answers_of_endpoint(model: &str, images: &[Image], questions: &Questions, known: &KnownAnswers) -> Vec<Answer> {
+fn answers_of_model(model: &str, images: &[Image], questions: &Questions, known: &KnownAnswers) -> Vec<Answer> {
     let mut answers = Vec::new();
     for image in images {
         for question in questions.about(image) {
