@@ -82,11 +82,7 @@ fn a_key_is_in_no_log_error_table_or_record_even_if_the_server_repeats_it() {
          max_attempts: 2, api_key_env: {VARIABLE}}}"
     );
     for format in ["text", "json"] {
-        for words in [
-            &["run", "--until", "synth-feedback", "--force"][..],
-            &["plan"],
-            &["doctor"],
-        ] {
+        for words in [&["run", "--until", "synth-feedback", "--force"][..], &["plan"], &["doctor"]] {
             let words = [&["--log-format", format], words, &["--set", &endpoint]].concat();
             let ended = project.command(&words).env(VARIABLE, KEY).env("RUST_LOG", "trace").output().unwrap();
             let said = [ended.stdout, ended.stderr].concat();

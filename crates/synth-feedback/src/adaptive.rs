@@ -173,7 +173,8 @@ impl Adaptive {
     /// A window under the kept limit.
     fn rested(&mut self, measured: Measured, now: Instant) {
         let before = self.kept.replace(measured);
-        let slower = before.is_some_and(|before| before.limit == measured.limit && measured.seconds > 2.0 * before.seconds);
+        let slower =
+            before.is_some_and(|before| before.limit == measured.limit && measured.seconds > 2.0 * before.seconds);
         match self.trial {
             Trial::Doubling => self.set(2 * self.limit, now),
             // The next window shows only how it is now.

@@ -150,6 +150,9 @@ impl<'a> Asking<'a> {
                             // The store failed; its thread has the reason.
                             return Ok(());
                         }
+                        if let Some(n_failed) = lanes.all_down() {
+                            return Err(breaker.all_down(n_failed));
+                        }
                         next = under_way.next().now_or_never().flatten();
                     }
                     tally.show(Instant::now(), under_way.len(), || self.spending.shown_cost());
@@ -198,7 +201,7 @@ impl<'a> Asking<'a> {
         let n_tokens = |usage: Usage| usage.prompt_tokens.saturating_add(usage.completion_tokens);
         lanes.landed(lane, sent, now, outcome.as_ref().map(|answered| answered.usage.map(n_tokens)));
         let again_at = outcome.as_ref().err().and_then(|error| Some((retry.at(error)?, error)));
-        if let Some((until, error)) = again_at {
+        if let (Some((until, error)), true) = (again_at, lanes.all_down().is_none()) {
             tracing::debug!(%error, wait = ?until.saturating_duration_since(now), "asking again");
             tally.again();
             question.retry = Some(retry);

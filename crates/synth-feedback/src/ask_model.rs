@@ -24,6 +24,9 @@ use crate::store::{Keeper, KnownAnswers};
 /// Failures in a row that end a run are counted in rounds of so many where the number at once is found by trying.
 const ROUND: usize = 16;
 
+/// How long one of several endpoints is left alone at first when it only fails: a second.
+const PAUSE_IN_BACKOFFS: u32 = 4;
+
 /// Asks a model's endpoints all these questions; the answers are added to `known`, and kept as they come.
 ///
 /// # Errors
@@ -56,6 +59,7 @@ pub fn ask_model(
             endpoint.weight.unwrap_or(1.0),
             Adaptive::new(endpoint.concurrency.min, endpoint.concurrency.max),
             Budget::new(endpoint.requests_per_minute, endpoint.tokens_per_minute),
+            PAUSE_IN_BACKOFFS * first_backoff,
         ));
     }
     let urls: Vec<&str> = clients.iter().map(Client::url).collect();

@@ -103,6 +103,11 @@ impl Breaker {
         Err(SynthFeedbackError::Useless { url, n_asked: self.n_asked, reason })
     }
 
+    /// Why no other should be asked when several endpoints have all failed since their last answers.
+    pub fn all_down(&self, n_failed: usize) -> SynthFeedbackError {
+        self.down(n_failed)
+    }
+
     fn down(&self, n_failed: usize) -> SynthFeedbackError {
         SynthFeedbackError::Down { url: self.url.clone(), n_failed, reason: self.last_reason.clone() }
     }

@@ -65,10 +65,7 @@ impl CallError {
 
     /// Whether it says something of the endpoint rather than of the question.
     pub fn is_outage(&self) -> bool {
-        matches!(
-            self,
-            Self::Unreachable(_) | Self::Timeout(_) | Self::Stalled(_) | Self::Broken(_) | Self::Busy { .. }
-        )
+        matches!(self, Self::Unreachable(_) | Self::Timeout(_) | Self::Stalled(_) | Self::Broken(_) | Self::Busy { .. })
     }
 
     /// Whether fewer requests at once may help.

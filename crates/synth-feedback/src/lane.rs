@@ -23,6 +23,9 @@ pub struct Lane<Q> {
     /// The budget gives nothing before this.
     no_budget_until: Option<Instant>,
     outage: Outage,
+    first_pause: Duration,
+    /// Whether it has room and nothing to ask: then what comes back says nothing of its limit.
+    is_idle: bool,
     /// Smooth weighted round robin: what it is owed.
     credit: f64,
     /// Questions to be asked again, which go first.
@@ -31,20 +34,24 @@ pub struct Lane<Q> {
     new: VecDeque<Q>,
 }
 
+/// Failures since the last answer.
 #[derive(Default)]
 struct Outage {
-    n_failed: u32,
+    n_failed: usize,
+    n_pauses: u32,
     until: Option<Instant>,
 }
 
 /// Failures in a row after which an endpoint is left alone.
-const MOST_FAILURES: u32 = 5;
-const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const MOST_FAILURES: usize = 5;
+/// Pauses after which an endpoint counts as down.
+const MOST_PAUSES: u32 = 4;
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 impl<Q> Lane<Q> {
-    /// An endpoint that is asked nothing yet.
-    pub fn new(weight: f64, limit: Adaptive, budget: Budget) -> Self {
+    /// An endpoint that is asked nothing yet. `first_pause`: how long it is left alone at first if it only fails; it
+    /// doubles.
+    pub fn new(weight: f64, limit: Adaptive, budget: Budget, first_pause: Duration) -> Self {
         Self {
             weight,
             limit,
@@ -52,6 +59,8 @@ impl<Q> Lane<Q> {
             n_under_way: 0,
             no_budget_until: None,
             outage: Outage::default(),
+            first_pause,
+            is_idle: true,
             credit: 0.0,
             again: VecDeque::new(),
             new: VecDeque::new(),
@@ -59,7 +68,7 @@ impl<Q> Lane<Q> {
     }
 
     fn has_room(&self, now: Instant) -> bool {
-        let limit = if self.outage.n_failed < MOST_FAILURES { self.limit.limit() } else { 1 };
+        let limit = if self.outage.n_pauses == 0 { self.limit.limit() } else { 1 };
         self.n_under_way < limit
             && self.no_budget_until.is_none_or(|until| until <= now)
             && self.outage.until.is_none_or(|until| until <= now)
@@ -84,17 +93,27 @@ impl<Q> Lanes<Q> {
     /// a picture from the `stock`. New questions only if `new_ones`. Call [`landed`](Self::landed) when it is over.
     pub fn next(&mut self, now: Instant, new_ones: bool, stock: &mut VecDeque<Vec<Q>>) -> Option<(usize, Q)> {
         loop {
-            let at = self.0.iter().position(|lane| {
-                (!lane.again.is_empty() || (new_ones && !lane.new.is_empty())) && lane.has_room(now)
-            });
+            let at = self
+                .0
+                .iter()
+                .position(|lane| (!lane.again.is_empty() || (new_ones && !lane.new.is_empty())) && lane.has_room(now));
             let at = match at {
                 Some(at) => at,
                 None if new_ones && !stock.is_empty() => {
-                    let at = self.deal(now)?;
-                    self.0[at].new.extend(stock.pop_front()?);
+                    match (self.deal(now), stock.pop_front()) {
+                        (Some(at), Some(picture)) => self.0[at].new.extend(picture),
+                        (_, back) => {
+                            back.into_iter().for_each(|picture| stock.push_front(picture));
+                            self.note_idle();
+                            return None;
+                        }
+                    }
                     continue;
                 }
-                None => return None,
+                None => {
+                    self.note_idle();
+                    return None;
+                }
             };
             let lane = &mut self.0[at];
             match lane.budget.take() {
@@ -126,14 +145,13 @@ impl<Q> Lanes<Q> {
     pub fn landed(&mut self, at: usize, sent: Instant, now: Instant, outcome: Result<Option<u64>, &CallError>) {
         let several = self.0.len() > 1;
         let Some(lane) = self.0.get_mut(at) else { return };
-        let was_full = lane.n_under_way >= lane.limit.limit();
         lane.n_under_way -= 1;
         let load = match outcome {
             Ok(_) => Load::Answered,
             Err(error) if error.is_overload() => Load::Overloaded,
             Err(_) => Load::Failed,
         };
-        lane.limit.landed(sent, now, load, was_full);
+        lane.limit.landed(sent, now, load, !lane.is_idle);
         match outcome {
             Ok(n_tokens) => {
                 lane.budget.settle(n_tokens);
@@ -142,9 +160,9 @@ impl<Q> Lanes<Q> {
             Err(error) if error.is_outage() && several => {
                 lane.outage.n_failed += 1;
                 if lane.outage.n_failed >= MOST_FAILURES && lane.outage.until.is_none_or(|until| until <= now) {
-                    let doublings = (lane.outage.n_failed - MOST_FAILURES).min(16);
-                    let pause = FIRST_PAUSE.saturating_mul(1 << doublings).min(LONGEST_PAUSE);
+                    let pause = lane.first_pause.saturating_mul(1 << lane.outage.n_pauses.min(16)).min(LONGEST_PAUSE);
                     lane.outage.until = Some(now + pause);
+                    lane.outage.n_pauses += 1;
                     tracing::warn!(endpoint = at + 1, ?pause, %error, "endpoint left alone; the others go on");
                     self.hand_over(at, now);
                 }
@@ -157,6 +175,16 @@ impl<Q> Lanes<Q> {
     pub fn again(&mut self, at: usize, now: Instant, question: Q) {
         let at = self.other_than(at, now).unwrap_or(at);
         self.0[at].again.push_back(question);
+    }
+
+    /// Failures since the last answer, if every endpoint was left alone and tried again so often that all are down.
+    pub fn all_down(&self) -> Option<usize> {
+        let is_down = |lane: &Lane<Q>| lane.outage.n_pauses >= MOST_PAUSES;
+        self.0.iter().all(is_down).then(|| self.0.iter().map(|lane| lane.outage.n_failed).sum())
+    }
+
+    fn note_idle(&mut self) {
+        self.0.iter_mut().for_each(|lane| lane.is_idle = lane.n_under_way < lane.limit.limit());
     }
 
     /// When to look again though nothing came back.
@@ -207,8 +235,10 @@ mod tests {
 
     use super::*;
 
+    const PAUSE: Duration = Duration::from_secs(1);
+
     fn lane(weight: f64, at_once: usize) -> Lane<u32> {
-        Lane::new(weight, Adaptive::new(at_once, at_once), Budget::new(None, None))
+        Lane::new(weight, Adaptive::new(at_once, at_once), Budget::new(None, None), PAUSE)
     }
 
     /// Pictures of `each` questions, numbered through.
@@ -290,15 +320,33 @@ mod tests {
         }
         let asked = all(&mut lanes, &mut stock, now);
         assert!(asked.len() == 8 && asked.iter().all(|(at, _)| *at == 1), "the other takes over: {asked:?}");
-        assert_eq!(lanes.wake(true), Some(now + FIRST_PAUSE));
-        now += FIRST_PAUSE;
+        assert_eq!(lanes.wake(true), Some(now + PAUSE));
+        now += PAUSE;
         assert_eq!(all(&mut lanes, &mut stock, now).len(), 1, "one to see");
         lanes.landed(0, now, now, Err(&refused()));
-        assert_eq!(lanes.wake(true), Some(now + 16 * FIRST_PAUSE), "eight had failed before");
+        assert_eq!(lanes.wake(true), Some(now + 2 * PAUSE));
         now += LONGEST_PAUSE;
         assert_eq!(all(&mut lanes, &mut stock, now).len(), 1);
         lanes.landed(0, now, now, Ok(None));
         assert_eq!(all(&mut lanes, &mut stock, now).len(), 8, "it is back");
+    }
+
+    #[test]
+    fn endpoints_that_all_fail_whenever_they_are_tried_are_down() {
+        let mut now = Instant::now();
+        let mut lanes = Lanes::new(vec![lane(1.0, 20), lane(1.0, 20)]);
+        let mut stock = stock(1_000, 1);
+        let mut tried = 0;
+        while lanes.all_down().is_none() {
+            for (at, question) in all(&mut lanes, &mut stock, now) {
+                lanes.landed(at, now, now, Err(&refused()));
+                lanes.again(at, now, question);
+                tried += 1;
+            }
+            now += PAUSE;
+            assert!(tried < 1_000);
+        }
+        assert_eq!((lanes.all_down(), tried), (Some(46), 46), "forty at first, then three times each alone");
     }
 
     #[test]
@@ -316,7 +364,7 @@ mod tests {
     #[test]
     fn a_budget_delays_its_own_endpoint_only() {
         let now = Instant::now();
-        let slow = Lane::new(1.0, Adaptive::new(100, 100), Budget::new(NonZeroU32::new(60), None));
+        let slow = Lane::new(1.0, Adaptive::new(100, 100), Budget::new(NonZeroU32::new(60), None), PAUSE);
         let mut lanes = Lanes::new(vec![slow, lane(1.0, 10)]);
         let mut stock = stock(1_000, 1);
         let asked = all(&mut lanes, &mut stock, now);

@@ -59,10 +59,7 @@ impl Body for QuestionBody {
     type Data = Bytes;
     type Error = Infallible;
 
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         let at = self.n_sent;
         self.n_sent += 1;
         let chunk = self.chunks.get_mut(at).map(std::mem::take).filter(|chunk| !chunk.is_empty());

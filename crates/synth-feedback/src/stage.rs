@@ -51,9 +51,8 @@ impl Stage for SynthFeedback {
     fn settings(&self) -> serde_json::Value {
         let Settings { quality, alignment, import, human, missing_answer, .. } = &self.settings;
         // Where and how fast a model is asked changes no answer; which model, what it sees, and how it is read, does.
-        let asked = |model: &Model<'_>| {
-            json!({ "model": model.name, "readout": READOUT, "image_form": model.image().form() })
-        };
+        let asked =
+            |model: &Model<'_>| json!({ "model": model.name, "readout": READOUT, "image_form": model.image().form() });
         let models: Vec<_> = self.settings.models().iter().map(asked).collect();
         json!({
             "quality": quality, "alignment": alignment, "models": models, "import": import, "human": human,
@@ -84,9 +83,8 @@ impl Stage for SynthFeedback {
         let images = tables.open::<Image>()?;
         let questions = if self.settings.alignment { tables.open::<Question>()? } else { None };
         let (Some(images), true) = (images, questions.is_some() || !self.settings.alignment) else {
-            let unknown = |model: &Model<'_>| {
-                format!("VLM calls to `{}`: known when the stages before have run", model.name)
-            };
+            let unknown =
+                |model: &Model<'_>| format!("VLM calls to `{}`: known when the stages before have run", model.name);
             return Ok(models.iter().map(unknown).collect());
         };
         let questions = questions.map(|reader| reader.rows()).transpose()?.unwrap_or_default();

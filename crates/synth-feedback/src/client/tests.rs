@@ -152,7 +152,8 @@ fn a_wrong_content_type_stands_in_the_reason() {
 #[test]
 fn what_a_completion_used_is_read() {
     let whole = String::from_utf8(completion(-0.5, -1.5)).unwrap();
-    let usage = r#","usage":{"prompt_tokens":300,"completion_tokens":1,"prompt_tokens_details":{"cached_tokens":256}}}"#;
+    let usage =
+        r#","usage":{"prompt_tokens":300,"completion_tokens":1,"prompt_tokens_details":{"cached_tokens":256}}}"#;
     let server = doing(&[Deed::ok(format!("{}{usage}", whole.strip_suffix('}').unwrap())), good()]);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let client = client(&server.base_url(), 1, TIMEOUT);

@@ -25,9 +25,12 @@ fn with_setting(server: &TestServer, setting: &str) -> SynthFeedback {
 #[test]
 fn a_question_that_waits_for_its_next_attempt_holds_no_place() {
     let world = World::new();
-    let server = TestServer::start(|seen, n_before| {
-        if n_before == 0 { Deed::status(429, "retry-after: 0.5\r\n", "") } else { vlm(seen) }
-    });
+    let server =
+        TestServer::start(
+            |seen, n_before| {
+                if n_before == 0 { Deed::status(429, "retry-after: 0.5\r\n", "") } else { vlm(seen) }
+            },
+        );
     let yaml = endpoint_yaml("bright, funny", &server.base_url(), "").replace("concurrency: 4", "concurrency: 1");
     let counts = world.run(&stage(&yaml)).unwrap();
     assert_eq!(counts["ok"] as usize, N_QUESTIONS);
@@ -40,9 +43,8 @@ fn a_question_that_waits_for_its_next_attempt_holds_no_place() {
 #[test]
 fn what_fails_again_and_again_is_not_asked_more_often_than_its_attempts() {
     let world = World::new();
-    let server = TestServer::start(|seen, _| {
-        if seen.query().contains("funny") { Deed::status(500, "", "") } else { vlm(seen) }
-    });
+    let server =
+        TestServer::start(|seen, _| if seen.query().contains("funny") { Deed::status(500, "", "") } else { vlm(seen) });
     let counts = world.run(&asking(&server)).unwrap();
     assert_eq!((counts["error"] as usize, counts["ok"] as usize), (N_IMAGES, N_QUESTIONS - N_IMAGES));
     let funny = server.seen().iter().filter(|seen| seen.query().contains("funny")).count();
