@@ -109,7 +109,7 @@ mod tests {
     fn pictures_come_in_order_and_those_beyond_the_limits_are_made_smaller_and_counted() {
         let folder = tempfile::tempdir().unwrap();
         let queries = |at: u32| {
-            let side = if at % 3 == 0 { 200 } else { 40 };
+            let side = if at.is_multiple_of(3) { 200 } else { 40 };
             let path = format!("{at}.png");
             DynamicImage::from(RgbImage::from_pixel(side, side, image::Rgb([at as u8, 0, 0])))
                 .save_with_format(folder.path().join(&path), ImageFormat::Png)
