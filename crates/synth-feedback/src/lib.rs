@@ -11,6 +11,7 @@ mod ask;
 pub mod breaker;
 pub mod client;
 pub mod completion;
+mod dependencies;
 mod error;
 pub mod import;
 mod interrupt;

@@ -18,6 +18,8 @@ pub struct ImageQuestion {
     pub query: Arc<str>,
     /// The bucket of an alignment question.
     pub bucket: Option<Bucket>,
+    /// The questions of its prompt that rule it out when they are answered "no".
+    pub depends_on: Arc<[String]>,
 }
 
 /// The questions about every image.
@@ -37,6 +39,7 @@ impl Questions {
                 question_id: question.question_id.as_str().into(),
                 query: question.query.as_str().into(),
                 bucket: Some(question.bucket),
+                depends_on: question.depends_on.as_slice().into(),
             });
         }
         let quality_question = |quality: &Quality, attribute: &String| ImageQuestion {
@@ -44,6 +47,7 @@ impl Questions {
             question_id: attribute.as_str().into(),
             query: quality.query(attribute).into(),
             bucket: None,
+            depends_on: Arc::default(),
         };
         let quality =
             quality.map(|quality| quality.attributes.iter().map(|name| quality_question(quality, name)).collect());
@@ -148,6 +152,7 @@ pub(crate) mod tests {
             span_start: None,
             span_end: None,
             source: QuestionSource::Template,
+            depends_on: Vec::new(),
         }
     }
 

@@ -6,6 +6,7 @@ use std::collections::{HashMap, HashSet};
 
 use tables::{Answer, AnswerKind, AnswerStatus, AttributeScore, Bucket, Image, Preference, ScoreSource, VQ2};
 
+use crate::dependencies::ruled_out;
 use crate::error::SynthFeedbackError;
 use crate::question::{ImageQuestion, Questions};
 use crate::settings::MissingAnswer;
@@ -16,7 +17,7 @@ use crate::settings::MissingAnswer;
 /// answers alone gives no quality scores. With alignment come all four buckets and `vq2`, also for an image whose prompt
 /// has no question in a bucket: `n_questions` is 0 there, and the score null. A question without a row in `answers` was
 /// not asked of that image and counts nowhere; one that ended in an `error` was asked, but its answer is unknown, never
-/// a "no".
+/// a "no". One that depends on a question whose answer is "no" counts as 0, whatever was answered to it.
 pub fn scores_of_answers(
     images: &[Image],
     questions: &Questions,
@@ -29,19 +30,28 @@ pub fn scores_of_answers(
     let kinds: HashSet<AnswerKind> = answers.iter().map(|answer| answer.kind).collect();
     let mut scores = Vec::new();
     for image in images {
+        let answer_to = |q: &ImageQuestion| asked.get(&(image.image_id.as_str(), q.kind, q.question_id.as_ref())).copied();
+        let said_no = |q: &ImageQuestion| answer_to(q).is_some_and(|answer| is_no(answer, missing));
+        let ruled_out = ruled_out(questions.alignment(&image.prompt_id), said_no);
         let mut score = |attribute: &str, questions: &mut dyn Iterator<Item = &ImageQuestion>| {
-            let asked: Vec<&Answer> = questions
-                .filter_map(|q| asked.get(&(image.image_id.as_str(), q.kind, q.question_id.as_ref())).copied())
-                .collect();
-            let heard = asked.iter().filter(|answer| answer.status != AnswerStatus::Error);
-            let p_yes: Vec<Option<f64>> = heard.map(|answer| answer.p_yes).collect();
+            let (mut n_questions, mut n_answered, mut p_yes) = (0, 0, Vec::new());
+            for question in questions {
+                let Some(answer) = answer_to(question) else { continue };
+                n_questions += 1;
+                n_answered += i64::from(answer.p_yes.is_some());
+                if question.kind == AnswerKind::Alignment && ruled_out.contains(&*question.question_id) {
+                    p_yes.push(Some(0.0));
+                } else if answer.status != AnswerStatus::Error {
+                    p_yes.push(answer.p_yes);
+                }
+            }
             scores.push(AttributeScore {
                 image_id: image.image_id.clone(),
                 attribute: attribute.to_owned(),
                 source,
                 score: mean_p_yes(&p_yes, missing),
-                n_questions: asked.len() as i64,
-                n_answered: p_yes.iter().flatten().count() as i64,
+                n_questions,
+                n_answered,
             });
         };
         if kinds.contains(&AnswerKind::Quality) {
@@ -59,6 +69,15 @@ pub fn scores_of_answers(
         }
     }
     scores
+}
+
+/// Whether an answer rules out the questions that depend on it: a "no" more likely than a "yes", or a missing answer where
+/// that counts as a "no". A call that failed says nothing.
+fn is_no(answer: &Answer, missing: MissingAnswer) -> bool {
+    match answer.p_yes {
+        Some(p_yes) => p_yes < 0.5,
+        None => missing == MissingAnswer::No && answer.status != AnswerStatus::Error,
+    }
 }
 
 /// Mean yes-probability of questions, one entry each; `None` was refused, or its answer was neither yes nor no.
@@ -102,6 +121,8 @@ pub fn scores_of_people(
 
 #[cfg(test)]
 mod tests {
+    use tables::Question;
+
     use super::*;
     use crate::question::tests::{image, quality, question};
 
@@ -184,6 +205,37 @@ mod tests {
         assert_eq!(score("i2", "noun"), Some(0.125));
         assert_eq!((score("i1", "verb"), score("i3", "vq2")), (None, None));
         assert_eq!(find(&scores, "i1", "vq2").n_answered, 2, "counts do not change");
+    }
+
+    #[test]
+    fn a_question_that_a_no_rules_out_counts_as_zero_whatever_was_answered() {
+        let depending = |id: &str, parent: &str, bucket| Question {
+            depends_on: vec![parent.to_owned()],
+            ..question("p1", id, "is it?", bucket)
+        };
+        let asked = [
+            question("p1", "dog", "dog?", Bucket::Noun),
+            depending("green", "dog", Bucket::Adjective),
+            depending("runs", "dog", Bucket::Verb),
+        ];
+        let questions = Questions::new(None, &asked);
+        let score = |dog: Option<f64>, missing| {
+            let answers = [
+                answer("i1", AnswerKind::Alignment, "dog", dog),
+                answer("i1", AnswerKind::Alignment, "green", Some(0.75)),
+                Answer { status: AnswerStatus::Error, ..answer("i1", AnswerKind::Alignment, "runs", None) },
+            ];
+            let images = [image("i1", "p1", None)];
+            let scores = scores_of_answers(&images, &questions, &answers, ScoreSource::Vlm, missing);
+            let of = |attribute| find(&scores, "i1", attribute).score;
+            assert_eq!(find(&scores, "i1", VQ2).n_answered, 1 + i64::from(dog.is_some()), "counts are of answers");
+            (of("adjective"), of("verb"), of(VQ2))
+        };
+        let (null, no) = (MissingAnswer::Null, MissingAnswer::No);
+        assert_eq!(score(Some(0.5), null), (Some(0.75), None, Some(0.625)), "a tie is no no");
+        assert_eq!(score(Some(0.25), null), (Some(0.0), Some(0.0), Some(0.25 / 3.0)));
+        assert_eq!(score(None, null), (Some(0.75), None, Some(0.75)), "a missing answer rules nothing out");
+        assert_eq!(score(None, no), (Some(0.0), Some(0.0), Some(0.0)), "unless it counts as a no");
     }
 
     #[test]

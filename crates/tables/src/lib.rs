@@ -21,6 +21,7 @@ mod stage;
 mod staging;
 mod storage;
 mod tables;
+mod unique_keys;
 mod vocabulary;
 
 pub use catalog::*;
