@@ -30,7 +30,8 @@ pub fn scores_of_answers(
     let kinds: HashSet<AnswerKind> = answers.iter().map(|answer| answer.kind).collect();
     let mut scores = Vec::new();
     for image in images {
-        let answer_to = |q: &ImageQuestion| asked.get(&(image.image_id.as_str(), q.kind, q.question_id.as_ref())).copied();
+        let answer_to =
+            |q: &ImageQuestion| asked.get(&(image.image_id.as_str(), q.kind, q.question_id.as_ref())).copied();
         let said_no = |q: &ImageQuestion| answer_to(q).is_some_and(|answer| is_no(answer, missing));
         let ruled_out = ruled_out(questions.alignment(&image.prompt_id), said_no);
         let mut score = |attribute: &str, questions: &mut dyn Iterator<Item = &ImageQuestion>| {

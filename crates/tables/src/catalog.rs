@@ -140,8 +140,8 @@ table! {
         span_end: Option<i64> where AtLeast(0.0),
         /// Where it came from.
         source: QuestionSource,
-        /// The `question_id`s of the same prompt that must hold for this one to make sense: once one of them is answered
-        /// "no", so is this (DSG, Cho et al. 2024). Empty if it stands alone.
+        /// The `question_id`s of the same prompt that must hold for this one to make sense: if one of them is answered
+        /// "no", this one counts as a "no" (DSG, Cho et al. 2024). Empty if it stands alone.
         depends_on: Vec<String>,
     }
 }

@@ -72,16 +72,4 @@ pub enum Vq2ParseError {
         /// What it names.
         depends_on: String,
     },
-    /// A question depends on itself.
-    #[error(
-        "imported questions: question `{question_id}` of prompt `{prompt_id}` (row {row}) depends on itself, through `depends_on` of others or its own"
-    )]
-    CircularDependency {
-        /// The row.
-        row: usize,
-        /// Its prompt.
-        prompt_id: String,
-        /// Its name.
-        question_id: String,
-    },
 }

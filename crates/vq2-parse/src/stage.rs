@@ -106,10 +106,8 @@ fn template_rows(prompt: &Prompt) -> Vec<Question> {
 }
 
 fn write_imported_questions(run: &mut StageRun, import: &ImportSettings) -> Result<Tally, StageError> {
-    let selected = import
-        .sources
-        .select(&import.questions, "vq2-parse.import.questions", WANTED)
-        .map_err(Vq2ParseError::from)?;
+    let selected =
+        import.sources.select(&import.questions, "vq2-parse.import.questions", WANTED).map_err(Vq2ParseError::from)?;
     let mut prompt_ids: Vec<String> = Vec::new();
     run.reader::<Prompt>()?.for_each_chunk(|prompts| prompt_ids.extend(prompts.into_iter().map(|p| p.prompt_id)))?;
     let known: HashSet<&str> = prompt_ids.iter().map(String::as_str).collect();
