@@ -5,6 +5,7 @@
 //!
 //! - What is asked: [`question`]. How an answer is read: [`completion`], [`readout`]. What it comes to: [`score`].
 //! - Asking: `request`, [`client`], `ask`, [`breaker`], `interrupt`, [`serve`], `api_key`. Never asking twice: [`store`], [`journal`].
+//! - What it costs: [`spending`].
 
 mod api_key;
 mod ask;
@@ -23,6 +24,7 @@ mod request;
 pub mod score;
 pub mod serve;
 mod settings;
+pub mod spending;
 mod stage;
 pub mod store;
 #[cfg(test)]

@@ -9,6 +9,7 @@ use sources::Sources;
 use tables::{Bucket, VQ2};
 
 use crate::error::SynthFeedbackError;
+use crate::spending::{Limits, Prices};
 
 /// Which questions are answered, by whom, and how answers become scores.
 #[derive(Debug, Clone, Deserialize, Serialize)]
@@ -66,6 +67,17 @@ pub struct Endpoint {
     pub timeout_seconds: f64,
     /// How often a question is tried before it is an `error`.
     pub max_attempts: u32,
+    /// Which of the models of this name it is: part of an answer's name in the store, so that another checkpoint or
+    /// quantisation that is served under the same name is asked anew. Any text; none is a text of its own.
+    pub model_revision: Option<String>,
+    /// What it charges. None: `plan` shows requests and tokens only.
+    pub prices: Option<Prices>,
+    /// Tokens of one picture, for `plan` while no answer of this model has told; none: not known.
+    pub image_tokens: Option<u64>,
+    /// Requests that one run may send, retries included. A run that would send more stops; what it asked is kept.
+    pub max_requests: Option<u64>,
+    /// What one run may spend, in the currency of `prices`; counted as `max_requests` is.
+    pub max_cost: Option<f64>,
 }
 
 /// Answers from files.
@@ -193,7 +205,31 @@ impl Endpoint {
                 return Err(wrong(key, "it must be above 0 and at most 604800 seconds"));
             }
         }
+        self.validate_money()
+    }
+
+    fn validate_money(&self) -> Result<(), SynthFeedbackError> {
+        if let Some((key, price)) = self.prices.as_ref().and_then(Prices::wrong) {
+            return Err(wrong(key, format!("{price} is no price: it must be 0 or more")));
+        }
+        if self.max_requests == Some(0) {
+            return Err(wrong("endpoint.max_requests", "it must be at least 1"));
+        }
+        if self.max_cost.is_some_and(|max_cost| !(max_cost > 0.0 && max_cost.is_finite())) {
+            return Err(wrong("endpoint.max_cost", "it must be above 0"));
+        }
+        if self.max_cost.is_some() && self.prices.is_none() {
+            return Err(wrong("endpoint.max_cost", "nothing has a price: set `prices` too, or `max_requests`"));
+        }
+        if self.model_revision.as_deref().is_some_and(|revision| revision.trim().is_empty()) {
+            return Err(wrong("endpoint.model_revision", "it is empty; leave it out instead"));
+        }
         Ok(())
+    }
+
+    /// What one run may spend.
+    pub fn limits(&self) -> Limits {
+        Limits { max_requests: self.max_requests, max_cost: self.max_cost }
     }
 }
 
@@ -328,6 +364,14 @@ missing_answer: null
         refused("timeout_seconds: 60", "timeout_seconds: .nan", "endpoint.timeout_seconds");
         refused("timeout_seconds: 60", "timeout_seconds: 1e300", "endpoint.timeout_seconds");
         refused("model: demo-vlm", "model: ' '", "endpoint.model");
+        let money = |lines: &str| format!("max_attempts: 6\n  {lines}");
+        refused("max_attempts: 6", &money("max_requests: 0"), "endpoint.max_requests");
+        refused("max_attempts: 6", &money("max_cost: 5"), "set `prices`");
+        refused("max_attempts: 6", &money("prices: { per_request: 1 }\n  max_cost: 0"), "endpoint.max_cost");
+        refused("max_attempts: 6", &money("prices: { per_image: -1 }"), "endpoint.prices.per_image");
+        refused("max_attempts: 6", &money("prices: { per_iamge: 1 }"), "`per_iamge`");
+        refused("max_attempts: 6", &money("model_revision: ''"), "endpoint.model_revision");
+        with("max_attempts: 6", &money("prices: { per_image: 0.01, currency: EUR }\n  max_cost: 2.5")).unwrap();
         refused("missing_answer", "human: [realism, realism]\nmissing_answer", "human");
         refused(
             "missing_answer",
