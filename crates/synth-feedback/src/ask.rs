@@ -10,20 +10,20 @@ use tables::{AnswerStatus, ImageError, ImageFiles, Progress};
 
 use crate::breaker::Breaker;
 use crate::client::{CallError, Client, Reply};
-use crate::completion::{Completion, TokenLogprob};
 use crate::error::SynthFeedbackError;
 use crate::interrupt::Interrupt;
-use crate::question::PictureQueries;
-use crate::readout::{READOUT, Readout, read};
+use crate::plan::{PictureQueries, Plan};
+use crate::raw;
+use crate::readout::{Readout, read};
 use crate::request::ImageRequest;
-use crate::store::{Keeper, KnownAnswers, StoredAnswer};
+use crate::store::{Keeper, KnownAnswers, Manner, StoredAnswer, now};
 
 /// How the questions are asked.
 pub struct Asking<'a> {
     /// The endpoint.
     pub client: &'a Client,
-    /// Its model.
-    pub model: &'a str,
+    /// How it is asked.
+    pub manner: &'a Manner,
     /// How many questions are under way at once.
     pub concurrency: usize,
     /// The pictures' files.
@@ -52,13 +52,13 @@ impl Asking<'_> {
     /// Ctrl-C. Answers that came before are kept.
     pub async fn ask_all(
         &self,
-        pictures: Vec<PictureQueries>,
+        plan: &Plan<'_>,
         mut breaker: Breaker,
         known: &mut KnownAnswers,
     ) -> Result<(), SynthFeedbackError> {
-        let n_questions: usize = pictures.iter().map(|picture| picture.queries.len()).sum();
+        let n_questions = plan.size().n_open;
         let answers = self
-            .questions(pictures)
+            .questions(plan.pictures())
             .take_until(self.interrupt.interrupted())
             .map(|question| async move {
                 let question = question?;
@@ -116,11 +116,11 @@ impl Asking<'_> {
     /// The questions one by one, with their pictures read and encoded not much before they are asked.
     fn questions(
         &self,
-        pictures: Vec<PictureQueries>,
+        pictures: impl Iterator<Item = PictureQueries>,
     ) -> impl Stream<Item = Result<PictureQuestion, SynthFeedbackError>> {
-        stream::iter(pictures.into_iter().enumerate())
+        stream::iter(pictures.enumerate())
             .map(|(number, picture)| {
-                let (images, model) = (self.images.clone(), self.model.to_owned());
+                let (images, model) = (self.images.clone(), self.manner.model.clone());
                 // Reading and hashing block.
                 let loading = tokio::task::spawn_blocking(move || load(number, picture, &images, &model));
                 async { loading.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic())) }
@@ -140,23 +140,28 @@ impl Asking<'_> {
 
     fn stored(&self, question: &PictureQuestion, reply: &Reply, outcome: &Outcome) -> StoredAnswer {
         let readout = outcome.as_ref().ok();
+        let Manner { model, revision, readout: key, template, image_form } = self.manner.clone();
         StoredAnswer {
             sha256: question.picture.sha256.clone(),
             query: question.query.as_ref().to_owned(),
-            model: self.model.to_owned(),
-            readout: READOUT.to_owned(),
+            model,
+            revision,
+            readout: key,
+            template,
+            image_form,
             status: readout.map_or(AnswerStatus::Error, |readout| readout.status),
             p_yes: readout.and_then(|readout| readout.p_yes),
             logit_yes: readout.and_then(|readout| readout.logit_yes),
             logit_no: readout.and_then(|readout| readout.logit_no),
             label_mass: readout.and_then(|readout| readout.label_mass),
             reason: outcome.as_ref().err().map(|(reason, _)| reason.clone()),
-            top_logprobs: match &reply.outcome {
-                Ok(Completion::FirstToken(tokens)) => Some(json_of(tokens)),
-                _ => None,
-            },
+            raw: reply.outcome.as_ref().ok().and_then(raw::json),
             attempts: i64::from(reply.attempts),
             seconds: reply.last_call.as_secs_f64(),
+            prompt_tokens: None,
+            cached_tokens: None,
+            completion_tokens: None,
+            answered_at: now(),
         }
     }
 }
@@ -204,9 +209,4 @@ fn reply_outcome(reply: &Reply) -> Outcome {
         Err(error) => Err((error.to_string(), error.clone())),
         Ok(completion) => read(completion).map_err(|reason| (reason.clone(), CallError::Malformed(reason))),
     }
-}
-
-fn json_of(tokens: &[TokenLogprob]) -> String {
-    let pairs: Vec<_> = tokens.iter().map(|entry| (&entry.token, entry.logprob)).collect();
-    serde_json::to_string(&pairs).unwrap_or_else(|error| unreachable!("strings and numbers serialise: {error}"))
 }

@@ -6,7 +6,7 @@ use std::fmt;
 use serde::de::{Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sources::Sources;
-use tables::{Bucket, VQ2};
+use tables::{Bucket, Location, VQ2};
 
 use crate::error::SynthFeedbackError;
 use crate::spending::{Limits, Prices};
@@ -27,6 +27,8 @@ pub struct Settings {
     pub human: Option<Vec<String>>,
     /// What a question without an answer counts as.
     pub missing_answer: MissingAnswer,
+    /// Where answers are kept for good; pipelines that name the same place share them. None: `store` in the data root.
+    pub store: Option<Location>,
 }
 
 /// The quality questions.
