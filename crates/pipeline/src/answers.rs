@@ -95,12 +95,16 @@ fn pruned(
     arguments: &PruneArgs,
 ) -> Result<String, Failure> {
     let PruneArgs { model, readout, before, unreferenced, delete } = arguments.clone();
-    let unless_asked = if unreferenced {
-        let asked = stage.asked_questions(&root.tables).map_err(|error| failed(anyhow::Error::from_boxed(error.source)))?;
-        Some(asked.ok_or_else(|| failed(anyhow!("no table says yet what is asked; run `ingest` and `vq2-parse` first")))?)
-    } else {
-        None
-    };
+    let unless_asked =
+        if unreferenced {
+            let asked =
+                stage.asked_questions(&root.tables).map_err(|error| failed(anyhow::Error::from_boxed(error.source)))?;
+            Some(asked.ok_or_else(|| {
+                failed(anyhow!("no table says yet what is asked; run `ingest` and `vq2-parse` first"))
+            })?)
+        } else {
+            None
+        };
     let pruning = Pruning { model, readout, before, unless_asked };
     if pruning.means_all() {
         return Err(usage(anyhow!("say which answers: --model, --readout, --before or --unreferenced")));
