@@ -40,7 +40,13 @@ pub fn doctor(config: &Config, out: &mut dyn Write) -> Result<(), Failure> {
     }
     if let Some(settings) = config.section::<synth_feedback::Settings>(StageName::SynthFeedback).map_err(usage)? {
         let images = ImageFiles::open(&config.image_root().map_err(usage)?).map_err(usage)?;
-        findings.extend(settings.endpoint.iter().map(|settings| endpoint(settings, &root, &images)));
+        findings.extend(
+            settings
+                .models()
+                .into_iter()
+                .flat_map(|model| model.endpoints)
+                .map(|settings| endpoint(settings, &root, &images)),
+        );
     }
     for Finding { about, found, mend } in &findings {
         let mark = if mend.is_none() { "ok  " } else { "MEND" };

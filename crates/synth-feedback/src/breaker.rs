@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use crate::client::CallError;
+use crate::call_error::CallError;
 use crate::error::SynthFeedbackError;
 
 /// Watches how the questions of one run end.

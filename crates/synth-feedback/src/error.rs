@@ -71,6 +71,16 @@ pub enum SynthFeedbackError {
         /// Its file under the image root.
         path: String,
     },
+    /// A picture could not be made as small as `image` wants it.
+    #[error("image `{image_id}`: `{path}` cannot be made smaller as `synth-feedback.endpoint.image` says: {problem}")]
+    ImageTooLarge {
+        /// The image.
+        image_id: String,
+        /// Its file under the image root.
+        path: String,
+        /// Why.
+        problem: String,
+    },
     /// The HTTP client cannot be made.
     #[error("cannot set up the HTTP client")]
     HttpClient(#[source] reqwest::Error),

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use crate::api_key::ApiKey;
-use crate::client::{Client, Patience};
+use crate::ask_model::patience;
+use crate::client::Client;
 use crate::completion::Completion;
 use crate::error::SynthFeedbackError;
 use crate::readout::read;
 use crate::request::ImageRequest;
+use crate::retry::Patience;
 use crate::serve::Server;
 use crate::settings::Endpoint;
 
@@ -19,17 +20,13 @@ const QUESTION: &str = "is the image bright";
 /// # Errors
 /// [`SynthFeedbackError`] with the URL, if it cannot be asked, does not answer, or its answer has no log-probabilities.
 pub fn probe(endpoint: &Endpoint, picture: &[u8]) -> Result<String, SynthFeedbackError> {
-    let key = endpoint.api_key_env.as_deref().map(ApiKey::from_environment).transpose()?;
+    let key = endpoint.api_key()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(SynthFeedbackError::Runtime)?;
     // Kept until the question is answered.
     let (base_url, _server) = runtime.block_on(Server::start_for(endpoint, key.as_ref()))?;
-    let patience = Patience {
-        timeout: Duration::from_secs_f64(endpoint.timeout_seconds),
-        max_attempts: 1,
-        first_backoff: Duration::ZERO,
-    };
-    let client = Client::new(&base_url, key, patience)?;
+    let once = Patience { max_attempts: 1, ..patience(endpoint, Duration::ZERO) };
+    let client = Client::new(&base_url, key, once)?;
     let Some(request) = ImageRequest::new(&endpoint.model, picture) else {
         return Ok(format!("{} was not asked: the first picture is of an unknown kind", client.url()));
     };

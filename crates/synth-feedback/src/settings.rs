@@ -2,13 +2,17 @@
 
 use std::collections::HashSet;
 use std::fmt;
+use std::num::NonZeroU32;
 
 use serde::de::{Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sources::Sources;
 use tables::{Bucket, Location, VQ2};
 
+use crate::api_key::ApiKey;
+use crate::concurrency::Concurrency;
 use crate::error::SynthFeedbackError;
+use crate::image_form::{ImageLimits, LEAST_MAX_BYTES, LEAST_MAX_SIDE};
 use crate::spending::{Limits, Prices};
 
 /// Which questions are answered, by whom, and how answers become scores.
@@ -19,14 +23,19 @@ pub struct Settings {
     pub quality: Option<Quality>,
     /// Whether the questions of `vq2-parse` are answered, and scored per bucket and as `vq2`.
     pub alignment: bool,
-    /// The VLM that is asked. None: no VLM is asked.
+    /// The VLM that is asked. None: no VLM is asked, unless `endpoints` names some.
     pub endpoint: Option<Endpoint>,
+    /// Several of them instead: those of one model share its questions, every model is asked them all. The scores are
+    /// those of the first model.
+    pub endpoints: Option<Vec<Endpoint>>,
     /// Answers that someone else collected. None: there are none.
     pub import: Option<Import>,
     /// Aspects of `preferences` that are taken as attributes: their mean human rating becomes the score.
     pub human: Option<Vec<String>>,
     /// What a question without an answer counts as.
     pub missing_answer: MissingAnswer,
+    /// The model whose answers make the scores; the first one if it is not said. Answers of others are only listed.
+    pub score_model: Option<String>,
     /// Where answers are kept for good; pipelines that name the same place share them. None: `store` in the data root.
     pub store: Option<Location>,
 }
@@ -63,12 +72,24 @@ pub struct Endpoint {
     pub serve_timeout_seconds: Option<f64>,
     /// The environment variable that holds the API key, if the server wants one.
     pub api_key_env: Option<String>,
-    /// How many requests are under way at once.
-    pub concurrency: usize,
+    /// How many requests are under way at once: a number, `auto` (what it can take is found out), or bounds for that.
+    #[serde(default)]
+    pub concurrency: Concurrency,
     /// How long one request may take, in seconds.
     pub timeout_seconds: f64,
+    /// How long one question may take with all its attempts and the waits between them, in seconds; ten timeouts if it is
+    /// not said.
+    pub deadline_seconds: Option<f64>,
     /// How often a question is tried before it is an `error`.
     pub max_attempts: u32,
+    /// Requests a minute that it may be sent. None: any number.
+    pub requests_per_minute: Option<NonZeroU32>,
+    /// Tokens a minute, of questions and answers, as it counts them. None: any number.
+    pub tokens_per_minute: Option<NonZeroU32>,
+    /// How large a picture may be when it is sent. None: it is sent as it is.
+    pub image: Option<ImageLimits>,
+    /// Its share of the pictures where several endpoints serve one model; 1 if it is not said.
+    pub weight: Option<f64>,
     /// Which of the models of this name it is: part of an answer's name in the store, so that another checkpoint or
     /// quantisation that is served under the same name is asked anew. Any text; none is a text of its own.
     pub model_revision: Option<String>,
@@ -115,7 +136,9 @@ impl Settings {
     /// # Errors
     /// [`SynthFeedbackError::Setting`] naming the key and what to write instead.
     pub fn validate(&self) -> Result<(), SynthFeedbackError> {
-        let answered = self.endpoint.is_some() || self.import.is_some();
+        self.validate_endpoints()?;
+        let models = self.models();
+        let answered = !models.is_empty() || self.import.is_some();
         if self.alignment && !answered {
             return Err(wrong("alignment", "nobody answers the questions: set `endpoint` or `import`, or `false`"));
         }
@@ -126,18 +149,99 @@ impl Settings {
             return Err(wrong("endpoint", "there is nothing to ask: set `quality` or `alignment: true`"));
         }
         self.quality.as_ref().map_or(Ok(()), Quality::validate)?;
-        self.endpoint.as_ref().map_or(Ok(()), Endpoint::validate)?;
         if let Some(import) = &self.import {
             if import.model.trim().is_empty() {
                 return Err(wrong("import.model", "it is empty: name who gave the answers"));
             }
-            if self.endpoint.as_ref().is_some_and(|endpoint| endpoint.model == import.model) {
+            if models.iter().any(|model| model.name == import.model) {
                 return Err(wrong("import.model", "it is the endpoint's model too: two answers would have one name"));
             }
         }
         let human = self.human.as_deref().unwrap_or_default();
         if let Some(twice) = first_repeated(human) {
             return Err(wrong("human", format!("`{twice}` is listed twice")));
+        }
+        Ok(())
+    }
+}
+
+/// A model and the endpoints that serve it, in the order of the pipeline file.
+#[derive(Debug, Clone)]
+pub struct Model<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// At least one.
+    pub endpoints: Vec<&'a Endpoint>,
+}
+
+impl Model<'_> {
+    /// How large its pictures may be, at every endpoint.
+    pub fn image(&self) -> ImageLimits {
+        self.endpoints[0].image.unwrap_or_default()
+    }
+
+    /// What it charges, at every endpoint.
+    pub fn prices(&self) -> Prices {
+        self.endpoints[0].prices.clone().unwrap_or_default()
+    }
+
+    /// What one run may spend on it.
+    pub fn limits(&self) -> Limits {
+        self.endpoints[0].limits()
+    }
+}
+
+impl Settings {
+    /// The models that are asked, with their endpoints.
+    pub fn models(&self) -> Vec<Model<'_>> {
+        let mut models: Vec<Model<'_>> = Vec::new();
+        for endpoint in self.endpoint.iter().chain(self.endpoints.iter().flatten()) {
+            match models.iter_mut().find(|model| model.name == endpoint.model) {
+                Some(model) => model.endpoints.push(endpoint),
+                None => models.push(Model { name: &endpoint.model, endpoints: vec![endpoint] }),
+            }
+        }
+        models
+    }
+
+    /// The model whose answers make the scores, if any model is asked.
+    pub fn score_model(&self) -> Option<&str> {
+        self.score_model.as_deref().or_else(|| self.models().first().map(|model| model.name))
+    }
+
+    fn validate_endpoints(&self) -> Result<(), SynthFeedbackError> {
+        if self.endpoint.is_some() && self.endpoints.is_some() {
+            return Err(wrong("endpoints", "there is `endpoint` too: list that one here as well, and take it out"));
+        }
+        if self.endpoints.as_ref().is_some_and(Vec::is_empty) {
+            return Err(wrong("endpoints", "the list is empty; leave it out instead"));
+        }
+        let models = self.models();
+        if let Some(name) = self.score_model.as_ref().filter(|name| models.iter().all(|model| model.name != *name)) {
+            return Err(wrong("score_model", format!("`{name}` is no model of an endpoint")));
+        }
+        for model in models {
+            let first = model.endpoints[0];
+            for (at, endpoint) in model.endpoints.iter().enumerate() {
+                endpoint.validate()?;
+                // One answer must not depend on which of them gave it, and one budget is kept for all.
+                let same = endpoint.image.unwrap_or_default() == model.image()
+                    && endpoint.model_revision == first.model_revision
+                    && endpoint.prices == first.prices
+                    && endpoint.image_tokens == first.image_tokens
+                    && endpoint.limits() == first.limits();
+                if !same {
+                    let problem = format!(
+                        "the endpoints of `{}` differ in `image`, `model_revision`, `prices`, `image_tokens` or a limit",
+                        model.name
+                    );
+                    return Err(wrong("endpoints", problem));
+                }
+                let twice = |other: &&Endpoint| other.serve.is_none() && other.base_url == endpoint.base_url;
+                if endpoint.serve.is_none() && model.endpoints[..at].iter().any(twice) {
+                    return Err(wrong("endpoints", format!("`{}` is listed twice for one model", endpoint.base_url)));
+                }
+            }
         }
         Ok(())
     }
@@ -165,6 +269,14 @@ impl Quality {
 }
 
 impl Endpoint {
+    /// Its API key, if it wants one.
+    ///
+    /// # Errors
+    /// [`SynthFeedbackError::Setting`] if the environment variable holds none.
+    pub fn api_key(&self) -> Result<Option<ApiKey>, SynthFeedbackError> {
+        self.api_key_env.as_deref().map(ApiKey::from_environment).transpose()
+    }
+
     fn validate(&self) -> Result<(), SynthFeedbackError> {
         let with_port = self.base_url.contains(PORT);
         if with_port && self.serve.is_none() {
@@ -191,8 +303,23 @@ impl Endpoint {
         if self.api_key_env.as_deref() == Some("") {
             return Err(wrong("endpoint.api_key_env", "it names no environment variable"));
         }
-        if self.concurrency == 0 {
-            return Err(wrong("endpoint.concurrency", "it must be at least 1"));
+        let Concurrency { min, max } = self.concurrency;
+        if min == 0 || min > max {
+            return Err(wrong("endpoint.concurrency", "it must be at least 1, and `max` no less than `min`"));
+        }
+        // Each is a connection of its own, and a system has so many.
+        if max > 4_096 {
+            return Err(wrong("endpoint.concurrency", "it must be at most 4096"));
+        }
+        if self.weight.is_some_and(|weight| !(weight > 0.0 && weight <= 1e6)) {
+            return Err(wrong("endpoint.weight", "it must be above 0 and at most 1000000"));
+        }
+        let image = self.image.unwrap_or_default();
+        if image.max_bytes.is_some_and(|bytes| bytes < LEAST_MAX_BYTES) {
+            return Err(wrong("endpoint.image.max_bytes", format!("it must be at least {LEAST_MAX_BYTES}")));
+        }
+        if image.max_side.is_some_and(|side| side < LEAST_MAX_SIDE) {
+            return Err(wrong("endpoint.image.max_side", format!("it must be at least {LEAST_MAX_SIDE}")));
         }
         if self.max_attempts == 0 {
             return Err(wrong("endpoint.max_attempts", "it must be at least 1"));
@@ -200,6 +327,7 @@ impl Endpoint {
         let timeouts = [
             ("endpoint.timeout_seconds", Some(self.timeout_seconds)),
             ("endpoint.serve_timeout_seconds", self.serve_timeout_seconds),
+            ("endpoint.deadline_seconds", self.deadline_seconds),
         ];
         for (key, seconds) in timeouts {
             // A week; more does not fit every clock.
@@ -317,7 +445,7 @@ missing_answer: null
         let settings: Settings = serde_yaml::from_value(file["synth-feedback"].clone()).unwrap();
         settings.validate().unwrap();
         assert_eq!(settings.quality.as_ref().unwrap().query("visually compelling"), "is the image visually compelling");
-        assert_eq!(settings.endpoint.unwrap().concurrency, 32);
+        assert_eq!(settings.endpoint.unwrap().concurrency, Concurrency::default());
         assert_eq!(settings.missing_answer, MissingAnswer::Null);
     }
 

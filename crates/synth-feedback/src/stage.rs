@@ -9,21 +9,16 @@ use tables::{
     StorageError, TableError, TableReader, Tables,
 };
 
-use crate::api_key::ApiKey;
-use crate::ask::Asking;
-use crate::breaker::Breaker;
-use crate::client::{Client, Patience};
+use crate::ask_model::ask_model;
 use crate::error::SynthFeedbackError;
-use crate::interrupt::Interrupt;
 use crate::output::{self, Answers};
 use crate::plan::{Plan, PlanSize};
 use crate::question::Questions;
 use crate::readout::READOUT;
 use crate::request::TEMPLATE;
 use crate::score::scores_of_people;
-use crate::serve::Server;
-use crate::settings::{Endpoint, Settings};
-use crate::store::{AnswerStore, AskedQuestions, Keeper, KnownAnswers, Manner, ORIGINAL, compact_if_many_parts};
+use crate::settings::{Model, Settings};
+use crate::store::{AnswerStore, AskedQuestions, KnownAnswers, Manner};
 use crate::{estimate, import};
 
 /// The stage `synth-feedback`.
@@ -57,12 +52,20 @@ impl Stage for SynthFeedback {
     }
 
     fn settings(&self) -> serde_json::Value {
-        let Settings { quality, alignment, endpoint, import, human, missing_answer, .. } = &self.settings;
-        // Where and how fast the model is asked changes no answer; which model, and how it is read, does.
-        let endpoint = endpoint.as_ref().map(|endpoint| json!({ "model": endpoint.model, "model_revision": endpoint.model_revision, "readout": READOUT }));
+        let Settings { quality, alignment, import, human, missing_answer, .. } = &self.settings;
+        // Where and how fast a model is asked changes no answer; which model, what it sees, and how it is read, does.
+        let asked = |model: &Model<'_>| {
+            let Manner { model, revision, readout, template, image_form } = manner_of(model);
+            json!({
+                "model": model, "model_revision": revision, "readout": readout, "template": template,
+                "image_form": image_form,
+            })
+        };
+        let models: Vec<_> = self.settings.models().iter().map(asked).collect();
+        let score_model = self.settings.score_model();
         json!({
-            "quality": quality, "alignment": alignment, "endpoint": endpoint, "import": import, "human": human,
-            "missing_answer": missing_answer,
+            "quality": quality, "alignment": alignment, "models": models, "score_model": score_model, "import": import,
+            "human": human, "missing_answer": missing_answer,
         })
     }
 
@@ -82,14 +85,23 @@ impl Stage for SynthFeedback {
     }
 
     fn estimate(&self, tables: &Tables) -> Result<Vec<String>, StageError> {
-        let Some(endpoint) = &self.settings.endpoint else { return Ok(Vec::new()) };
+        let models = self.settings.models();
+        if models.is_empty() {
+            return Ok(Vec::new());
+        }
         let Some((images, questions)) = self.images_and_questions(tables)? else {
-            return Ok(vec![format!("VLM calls to `{}`: known when the stages before have run", endpoint.model)]);
+            let unknown =
+                |model: &Model<'_>| format!("VLM calls to `{}`: known when the stages before have run", model.name);
+            return Ok(models.iter().map(unknown).collect());
         };
         let store = self.store(tables.storage())?;
-        let known = KnownAnswers::load(&store, manner_of(endpoint), 0)?;
-        let plan = planned(&images, &questions, &known)?;
-        Ok(estimate::lines(endpoint, known.measured(), plan.size(), 1))
+        let mut lines = Vec::new();
+        for model in &models {
+            let known = KnownAnswers::load(&store, manner_of(model), 0)?;
+            let plan = planned(&images, &questions, &known)?;
+            lines.extend(estimate::lines(model.endpoints[0], known.measured(), plan.size(), 1));
+        }
+        Ok(lines)
     }
 
     fn unfinished(&self, counts: &BTreeMap<String, u64>) -> Option<String> {
@@ -101,7 +113,7 @@ impl Stage for SynthFeedback {
     }
 
     fn run(&self, run: &mut StageRun) -> Result<Counts, StageError> {
-        let Settings { endpoint, import, human, missing_answer, .. } = &self.settings;
+        let Settings { import, human, missing_answer, .. } = &self.settings;
         let images: Vec<Image> = run.read()?;
         let questions = self.questions(if self.settings.alignment { Some(run.reader()?) } else { None })?;
 
@@ -119,11 +131,14 @@ impl Stage for SynthFeedback {
             counts.insert("imported", answers.len() as u64);
             sources.push(Answers::imported(answers));
         }
-        let known = match endpoint {
-            Some(endpoint) => Some(self.ask(endpoint, &images, &questions, run, &mut counts)?),
-            None => None,
-        };
-        sources.extend(known.as_ref().map(|known| Answers::Endpoint { known, is_scored: true }));
+        let models = self.settings.models();
+        let known = models.iter().map(|model| self.ask(model, &images, &questions, run, &mut counts));
+        let known = known.collect::<Result<Vec<KnownAnswers>, StageError>>()?;
+        let score_model = self.settings.score_model();
+        sources.extend(known.iter().map(|known| {
+            let is_scored = Some(known.manner().model.as_str()) == score_model;
+            Answers::Endpoint { known, is_scored }
+        }));
         counts.extend(output::write(run, &images, &questions, &sources, of_people, *missing_answer)?);
         Ok(counts)
     }
@@ -166,10 +181,10 @@ impl SynthFeedback {
         Ok(questions)
     }
 
-    /// The endpoint's answers to all questions, those in the store among them.
+    /// The model's answers to all questions, those in the store among them.
     fn ask(
         &self,
-        endpoint: &Endpoint,
+        model: &Model<'_>,
         images: &[Image],
         questions: &Questions,
         run: &StageRun,
@@ -178,86 +193,41 @@ impl SynthFeedback {
         let store = self.store(run.storage())?;
         let n_most =
             Plan::new(images, questions, |_, _| false).map_err(|without| no_pixels(&without))?.size().n_questions;
-        let mut known = KnownAnswers::load(&store, manner_of(endpoint), n_most)?;
+        let mut known = KnownAnswers::load(&store, manner_of(model), n_most)?;
         let plan = planned(images, questions, &known)?;
         let PlanSize { n_questions, n_open, .. } = plan.size();
-        *counts.entry("asked").or_default() += n_open as u64;
-        *counts.entry("reused").or_default() += (n_questions - n_open) as u64;
-        tracing::info!(n_calls = n_open, n_stored = n_questions - n_open, model = endpoint.model, "questions");
-        if n_open > 0 {
-            let asked = self.ask_unanswered(endpoint, &plan, run, &store, &mut known, counts);
+        let mut count = |what, n: u64| *counts.entry(what).or_default() += n;
+        count("asked", n_open as u64);
+        count("reused", (n_questions - n_open) as u64);
+        tracing::info!(n_calls = n_open, n_stored = n_questions - n_open, model = model.name, "questions");
+        if n_open == 0 {
+            return Ok(known);
+        }
+        let asked = ask_model(model, &plan, run, self.first_backoff, &store, &mut known);
+        let (spent, n_left_out) =
             asked.map_err(|error| StageError { retry_later: error.retry_later(), source: error.into() })?;
+        count("requests", spent.n_requests);
+        count("prompt_tokens", spent.usage.prompt_tokens);
+        count("cached_tokens", spent.usage.cached_tokens);
+        count("completion_tokens", spent.usage.completion_tokens);
+        if model.endpoints[0].prices.is_some() {
+            count("cost_in_millionths", (spent.cost * 1e6).round() as u64);
+        }
+        if n_left_out > 0 {
+            count("kept_rows_left_out", n_left_out as u64);
         }
         Ok(known)
     }
-
-    fn ask_unanswered(
-        &self,
-        endpoint: &Endpoint,
-        plan: &Plan<'_>,
-        run: &StageRun,
-        store: &AnswerStore,
-        known: &mut KnownAnswers,
-        counts: &mut Counts,
-    ) -> Result<(), SynthFeedbackError> {
-        let key = endpoint.api_key_env.as_deref().map(ApiKey::from_environment).transpose()?;
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .thread_name("vlm")
-            .enable_all()
-            .build()
-            .map_err(SynthFeedbackError::Runtime)?;
-        let interrupt = Interrupt::listen().map_err(SynthFeedbackError::Runtime)?;
-        let (base_url, mut server) = runtime.block_on(async {
-            tokio::select! {
-                started = Server::start_for(endpoint, key.as_ref()) => started,
-                () = interrupt.interrupted() => Err(SynthFeedbackError::Interrupted),
-            }
-        })?;
-        let patience = Patience {
-            timeout: Duration::from_secs_f64(endpoint.timeout_seconds),
-            max_attempts: endpoint.max_attempts,
-            first_backoff: self.first_backoff,
-        };
-        let client = Client::new(&base_url, key.clone(), patience)?;
-        let breaker = Breaker::new(client.url(), endpoint.concurrency, known.has_answers());
-        let keeper = Keeper::start(store)?;
-        let manner = known.manner().clone();
-        let asking = Asking {
-            client: &client,
-            manner: &manner,
-            concurrency: endpoint.concurrency,
-            images: run.images(),
-            progress: &run.progress(plan.size().n_open, "questions"),
-            keeper: &keeper,
-            interrupt: &interrupt,
-        };
-        let asked = runtime.block_on(asking.ask_all(plan, breaker, known));
-        // Whatever happened, what was answered is kept; if that failed, it is the cause of all else.
-        let n_left_out = keeper.finish()?;
-        if n_left_out > 0 {
-            counts.insert("kept_rows_left_out", n_left_out as u64);
-        }
-        compact_if_many_parts(store)?;
-        match asked {
-            Err(error @ SynthFeedbackError::Down { .. }) => {
-                let ended =
-                    server.as_mut().and_then(|server| server.failed_if_ended("ended while it was asked", key.as_ref()));
-                Err(ended.unwrap_or(error))
-            }
-            other => other,
-        }
-    }
 }
 
-/// How an endpoint is asked.
-fn manner_of(endpoint: &Endpoint) -> Manner {
+/// How a model is asked.
+fn manner_of(model: &Model<'_>) -> Manner {
     Manner {
-        model: endpoint.model.clone(),
-        revision: endpoint.model_revision.clone(),
+        model: model.name.to_owned(),
+        revision: model.endpoints[0].model_revision.clone(),
         readout: READOUT.to_owned(),
         template: TEMPLATE.to_owned(),
-        image_form: ORIGINAL.to_owned(),
+        image_form: model.image().form(),
     }
 }
 

@@ -93,9 +93,6 @@ pub struct Manner {
     pub image_form: String,
 }
 
-/// `image_form` of a picture that is sent as its file is.
-pub const ORIGINAL: &str = "original";
-
 /// A name of an answer: 128 bits of BLAKE3, in which two of a billion answers meet with a chance of 1e-21.
 pub(crate) type Key = [u8; 16];
 

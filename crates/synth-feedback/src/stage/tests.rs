@@ -604,3 +604,5 @@ fn a_killed_run_loses_only_what_is_under_way() {
 fn key_of(seen: &Seen) -> (String, String) {
     (seen.body["messages"][0]["content"][0].to_string(), seen.query().to_owned())
 }
+
+mod flow;

@@ -1,6 +1,7 @@
 use std::path::Path;
 
 use super::*;
+use crate::image_form::ORIGINAL;
 
 pub(crate) fn manner() -> Manner {
     Manner {
