@@ -5,7 +5,7 @@ PYTHON ?= python3
 FINEGRAIN = target/debug/finegrain
 ARGS ?=
 
-.PHONY: pipeline setup build demo ingest vq2-parse synth-feedback embed train evaluate plan test check kill-test bench-client
+.PHONY: pipeline setup build demo ingest vq2-parse synth-feedback embed train evaluate plan test check kill-test fault-test bench-client
 
 pipeline: build demo ## the whole default run
 	$(FINEGRAIN) run $(ARGS)
@@ -36,6 +36,9 @@ check: setup ## formatting, lints, schemas
 
 kill-test: build tests/.python/ready ## kill -9 a default run at random moments, then compare with an undisturbed one
 	$(PYTHON) scripts/kill_test.py
+
+fault-test: build tests/.python/ready ## 20,000 questions to a faulty VLM, killed ten times; then every answer is checked
+	$(PYTHON) scripts/fault_test.py
 
 bench-client: build ## CPU and throughput of asking a VLM, beside Python's clients and wrk
 	$(CARGO) build --quiet --workspace --examples

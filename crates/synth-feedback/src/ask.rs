@@ -19,24 +19,25 @@ use tokio::time::{Instant, sleep, sleep_until};
 use crate::breaker::Breaker;
 use crate::call_error::CallError;
 use crate::client::{Answered, Client};
-use crate::completion::{Completion, TokenLogprob};
+use crate::completion::Completion;
 use crate::error::SynthFeedbackError;
 use crate::interrupt::Interrupt;
 use crate::lane::{Lane, Lanes};
 use crate::pictures::{Picture, Pictures};
-use crate::question::PictureQueries;
-use crate::readout::{READOUT, Readout, read};
+use crate::plan::Plan;
+use crate::raw;
+use crate::readout::{Readout, read};
 use crate::retry::Retry;
 use crate::spending::{Billed, Permit, Spending, Usage};
-use crate::store::{Keeper, KnownAnswers, StoredAnswer};
+use crate::store::{Keeper, KnownAnswers, Manner, StoredAnswer, now};
 use crate::tally::Tally;
 
 /// How the questions are asked.
 pub struct Asking<'a> {
     /// The endpoints, one for each of the lanes.
     pub clients: &'a [Client],
-    /// Their model.
-    pub model: &'a str,
+    /// How they are asked.
+    pub manner: &'a Manner,
     /// How the pictures are read and sent.
     pub pictures: &'a Pictures,
     /// Told of every question that is done.
@@ -92,13 +93,13 @@ impl<'a> Asking<'a> {
     /// a limit of what may be spent, Ctrl-C. Answers that came before are kept.
     pub async fn ask_all(
         &self,
-        pictures: Vec<PictureQueries>,
+        plan: &Plan<'_>,
         lanes: Vec<Lane<Question>>,
         mut breaker: Breaker,
         known: &mut KnownAnswers,
     ) -> Result<(), SynthFeedbackError> {
-        let n_questions: usize = pictures.iter().map(|picture| picture.queries.len()).sum();
-        let mut loading = pin!(self.pictures.load_all(pictures).fuse());
+        let n_questions = plan.size().n_open;
+        let mut loading = pin!(self.pictures.load_all(plan.pictures()).fuse());
         let mut interrupted = pin!(self.interrupt.interrupted().fuse());
         let mut grace_over = pin!(async {
             self.interrupt.interrupted().await;
@@ -225,9 +226,9 @@ impl<'a> Asking<'a> {
     ) -> Result<bool, SynthFeedbackError> {
         let (completion, readout) = match outcome {
             Err(error) => (None, Err((error.to_string(), error))),
-            Ok(Answered { completion, .. }) => {
+            Ok(Answered { completion, usage }) => {
                 let readout = read(&completion).map_err(|reason| (reason.clone(), CallError::Malformed(reason)));
-                (Some(completion), readout)
+                (Some((completion, usage)), readout)
             }
         };
         let row = self.stored(question, completion.as_ref(), &readout, retry.attempts, seconds);
@@ -252,29 +253,37 @@ impl<'a> Asking<'a> {
     fn stored(
         &self,
         question: &Question,
-        completion: Option<&Completion>,
+        answer: Option<&(Completion, Option<Usage>)>,
         readout: &Result<Readout, (String, CallError)>,
         attempts: u32,
         seconds: f64,
     ) -> StoredAnswer {
         let read = readout.as_ref().ok();
+        let Manner { model, revision, readout: key, template, image_form } = self.manner.clone();
+        let usage = answer.and_then(|(_, usage)| *usage);
+        let tokens =
+            |count: fn(&Usage) -> u64| usage.as_ref().map(|usage| i64::try_from(count(usage)).unwrap_or(i64::MAX));
         StoredAnswer {
             sha256: question.picture.sha256.clone(),
             query: question.query.as_ref().to_owned(),
-            model: self.model.to_owned(),
-            readout: READOUT.to_owned(),
+            model,
+            revision,
+            readout: key,
+            template,
+            image_form,
             status: read.map_or(AnswerStatus::Error, |readout| readout.status),
             p_yes: read.and_then(|readout| readout.p_yes),
             logit_yes: read.and_then(|readout| readout.logit_yes),
             logit_no: read.and_then(|readout| readout.logit_no),
             label_mass: read.and_then(|readout| readout.label_mass),
             reason: readout.as_ref().err().map(|(reason, _)| reason.clone()),
-            top_logprobs: match completion {
-                Some(Completion::FirstToken(tokens)) => Some(json_of(tokens)),
-                _ => None,
-            },
+            raw: answer.and_then(|(completion, _)| raw::json(completion)),
             attempts: i64::from(attempts),
             seconds,
+            prompt_tokens: tokens(|usage| usage.prompt_tokens),
+            cached_tokens: tokens(|usage| usage.cached_tokens),
+            completion_tokens: tokens(|usage| usage.completion_tokens),
+            answered_at: now(),
         }
     }
 }
@@ -299,11 +308,6 @@ fn billed(outcome: &Result<Answered, CallError>) -> Billed {
             | CallError::TooLarge { .. },
         ) => Billed::Unknown,
     }
-}
-
-fn json_of(tokens: &[TokenLogprob]) -> String {
-    let pairs: Vec<_> = tokens.iter().map(|entry| (&entry.token, entry.logprob)).collect();
-    serde_json::to_string(&pairs).unwrap_or_else(|error| unreachable!("strings and numbers serialise: {error}"))
 }
 
 impl Ord for Waiting {

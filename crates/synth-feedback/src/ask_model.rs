@@ -11,15 +11,16 @@ use crate::breaker::Breaker;
 use crate::budget::Budget;
 use crate::client::Client;
 use crate::error::SynthFeedbackError;
+use crate::estimate;
 use crate::interrupt::Interrupt;
 use crate::lane::Lane;
 use crate::pictures::Pictures;
-use crate::question::PictureQueries;
+use crate::plan::Plan;
 use crate::retry::Patience;
 use crate::serve::Server;
 use crate::settings::{Endpoint, Model};
-use crate::spending::{Spending, Usage};
-use crate::store::{Keeper, KnownAnswers};
+use crate::spending::{Spending, Spent};
+use crate::store::{AnswerStore, Keeper, KnownAnswers, compact_if_many_parts};
 
 /// Failures in a row that end a run are counted in rounds of so many where the number at once is found by trying.
 const ROUND: usize = 16;
@@ -27,17 +28,19 @@ const ROUND: usize = 16;
 /// How long one of several endpoints is left alone at first when it only fails: a second.
 const PAUSE_IN_BACKOFFS: u32 = 4;
 
-/// Asks a model's endpoints all these questions; the answers are added to `known`, and kept as they come.
+/// Asks a model's endpoints the open questions of a plan; the answers are added to `known`, and kept as they come. Gives
+/// what was spent, and how many rows of the store were left out because they break its contract.
 ///
 /// # Errors
 /// What keeps it from asking them all. Answers that came before are kept.
 pub fn ask_model(
     model: &Model<'_>,
-    pictures: Vec<PictureQueries>,
+    plan: &Plan<'_>,
     run: &StageRun,
     first_backoff: Duration,
+    store: &AnswerStore,
     known: &mut KnownAnswers,
-) -> Result<(), SynthFeedbackError> {
+) -> Result<(Spent, usize), SynthFeedbackError> {
     let keys = model.endpoints.iter().map(|endpoint| endpoint.api_key()).collect::<Result<Vec<_>, _>>()?;
     // One thread waits for the network: what it does for a request costs less than handing it to another.
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -68,22 +71,28 @@ pub fn ask_model(
         found => ROUND.clamp(found.min, found.max),
     });
     let breaker = Breaker::new(&urls.join(", "), round.sum(), known.has_answers());
-    let keeper = Keeper::start(run.storage())?;
-    let n_questions = pictures.iter().map(|picture| picture.queries.len()).sum();
+    let keeper = Keeper::start(store)?;
+    let manner = known.manner().clone();
     let sent = Pictures::new(run.images(), model.name, model.image());
-    let spending = Spending::new(model.prices(), model.limits(), Usage::default());
+    let expected = estimate::expected(model.endpoints[0], known.measured(), plan.size());
+    let spending = Spending::new(model.prices(), model.limits(), expected.usage);
     let asking = Asking {
         clients: &clients,
-        model: model.name,
+        manner: &manner,
         pictures: &sent,
-        progress: &run.progress(n_questions, "questions"),
+        progress: &run.progress(plan.size().n_open, "questions"),
         spending: &spending,
         keeper: &keeper,
         interrupt: &interrupt,
     };
-    let asked = runtime.block_on(asking.ask_all(pictures, lanes, breaker, known));
+    let asked = runtime.block_on(asking.ask_all(plan, lanes, breaker, known));
     // Whatever happened, what was answered is kept; if that failed, it is the cause of all else.
-    keeper.finish()?;
+    let n_left_out = keeper.finish()?;
+    compact_if_many_parts(store)?;
+    let spent = spending.spent();
+    if let (Err(_), Some(cost)) = (&asked, spending.shown_cost()) {
+        tracing::info!(requests = spent.n_requests, cost, "spent");
+    }
     if sent.n_smaller() > 0 {
         tracing::info!(n_pictures = sent.n_smaller(), form = model.image().form(), "pictures made smaller to be sent");
     }
@@ -94,7 +103,7 @@ pub fn ask_model(
             });
             Err(ended.unwrap_or(error))
         }
-        other => other,
+        other => other.map(|()| (spent, n_left_out)),
     }
 }
 

@@ -3,11 +3,10 @@
 //! Reads `images`, `questions`, `preferences`; writes `answers` and `attribute_scores`. Three sources, in any mix: a VLM
 //! behind an OpenAI-compatible endpoint, answers that someone else collected, people's ratings. Source: §5.1, App. B.5.
 //!
-//! - What is asked: [`question`]. How an answer is read: [`completion`], [`readout`]. What it comes to: [`score`].
+//! - What is asked: [`question`], [`plan`]. How an answer is read: [`completion`], [`readout`]. What it comes to: [`score`].
 //! - One request: `request`, `image_form`, [`client`], `call_error`, `api_key`. Many: `ask_model`, `ask`, `pictures`, `tally`.
 //! - Flow control: `lane`, `adaptive`, `budget`, `retry`, [`breaker`], `interrupt`. A server of our own: [`serve`].
-//! - Never asking twice: [`store`], [`journal`].
-//! - What it costs: [`spending`].
+//! - Never asking twice: [`store`], [`raw`]. What it costs: [`estimate`], [`spending`]. The tables: `output`.
 
 mod adaptive;
 mod api_key;
@@ -19,15 +18,20 @@ mod call_error;
 pub mod client;
 pub mod completion;
 mod concurrency;
+pub mod date;
+mod dependencies;
 mod error;
+pub mod estimate;
 mod image_form;
 pub mod import;
 mod interrupt;
-pub mod journal;
 mod lane;
+mod output;
 mod pictures;
+pub mod plan;
 mod probe;
 pub mod question;
+pub mod raw;
 pub mod readout;
 mod request;
 mod retry;

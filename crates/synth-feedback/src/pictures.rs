@@ -9,7 +9,7 @@ use tables::{ImageError, ImageFiles};
 
 use crate::error::SynthFeedbackError;
 use crate::image_form::ImageLimits;
-use crate::question::PictureQueries;
+use crate::plan::PictureQueries;
 use crate::request::ImageRequest;
 
 /// Pictures that are read ahead of their questions: enough to hide a disk or a bucket, few enough to hold.
@@ -54,9 +54,12 @@ impl Pictures {
     }
 
     /// Loads them in order, not much before they are wanted.
-    pub fn load_all(&self, pictures: Vec<PictureQueries>) -> impl Stream<Item = Result<Load, SynthFeedbackError>> {
+    pub fn load_all(
+        &self,
+        pictures: impl Iterator<Item = PictureQueries>,
+    ) -> impl Stream<Item = Result<Load, SynthFeedbackError>> {
         let this = self.clone();
-        stream::iter(pictures.into_iter().enumerate())
+        stream::iter(pictures.enumerate())
             .map(move |(number, picture)| {
                 let this = this.clone();
                 // Reading, hashing and scaling block.
@@ -102,7 +105,7 @@ mod tests {
 
     fn loaded(pictures: &Pictures, queries: Vec<PictureQueries>) -> Vec<Result<Load, SynthFeedbackError>> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(pictures.load_all(queries).collect())
+        runtime.block_on(pictures.load_all(queries.into_iter()).collect())
     }
 
     #[test]

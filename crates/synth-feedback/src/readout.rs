@@ -11,6 +11,13 @@ use crate::completion::{Completion, TokenLogprob};
 /// read in another way are never mixed with these: raise it when either changes.
 pub const READOUT: &str = "top_logprobs/1";
 
+/// The name under which an answer is kept that was asked for as another version of a readout asked, and read anew.
+pub fn present_key(key: &str) -> String {
+    let version = READOUT.rsplit('/').next().unwrap_or_default();
+    let readout = key.rsplit_once('/').map_or(key, |(readout, _)| readout);
+    format!("{readout}/{version}")
+}
+
 /// What was read from one completion.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Readout {

@@ -9,6 +9,9 @@ use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
+/// The form of a request, with its version: part of an answer's name in the store.
+pub const TEMPLATE: &str = "image-text/1";
+
 /// The body of every question about one image, but for the text.
 ///
 /// What is asked: at most one token, temperature 0, and the 20 most probable first tokens with their log-probabilities

@@ -122,16 +122,16 @@ mod tests {
     fn the_servers_wish_is_a_lower_bound_within_reason() {
         assert!(waits(&PATIENCE, &busy(Some(7.0))).iter().all(|wait| *wait > 6.9));
         let a_day = waits(&PATIENCE, &busy(Some(86_400.0)));
-        assert!(a_day.is_empty(), "a server that asks for a day is down");
+        assert_eq!(a_day, [0.0; 0], "a server that asks for a day is down");
         let no_attempt_left = Patience { max_attempts: 1, ..PATIENCE };
-        assert!(waits(&no_attempt_left, &busy(Some(1.0))).is_empty());
+        assert_eq!(waits(&no_attempt_left, &busy(Some(1.0))), [0.0; 0]);
     }
 
     #[test]
     fn a_question_that_would_be_late_is_given_up() {
         let hurried = Patience { total: Duration::from_secs(5), ..PATIENCE };
         assert!(waits(&hurried, &busy(None)).len() < 11);
-        assert!(waits(&hurried, &busy(Some(6.0))).is_empty());
+        assert_eq!(waits(&hurried, &busy(Some(6.0))), [0.0; 0]);
     }
 
     #[test]

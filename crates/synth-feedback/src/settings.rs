@@ -7,7 +7,7 @@ use std::num::NonZeroU32;
 use serde::de::{Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sources::Sources;
-use tables::{Bucket, VQ2};
+use tables::{Bucket, Location, VQ2};
 
 use crate::api_key::ApiKey;
 use crate::concurrency::Concurrency;
@@ -34,6 +34,10 @@ pub struct Settings {
     pub human: Option<Vec<String>>,
     /// What a question without an answer counts as.
     pub missing_answer: MissingAnswer,
+    /// The model whose answers make the scores; the first one if it is not said. Answers of others are only listed.
+    pub score_model: Option<String>,
+    /// Where answers are kept for good; pipelines that name the same place share them. None: `store` in the data root.
+    pub store: Option<Location>,
 }
 
 /// The quality questions.
@@ -200,6 +204,11 @@ impl Settings {
         models
     }
 
+    /// The model whose answers make the scores, if any model is asked.
+    pub fn score_model(&self) -> Option<&str> {
+        self.score_model.as_deref().or_else(|| self.models().first().map(|model| model.name))
+    }
+
     fn validate_endpoints(&self) -> Result<(), SynthFeedbackError> {
         if self.endpoint.is_some() && self.endpoints.is_some() {
             return Err(wrong("endpoints", "there is `endpoint` too: list that one here as well, and take it out"));
@@ -207,7 +216,11 @@ impl Settings {
         if self.endpoints.as_ref().is_some_and(Vec::is_empty) {
             return Err(wrong("endpoints", "the list is empty; leave it out instead"));
         }
-        for model in self.models() {
+        let models = self.models();
+        if let Some(name) = self.score_model.as_ref().filter(|name| models.iter().all(|model| model.name != *name)) {
+            return Err(wrong("score_model", format!("`{name}` is no model of an endpoint")));
+        }
+        for model in models {
             let first = model.endpoints[0];
             for (at, endpoint) in model.endpoints.iter().enumerate() {
                 endpoint.validate()?;

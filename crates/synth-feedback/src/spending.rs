@@ -19,7 +19,8 @@ pub struct Usage {
 }
 
 impl Usage {
-    fn add(&mut self, other: Usage) {
+    /// Adds, up to the largest number there is.
+    pub fn add(&mut self, other: Usage) {
         self.prompt_tokens = self.prompt_tokens.saturating_add(other.prompt_tokens);
         self.cached_tokens = self.cached_tokens.saturating_add(other.cached_tokens);
         self.completion_tokens = self.completion_tokens.saturating_add(other.completion_tokens);
@@ -124,13 +125,13 @@ pub struct Limits {
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
 pub enum LimitReached {
     /// `max_requests`.
-    #[error("`max_requests` ({max_requests}) is reached")]
+    #[error("`max_requests: {max_requests}`")]
     Requests {
         /// The limit.
         max_requests: u64,
     },
     /// `max_cost`.
-    #[error("`max_cost` ({max_cost}) would be passed")]
+    #[error("`max_cost: {max_cost}`")]
     Cost {
         /// The limit.
         max_cost: f64,

@@ -5,18 +5,21 @@ use std::time::Duration;
 
 use serde_json::json;
 use tables::{
-    Answer, AnswerKind, AnswerStatus, AttributeScore, Counts, Image, InputFile, Preference, Question, ScoreSource,
-    Stage, StageError, StageName, StageRun, Tables,
+    AnswerStatus, Counts, Image, InputFile, Preference, Question, Stage, StageError, StageName, StageRun, Storage,
+    StorageError, TableError, TableReader, Tables,
 };
 
 use crate::ask_model::ask_model;
 use crate::error::SynthFeedbackError;
-use crate::import;
-use crate::question::{PictureQueries, Questions, by_picture};
+use crate::output::{self, Answers};
+use crate::plan::{Plan, PlanSize};
+use crate::question::Questions;
 use crate::readout::READOUT;
-use crate::score::{scores_of_answers, scores_of_people};
+use crate::request::TEMPLATE;
+use crate::score::scores_of_people;
 use crate::settings::{Model, Settings};
-use crate::store::{KnownAnswers, recover};
+use crate::store::{AnswerStore, AskedQuestions, KnownAnswers, Manner};
+use crate::{estimate, import};
 
 /// The stage `synth-feedback`.
 #[derive(Debug)]
@@ -51,12 +54,18 @@ impl Stage for SynthFeedback {
     fn settings(&self) -> serde_json::Value {
         let Settings { quality, alignment, import, human, missing_answer, .. } = &self.settings;
         // Where and how fast a model is asked changes no answer; which model, what it sees, and how it is read, does.
-        let asked =
-            |model: &Model<'_>| json!({ "model": model.name, "readout": READOUT, "image_form": model.image().form() });
+        let asked = |model: &Model<'_>| {
+            let Manner { model, revision, readout, template, image_form } = manner_of(model);
+            json!({
+                "model": model, "model_revision": revision, "readout": readout, "template": template,
+                "image_form": image_form,
+            })
+        };
         let models: Vec<_> = self.settings.models().iter().map(asked).collect();
+        let score_model = self.settings.score_model();
         json!({
-            "quality": quality, "alignment": alignment, "models": models, "import": import, "human": human,
-            "missing_answer": missing_answer,
+            "quality": quality, "alignment": alignment, "models": models, "score_model": score_model, "import": import,
+            "human": human, "missing_answer": missing_answer,
         })
     }
 
@@ -80,23 +89,17 @@ impl Stage for SynthFeedback {
         if models.is_empty() {
             return Ok(Vec::new());
         }
-        let images = tables.open::<Image>()?;
-        let questions = if self.settings.alignment { tables.open::<Question>()? } else { None };
-        let (Some(images), true) = (images, questions.is_some() || !self.settings.alignment) else {
+        let Some((images, questions)) = self.images_and_questions(tables)? else {
             let unknown =
                 |model: &Model<'_>| format!("VLM calls to `{}`: known when the stages before have run", model.name);
             return Ok(models.iter().map(unknown).collect());
         };
-        let questions = questions.map(|reader| reader.rows()).transpose()?.unwrap_or_default();
-        let questions = Questions::new(self.settings.quality.as_ref(), &questions);
-        let pictures = by_picture(&images.rows()?, &questions).map_err(|without| no_pixels(&without))?;
-        let n_asked = n_queries(&pictures);
+        let store = self.store(tables.storage())?;
         let mut lines = Vec::new();
         for model in &models {
-            let known = KnownAnswers::load(tables.storage(), model.name)?;
-            let n_calls = n_queries(&unanswered(pictures.clone(), &known));
-            let n_stored = n_asked - n_calls;
-            lines.push(format!("{n_calls} VLM calls to `{}`; {n_stored} answers are in the store", model.name));
+            let known = KnownAnswers::load(&store, manner_of(model), 0)?;
+            let plan = planned(&images, &questions, &known)?;
+            lines.extend(estimate::lines(model.endpoints[0], known.measured(), plan.size(), 1));
         }
         Ok(lines)
     }
@@ -110,41 +113,74 @@ impl Stage for SynthFeedback {
     }
 
     fn run(&self, run: &mut StageRun) -> Result<Counts, StageError> {
-        let Settings { quality, alignment, import, human, missing_answer, .. } = &self.settings;
+        let Settings { import, human, missing_answer, .. } = &self.settings;
         let images: Vec<Image> = run.read()?;
-        let questions: Vec<Question> = if *alignment { run.read()? } else { Vec::new() };
-        let questions = Questions::new(quality.as_ref(), &questions);
+        let questions = self.questions(if self.settings.alignment { Some(run.reader()?) } else { None })?;
 
         // What may be wrong is found out before a question costs money.
-        let mut scores = match human {
+        let of_people = match human {
             Some(aspects) => scores_of_people(&run.read::<Preference>()?, aspects)?,
             None => Vec::new(),
         };
         let mut counts = Counts::from([("images", images.len() as u64)]);
-        let mut answers = Vec::new();
+        let mut sources = Vec::new();
         if let Some(import) = import {
             let selected = import.sources.select(&import.answers, "synth-feedback.import.answers", import::COLUMNS);
             let rows = import::rows_of(&selected.map_err(SynthFeedbackError::from)?);
-            answers = import::answers_of(&rows, &import.model, &images, &questions)?;
+            let answers = import::answers_of(&rows, &import.model, &images, &questions)?;
             counts.insert("imported", answers.len() as u64);
-            scores.extend(scores_of_answers(&images, &questions, &answers, ScoreSource::Import, *missing_answer));
+            sources.push(Answers::imported(answers));
         }
-        for (at, model) in self.settings.models().iter().enumerate() {
-            let given = self.ask(model, &images, &questions, run, &mut counts)?;
-            if at == 0 {
-                scores.extend(scores_of_answers(&images, &questions, &given, ScoreSource::Vlm, *missing_answer));
-            }
-            answers.extend(given);
-        }
-        count_statuses(&answers, &mut counts);
-        sort(&mut answers, &mut scores);
-        run.write(&answers)?;
-        run.write(&scores)?;
+        let models = self.settings.models();
+        let known = models.iter().map(|model| self.ask(model, &images, &questions, run, &mut counts));
+        let known = known.collect::<Result<Vec<KnownAnswers>, StageError>>()?;
+        let score_model = self.settings.score_model();
+        sources.extend(known.iter().map(|known| {
+            let is_scored = Some(known.manner().model.as_str()) == score_model;
+            Answers::Endpoint { known, is_scored }
+        }));
+        counts.extend(output::write(run, &images, &questions, &sources, of_people, *missing_answer)?);
         Ok(counts)
     }
 }
 
 impl SynthFeedback {
+    /// Where answers are kept.
+    ///
+    /// # Errors
+    /// If the place cannot be opened.
+    pub fn store(&self, data_root: &Storage) -> Result<AnswerStore, StorageError> {
+        AnswerStore::open(data_root, self.settings.store.as_ref())
+    }
+
+    /// The questions that this stage asks about the pictures of a data root; `None` while the tables are not there.
+    ///
+    /// # Errors
+    /// If the tables cannot be read.
+    pub fn asked_questions(&self, tables: &Tables) -> Result<Option<AskedQuestions>, StageError> {
+        let Some((images, questions)) = self.images_and_questions(tables)? else { return Ok(None) };
+        let mut asked = AskedQuestions::default();
+        let with_pixels: Vec<Image> = images.into_iter().filter(|image| image.sha256.is_some()).collect();
+        let plan = Plan::new(&with_pixels, &questions, |_, _| false).map_err(|without| no_pixels(&without))?;
+        plan.for_each(|sha256, query| asked.insert(sha256, query));
+        Ok(Some(asked))
+    }
+
+    fn images_and_questions(&self, tables: &Tables) -> Result<Option<(Vec<Image>, Questions)>, StageError> {
+        let images = tables.open::<Image>()?;
+        let questions = if self.settings.alignment { tables.open::<Question>()? } else { None };
+        let (Some(images), true) = (images, questions.is_some() || !self.settings.alignment) else { return Ok(None) };
+        Ok(Some((images.rows()?, self.questions(questions)?)))
+    }
+
+    fn questions(&self, alignment: Option<TableReader<Question>>) -> Result<Questions, TableError> {
+        let mut questions = Questions::of_quality(self.settings.quality.as_ref());
+        if let Some(alignment) = alignment {
+            alignment.for_each_chunk(|chunk| questions.add(&chunk))?;
+        }
+        Ok(questions)
+    }
+
     /// The model's answers to all questions, those in the store among them.
     fn ask(
         &self,
@@ -153,88 +189,60 @@ impl SynthFeedback {
         questions: &Questions,
         run: &StageRun,
         counts: &mut Counts,
-    ) -> Result<Vec<Answer>, StageError> {
-        let pictures = by_picture(images, questions).map_err(|without| no_pixels(&without))?;
-        recover(run.storage())?;
-        let mut known = KnownAnswers::load(run.storage(), model.name)?;
-        let n_asked = n_queries(&pictures);
-        let pictures = unanswered(pictures, &known);
-        let n_calls = n_queries(&pictures);
-        *counts.entry("asked").or_default() += n_calls as u64;
-        *counts.entry("reused").or_default() += (n_asked - n_calls) as u64;
-        tracing::info!(n_calls, n_stored = n_asked - n_calls, model = model.name, "questions");
-        if n_calls > 0 {
-            let asked = ask_model(model, pictures, run, self.first_backoff, &mut known);
-            asked.map_err(|error| StageError { retry_later: error.retry_later(), source: error.into() })?;
+    ) -> Result<KnownAnswers, StageError> {
+        let store = self.store(run.storage())?;
+        let n_most =
+            Plan::new(images, questions, |_, _| false).map_err(|without| no_pixels(&without))?.size().n_questions;
+        let mut known = KnownAnswers::load(&store, manner_of(model), n_most)?;
+        let plan = planned(images, questions, &known)?;
+        let PlanSize { n_questions, n_open, .. } = plan.size();
+        let mut count = |what, n: u64| *counts.entry(what).or_default() += n;
+        count("asked", n_open as u64);
+        count("reused", (n_questions - n_open) as u64);
+        tracing::info!(n_calls = n_open, n_stored = n_questions - n_open, model = model.name, "questions");
+        if n_open == 0 {
+            return Ok(known);
         }
-        Ok(answers_of_model(model.name, images, questions, &known))
+        let asked = ask_model(model, &plan, run, self.first_backoff, &store, &mut known);
+        let (spent, n_left_out) =
+            asked.map_err(|error| StageError { retry_later: error.retry_later(), source: error.into() })?;
+        count("requests", spent.n_requests);
+        count("prompt_tokens", spent.usage.prompt_tokens);
+        count("cached_tokens", spent.usage.cached_tokens);
+        count("completion_tokens", spent.usage.completion_tokens);
+        if model.endpoints[0].prices.is_some() {
+            count("cost_in_millionths", (spent.cost * 1e6).round() as u64);
+        }
+        if n_left_out > 0 {
+            count("kept_rows_left_out", n_left_out as u64);
+        }
+        Ok(known)
     }
+}
+
+/// How a model is asked.
+fn manner_of(model: &Model<'_>) -> Manner {
+    Manner {
+        model: model.name.to_owned(),
+        revision: model.endpoints[0].model_revision.clone(),
+        readout: READOUT.to_owned(),
+        template: TEMPLATE.to_owned(),
+        image_form: model.image().form(),
+    }
+}
+
+fn planned<'a>(
+    images: &'a [Image],
+    questions: &'a Questions,
+    known: &KnownAnswers,
+) -> Result<Plan<'a>, SynthFeedbackError> {
+    let is_answered = |sha256: &str, query: &str| known.is_answered(sha256, query);
+    Plan::new(images, questions, is_answered).map_err(|without| no_pixels(&without))
 }
 
 fn no_pixels(image_ids: &[String]) -> SynthFeedbackError {
     let first = image_ids.first().cloned().unwrap_or_default();
     SynthFeedbackError::NoPixels { n_images: image_ids.len(), first }
-}
-
-fn n_queries(pictures: &[PictureQueries]) -> usize {
-    pictures.iter().map(|picture| picture.queries.len()).sum()
-}
-
-fn unanswered(mut pictures: Vec<PictureQueries>, known: &KnownAnswers) -> Vec<PictureQueries> {
-    for PictureQueries { sha256, queries, .. } in &mut pictures {
-        queries.retain(|query| !known.is_answered(sha256, query));
-    }
-    pictures.retain(|picture| !picture.queries.is_empty());
-    pictures
-}
-
-/// One row per image and question. A question that was somehow left out is an `error` of no attempts, not a gap.
-fn answers_of_model(model: &str, images: &[Image], questions: &Questions, known: &KnownAnswers) -> Vec<Answer> {
-    let mut answers = Vec::new();
-    for image in images {
-        for question in questions.about(image) {
-            let answer = image.sha256.as_deref().and_then(|sha256| known.get(sha256, &question.query));
-            answers.push(Answer {
-                image_id: image.image_id.clone(),
-                question_id: question.question_id.as_ref().to_owned(),
-                kind: question.kind,
-                status: answer.map_or(AnswerStatus::Error, |answer| answer.status),
-                p_yes: answer.and_then(|answer| answer.p_yes),
-                logit_yes: answer.and_then(|answer| answer.logit_yes),
-                logit_no: answer.and_then(|answer| answer.logit_no),
-                label_mass: answer.and_then(|answer| answer.label_mass),
-                model: model.to_owned(),
-                attempts: answer.map_or(0, |answer| answer.attempts),
-                seconds: answer.map(|answer| answer.seconds),
-            });
-        }
-    }
-    answers
-}
-
-fn count_statuses(answers: &[Answer], counts: &mut Counts) {
-    for status in AnswerStatus::ALL {
-        let n = answers.iter().filter(|answer| answer.status == *status).count() as u64;
-        if n > 0 {
-            counts.insert(status.as_str(), n);
-        }
-    }
-}
-
-/// By their keys, enums by their words.
-fn sort(answers: &mut [Answer], scores: &mut [AttributeScore]) {
-    let kind = |kind: AnswerKind| kind.as_str();
-    answers.sort_unstable_by(|a, b| {
-        (&a.image_id, kind(a.kind), &a.question_id, &a.model).cmp(&(
-            &b.image_id,
-            kind(b.kind),
-            &b.question_id,
-            &b.model,
-        ))
-    });
-    scores.sort_unstable_by(|a, b| {
-        (&a.image_id, &a.attribute, a.source.as_str()).cmp(&(&b.image_id, &b.attribute, b.source.as_str()))
-    });
 }
 
 #[cfg(test)]

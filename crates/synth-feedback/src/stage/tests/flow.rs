@@ -124,13 +124,95 @@ fn a_limit_of_requests_stops_the_run_cleanly_and_the_next_one_goes_on() {
     let limited = with_setting(&server, "max_requests: 17");
     let error = world.run(&limited).unwrap_err();
     let message = text(&error);
-    assert!(error.retry_later && message.contains("`max_requests` (17)"), "{message}");
-    assert!(message.contains(&format!("{} questions are left", N_QUESTIONS - 17)), "{message}");
+    assert!(!error.retry_later && message.contains("`max_requests: 17`"), "{message}");
+    assert!(message.contains(&format!("{} questions left", N_QUESTIONS - 17)), "{message}");
     assert_eq!((server.n_seen(), world.n_stored()), (17, 17), "what was sent is kept");
     assert!(Tables::new(world.storage()).open::<Answer>().unwrap().is_none(), "no table of half the answers");
     world.run(&limited).unwrap_err();
     let counts = world.run(&limited).unwrap();
     assert_eq!((counts["reused"], counts["ok"] as usize, server.n_seen()), (34, N_QUESTIONS, N_QUESTIONS));
+}
+
+/// The answer of the test world's VLM with a bill.
+fn billed(seen: &Seen, prompt_tokens: u64) -> Deed {
+    let Deed::Answer(status, headers, body) = vlm(seen) else { return Deed::status(404, "", "") };
+    let mut body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+    body["usage"] = json!({
+        "prompt_tokens": prompt_tokens, "completion_tokens": 1, "prompt_tokens_details": { "cached_tokens": 60 },
+    });
+    Deed::Answer(status, headers, body.to_string().into_bytes())
+}
+
+#[test]
+fn a_run_counts_what_it_spent_and_stops_before_it_spends_more_than_it_may() {
+    let (world, server) = (World::new(), TestServer::start(|seen, _| billed(seen, 100)));
+    let prices = "image_tokens: 90, prices: { input_per_million_tokens: 1000000, currency: EUR }";
+    let limited = |max_cost: &str| with_endpoints(&[entry(&server, &format!(", {prices}{max_cost}"))]);
+    let tables = Tables::new(world.storage());
+    // Eight tokens for the chat's form, 90 for the image, and a token for each four bytes of some 18.
+    let planned = limited("").estimate(&tables).unwrap();
+    assert!(
+        planned[1].contains("(`image_tokens`)")
+            && planned[2].ends_with("EUR without retries, at the prices of the pipeline file")
+    );
+    let error = world.run(&limited(", max_cost: 1250")).unwrap_err();
+    assert!(!error.retry_later && text(&error).contains("`max_cost: 1250`"), "{}", text(&error));
+    assert!((11..=12).contains(&server.n_seen()), "{} at 100 each", server.n_seen());
+    assert_eq!(world.n_stored(), server.n_seen());
+
+    let n_left = N_QUESTIONS - server.n_seen();
+    let planned = limited("").estimate(&tables).unwrap();
+    assert!(
+        planned[1].starts_with(&format!("about {},{:03} prompt tokens", n_left / 10, n_left % 10 * 100)),
+        "{planned:?}"
+    );
+    assert_eq!(planned[2], format!("about {n_left}00.00 EUR without retries, at the prices of the pipeline file"));
+    let counts = world.run(&limited(", max_cost: 100000")).unwrap();
+    let n_left = n_left as u64;
+    assert_eq!(
+        (counts["requests"], counts["prompt_tokens"], counts["cached_tokens"]),
+        (n_left, 100 * n_left, 60 * n_left)
+    );
+    assert_eq!((counts["completion_tokens"], counts["cost_in_millionths"]), (n_left, 100_000_000 * n_left));
+    assert!(world.kept().iter().all(|row| row.prompt_tokens == Some(100) && row.cached_tokens == Some(60)));
+}
+
+#[test]
+fn the_model_that_scores_can_be_chosen() {
+    let (world, server) = (World::new(), good_server());
+    let unlike = TestServer::start(|_, _| Deed::ok(crate::test_server::completion(-0.1, -5.0)));
+    let endpoints = [entry(&server, ""), entry(&unlike, "").replace("model: m", "model: n")];
+    let yaml = |score_model: &str| {
+        let entries: String = endpoints.iter().map(|lines| format!("  - {{ {lines} }}\n")).collect();
+        format!(
+            "quality: {{ attributes: [bright], question: 'is the image {{attribute}}' }}\nalignment: false\n\
+             missing_answer: null\nendpoints:\n{entries}score_model: {score_model}\n"
+        )
+    };
+    world.run(&stage(&yaml("n"))).unwrap();
+    assert!(world.scores().iter().all(|score| score.score > Some(0.99)));
+    assert_ne!(stage(&yaml("n")).settings(), stage(&yaml("m")).settings());
+    assert!(
+        SynthFeedback::new(serde_yaml::from_str(&yaml("x")).unwrap()).unwrap_err().to_string().contains("score_model")
+    );
+}
+
+#[test]
+fn a_store_that_two_pipelines_name_answers_both_and_a_revision_is_another_model() {
+    let (one, other, server) = (World::new(), World::new(), good_server());
+    let shared = tempfile::tempdir().unwrap();
+    let yaml = |revision: &str| {
+        let endpoint = endpoint_yaml("bright, funny", &server.base_url(), &format!("  {revision}\n"));
+        format!("store: {}\n{endpoint}", shared.path().display())
+    };
+    let plain = stage(&yaml(""));
+    one.run(&plain).unwrap();
+    let counts = other.run(&plain).unwrap();
+    assert_eq!((counts["asked"], counts["reused"] as usize, server.n_seen()), (0, N_QUESTIONS, N_QUESTIONS));
+    assert_eq!((one.answers(), one.scores()), (other.answers(), other.scores()));
+    assert_eq!((one.n_stored(), other.n_stored()), (0, 0), "the shared store has them all");
+    let counts = other.run(&stage(&yaml("model_revision: q4"))).unwrap();
+    assert_eq!(counts["asked"] as usize, N_QUESTIONS);
 }
 
 #[test]
@@ -184,7 +266,7 @@ fn a_key_that_the_server_repeats_is_in_no_answer_and_no_error() {
     let counts = world.run(&keyed).unwrap();
     assert!(counts["error"] > 0 && counts["ok"] > 0, "{counts:?}");
     assert!(server.seen().iter().all(|seen| seen.head.contains(&format!("Bearer {key}"))));
-    let kept = Parts::<StoredAnswer>::open(&world.storage(), STORE).unwrap().rows().unwrap();
+    let kept = world.kept();
     assert!(kept.iter().any(|answer| answer.reason.as_ref().is_some_and(|reason| reason.contains("[api key]"))));
     for shown in [format!("{kept:?}"), format!("{:?}", world.answers()), format!("{:?}", keyed.settings())] {
         assert!(!shown.contains(&key));
