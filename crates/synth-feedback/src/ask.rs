@@ -38,6 +38,9 @@ pub struct Asking<'a> {
     pub clients: &'a [Client],
     /// How they are asked.
     pub manner: &'a Manner,
+    /// The ends of the requests for one question: what each wants of its answer. More than one where answers are sampled
+    /// and an endpoint gives too few at a time.
+    pub tails: &'a [String],
     /// How the pictures are read and sent.
     pub pictures: &'a Pictures,
     /// Told of every question that is done.
@@ -57,7 +60,19 @@ const GRACE: Duration = Duration::from_secs(5);
 pub struct Question {
     picture: Arc<Picture>,
     query: Arc<str>,
+    /// The attempts of the request that is due.
     retry: Option<Retry>,
+    /// The answers to the requests before it.
+    completions: Vec<Completion>,
+    usage: Option<Usage>,
+    /// Requests that were sent, for all of its answers.
+    attempts: u32,
+}
+
+impl Question {
+    fn new(picture: &Arc<Picture>, query: Arc<str>) -> Self {
+        Self { picture: Arc::clone(picture), query, retry: None, completions: Vec::new(), usage: None, attempts: 0 }
+    }
 }
 
 /// A request that is over.
@@ -145,8 +160,8 @@ impl<'a> Asking<'a> {
                     let mut next = Some(landed);
                     while let Some(landed) = next {
                         let ended = self.landed(landed, &mut lanes, &mut waiting, &mut tally);
-                        if let Some((question, outcome, retry, seconds)) = ended
-                            && !self.keep(&question, outcome, &retry, seconds, &mut breaker, &mut tally, known)?
+                        if let Some((question, outcome, seconds)) = ended
+                            && !self.keep(question, outcome, seconds, &mut breaker, &mut tally, known)?
                         {
                             // The store failed; its thread has the reason.
                             return Ok(());
@@ -162,8 +177,7 @@ impl<'a> Asking<'a> {
                     None => all_loaded = true,
                     Some(loaded) => {
                         let (picture, queries) = loaded?;
-                        let question = |query| Question { picture: Arc::clone(&picture), query, retry: None };
-                        stock.push_back(queries.into_iter().map(question).collect());
+                        stock.push_back(queries.into_iter().map(|query| Question::new(&picture, query)).collect());
                     }
                 },
                 () = sleep_until(wake.unwrap_or(now)), if wake.is_some() => {}
@@ -180,58 +194,70 @@ impl<'a> Asking<'a> {
 
     async fn send(&self, lane: usize, mut question: Question, permit: Permit<'a>) -> Landed<'a> {
         let client = &self.clients[lane];
-        let mut retry = question.retry.take().unwrap_or_else(|| Retry::new(client.patience()));
-        retry.attempts += 1;
+        let retry = question.retry.take().unwrap_or_else(|| Retry::new(client.patience()));
+        question.attempts += 1;
+        let tail = self.tails.get(question.completions.len()).map_or("}", String::as_str);
+        let body = question.picture.request.body(&question.query, tail);
         let sent = Instant::now();
-        let outcome = client.call(question.picture.request.body(&question.query)).await;
+        let outcome = client.call(body).await;
         Landed { question, retry, lane, permit, sent, outcome }
     }
 
     /// Accounts for a request that is over. Gives the question back if that is its end.
-    #[allow(clippy::type_complexity, reason = "private, and taken apart at once")]
     fn landed(
         &self,
         landed: Landed,
         lanes: &mut Lanes<Question>,
         waiting: &mut BinaryHeap<Reverse<Waiting>>,
         tally: &mut Tally,
-    ) -> Option<(Question, Result<Answered, CallError>, Retry, f64)> {
+    ) -> Option<(Question, Result<Completion, CallError>, f64)> {
         let Landed { mut question, mut retry, lane, permit, sent, outcome } = landed;
         let now = Instant::now();
         permit.settle(billed(&outcome));
         let n_tokens = |usage: Usage| usage.prompt_tokens.saturating_add(usage.completion_tokens);
         lanes.landed(lane, sent, now, outcome.as_ref().map(|answered| answered.usage.map(n_tokens)));
-        let again_at = outcome.as_ref().err().and_then(|error| Some((retry.at(error)?, error)));
-        if let (Some((until, error)), true) = (again_at, lanes.all_down().is_none()) {
-            tracing::debug!(%error, wait = ?until.saturating_duration_since(now), "asking again");
-            tally.again();
-            question.retry = Some(retry);
-            waiting.push(Reverse(Waiting { until, lane, question }));
-            return None;
+        let seconds = now.duration_since(sent).as_secs_f64();
+        let error = match outcome {
+            Ok(Answered { completion, usage }) => {
+                if let Some(usage) = usage {
+                    question.usage.get_or_insert_default().add(usage);
+                }
+                if question.completions.len() + 1 >= self.tails.len() {
+                    return Some((question, Ok(completion), seconds));
+                }
+                question.completions.push(completion);
+                lanes.again(lane, now, question);
+                return None;
+            }
+            Err(error) => error,
+        };
+        match retry.at(&error).filter(|_| lanes.all_down().is_none()) {
+            Some(until) => {
+                tracing::debug!(%error, wait = ?until.saturating_duration_since(now), "asking again");
+                tally.again();
+                question.retry = Some(retry);
+                waiting.push(Reverse(Waiting { until, lane, question }));
+                None
+            }
+            None => Some((question, Err(error), seconds)),
         }
-        Some((question, outcome, retry, now.duration_since(sent).as_secs_f64()))
     }
 
     /// Keeps what came of a question. False if the store failed.
-    #[allow(clippy::too_many_arguments, reason = "all that a question's end bears on")]
     fn keep(
         &self,
-        question: &Question,
-        outcome: Result<Answered, CallError>,
-        retry: &Retry,
+        question: Question,
+        outcome: Result<Completion, CallError>,
         seconds: f64,
         breaker: &mut Breaker,
         tally: &mut Tally,
         known: &mut KnownAnswers,
     ) -> Result<bool, SynthFeedbackError> {
-        let (completion, readout) = match outcome {
-            Err(error) => (None, Err((error.to_string(), error))),
-            Ok(Answered { completion, usage }) => {
-                let readout = read(&completion).map_err(|reason| (reason.clone(), CallError::Malformed(reason)));
-                (Some((completion, usage)), readout)
-            }
+        let readout = match &outcome {
+            Err(error) => Err((error.to_string(), error.clone())),
+            Ok(completion) => read(completion).map_err(|reason| (reason.clone(), CallError::Malformed(reason))),
         };
-        let row = self.stored(question, completion.as_ref(), &readout, retry.attempts, seconds);
+        let row = self.stored(&question, outcome.as_ref().ok(), &readout, seconds);
         known.insert(&row);
         if !self.keeper.keep(row) {
             return Ok(false);
@@ -243,7 +269,7 @@ impl<'a> Asking<'a> {
                 breaker.answered();
             }
             Err((reason, error)) => {
-                tally.failed(&picture.image_id, &question.query, retry.attempts, &reason);
+                tally.failed(&picture.image_id, &question.query, question.attempts, &reason);
                 breaker.failed(picture.number, &error)?;
             }
         }
@@ -253,14 +279,13 @@ impl<'a> Asking<'a> {
     fn stored(
         &self,
         question: &Question,
-        answer: Option<&(Completion, Option<Usage>)>,
+        completion: Option<&Completion>,
         readout: &Result<Readout, (String, CallError)>,
-        attempts: u32,
         seconds: f64,
     ) -> StoredAnswer {
         let read = readout.as_ref().ok();
         let Manner { model, revision, readout: key, template, image_form } = self.manner.clone();
-        let usage = answer.and_then(|(_, usage)| *usage);
+        let usage = question.usage.filter(|_| completion.is_some());
         let tokens =
             |count: fn(&Usage) -> u64| usage.as_ref().map(|usage| i64::try_from(count(usage)).unwrap_or(i64::MAX));
         StoredAnswer {
@@ -277,8 +302,8 @@ impl<'a> Asking<'a> {
             logit_no: read.and_then(|readout| readout.logit_no),
             label_mass: read.and_then(|readout| readout.label_mass),
             reason: readout.as_ref().err().map(|(reason, _)| reason.clone()),
-            raw: answer.and_then(|(completion, _)| raw::json(completion)),
-            attempts: i64::from(attempts),
+            raw: completion.and_then(raw::json),
+            attempts: i64::from(question.attempts),
             seconds,
             prompt_tokens: tokens(|usage| usage.prompt_tokens),
             cached_tokens: tokens(|usage| usage.cached_tokens),

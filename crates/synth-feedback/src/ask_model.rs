@@ -16,6 +16,7 @@ use crate::interrupt::Interrupt;
 use crate::lane::Lane;
 use crate::pictures::Pictures;
 use crate::plan::Plan;
+use crate::request::TOP_LOGPROBS;
 use crate::retry::Patience;
 use crate::serve::Server;
 use crate::settings::{Endpoint, Model};
@@ -79,6 +80,7 @@ pub fn ask_model(
     let asking = Asking {
         clients: &clients,
         manner: &manner,
+        tails: &[TOP_LOGPROBS.to_owned()],
         pictures: &sent,
         progress: &run.progress(plan.size().n_open, "questions"),
         spending: &spending,

@@ -7,7 +7,7 @@ use crate::client::Client;
 use crate::completion::Completion;
 use crate::error::SynthFeedbackError;
 use crate::readout::read;
-use crate::request::ImageRequest;
+use crate::request::{ImageRequest, TOP_LOGPROBS};
 use crate::retry::Patience;
 use crate::serve::Server;
 use crate::settings::Endpoint;
@@ -30,7 +30,7 @@ pub fn probe(endpoint: &Endpoint, picture: &[u8]) -> Result<String, SynthFeedbac
     let Some(request) = ImageRequest::new(&endpoint.model, picture) else {
         return Ok(format!("{} was not asked: the first picture is of an unknown kind", client.url()));
     };
-    let reply = runtime.block_on(client.ask(request.body(QUESTION)));
+    let reply = runtime.block_on(client.ask(request.body(QUESTION, TOP_LOGPROBS)));
     let cannot = |reason: String| SynthFeedbackError::Probe { url: client.url().to_owned(), reason };
     let completion = reply.outcome.map_err(|error| cannot(error.to_string()))?;
     let readout = read(&completion).map_err(cannot)?;
