@@ -5,7 +5,7 @@ PYTHON ?= python3
 FINEGRAIN = target/debug/finegrain
 ARGS ?=
 
-.PHONY: pipeline setup build demo ingest vq2-parse synth-feedback embed train evaluate plan test check kill-test
+.PHONY: pipeline setup build demo ingest vq2-parse synth-feedback embed train evaluate plan test check kill-test test-vlm-server
 
 pipeline: build demo ## the whole default run
 	$(FINEGRAIN) run $(ARGS)
@@ -36,6 +36,9 @@ check: setup ## formatting, lints, schemas
 
 kill-test: build tests/.python/ready ## kill -9 a default run at random moments, then compare with an undisturbed one
 	$(PYTHON) scripts/kill_test.py
+
+test-vlm-server: build tests/.python/ready ## synth-feedback against a real llama-server with a random vision projector
+	$(PYTHON) scripts/vlm_server_test.py
 
 # What the notebooks read tables with; used by the tests only.
 tests/.python/ready: tests/requirements.txt

@@ -10,11 +10,12 @@ use tables::{AnswerStatus, ImageError, ImageFiles, Progress};
 
 use crate::breaker::Breaker;
 use crate::client::{CallError, Client, Reply};
-use crate::completion::{Completion, TokenLogprob};
+use crate::completion::Completion;
 use crate::error::SynthFeedbackError;
 use crate::interrupt::Interrupt;
 use crate::question::PictureQueries;
-use crate::readout::{READOUT, Readout, read};
+use crate::reading::Reading;
+use crate::readout::{Readout, join};
 use crate::request::ImageRequest;
 use crate::store::{Keeper, KnownAnswers, StoredAnswer};
 
@@ -24,6 +25,8 @@ pub struct Asking<'a> {
     pub client: &'a Client,
     /// Its model.
     pub model: &'a str,
+    /// How its answers are read.
+    pub readout: &'a Readout,
     /// How many questions are under way at once.
     pub concurrency: usize,
     /// The pictures' files.
@@ -57,12 +60,13 @@ impl Asking<'_> {
         known: &mut KnownAnswers,
     ) -> Result<(), SynthFeedbackError> {
         let n_questions: usize = pictures.iter().map(|picture| picture.queries.len()).sum();
+        let tails = self.readout.tails();
         let answers = self
             .questions(pictures)
             .take_until(self.interrupt.interrupted())
-            .map(|question| async move {
+            .map(|question| async {
                 let question = question?;
-                let reply = self.client.ask(question.picture.request.body(&question.query)).await;
+                let reply = self.reply(&question, &tails).await;
                 Ok::<_, SynthFeedbackError>((question, reply))
             })
             .buffer_unordered(self.concurrency);
@@ -79,7 +83,7 @@ impl Asking<'_> {
             };
             let Some(answer) = next else { break };
             let (question, reply) = answer?;
-            let outcome = reply_outcome(&reply);
+            let outcome = self.outcome(&reply);
             let row = self.stored(&question, &reply, &outcome);
             known.insert(&row);
             if !self.keeper.keep(row) {
@@ -138,23 +142,45 @@ impl Asking<'_> {
             })
     }
 
+    /// The answer to one question: to one request, or to several that sample.
+    async fn reply(&self, question: &PictureQuestion, tails: &[String]) -> Reply {
+        let mut completions = Vec::with_capacity(tails.len());
+        let (mut attempts, mut last_call) = (0, Duration::ZERO);
+        for tail in tails {
+            let reply = self.client.ask(question.picture.request.body(&question.query, tail)).await;
+            attempts += reply.attempts;
+            last_call = reply.last_call;
+            match reply.outcome {
+                Ok(completion) => completions.push(completion),
+                Err(error) => return Reply { outcome: Err(error), attempts, last_call },
+            }
+        }
+        Reply { outcome: Ok(join(completions)), attempts, last_call }
+    }
+
+    fn outcome(&self, reply: &Reply) -> Outcome {
+        match &reply.outcome {
+            Err(error) => Err((error.to_string(), error.clone())),
+            Ok(completion) => {
+                self.readout.read(completion).map_err(|reason| (reason.clone(), CallError::Malformed(reason)))
+            }
+        }
+    }
+
     fn stored(&self, question: &PictureQuestion, reply: &Reply, outcome: &Outcome) -> StoredAnswer {
-        let readout = outcome.as_ref().ok();
+        let reading = outcome.as_ref().ok();
         StoredAnswer {
             sha256: question.picture.sha256.clone(),
             query: question.query.as_ref().to_owned(),
             model: self.model.to_owned(),
-            readout: READOUT.to_owned(),
-            status: readout.map_or(AnswerStatus::Error, |readout| readout.status),
-            p_yes: readout.and_then(|readout| readout.p_yes),
-            logit_yes: readout.and_then(|readout| readout.logit_yes),
-            logit_no: readout.and_then(|readout| readout.logit_no),
-            label_mass: readout.and_then(|readout| readout.label_mass),
+            readout: self.readout.key(),
+            status: reading.map_or(AnswerStatus::Error, |reading| reading.status),
+            p_yes: reading.and_then(|reading| reading.p_yes),
+            logit_yes: reading.and_then(|reading| reading.logit_yes),
+            logit_no: reading.and_then(|reading| reading.logit_no),
+            label_mass: reading.and_then(|reading| reading.label_mass),
             reason: outcome.as_ref().err().map(|(reason, _)| reason.clone()),
-            top_logprobs: match &reply.outcome {
-                Ok(Completion::FirstToken(tokens)) => Some(json_of(tokens)),
-                _ => None,
-            },
+            top_logprobs: reply.outcome.as_ref().ok().and_then(Completion::raw),
             attempts: i64::from(reply.attempts),
             seconds: reply.last_call.as_secs_f64(),
         }
@@ -197,16 +223,4 @@ fn load(
 }
 
 /// What was read, or why nothing was.
-type Outcome = Result<Readout, (String, CallError)>;
-
-fn reply_outcome(reply: &Reply) -> Outcome {
-    match &reply.outcome {
-        Err(error) => Err((error.to_string(), error.clone())),
-        Ok(completion) => read(completion).map_err(|reason| (reason.clone(), CallError::Malformed(reason))),
-    }
-}
-
-fn json_of(tokens: &[TokenLogprob]) -> String {
-    let pairs: Vec<_> = tokens.iter().map(|entry| (&entry.token, entry.logprob)).collect();
-    serde_json::to_string(&pairs).unwrap_or_else(|error| unreachable!("strings and numbers serialise: {error}"))
-}
+type Outcome = Result<Reading, (String, CallError)>;

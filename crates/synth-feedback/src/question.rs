@@ -3,9 +3,9 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use tables::{AnswerKind, Bucket, Image, Question};
+use tables::{AnswerKind, Bucket, Image, Prompt, Question};
 
-use crate::settings::Quality;
+use crate::settings::{Quality, VqaScore};
 
 /// One question about an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +18,8 @@ pub struct ImageQuestion {
     pub query: Arc<str>,
     /// The bucket of an alignment question.
     pub bucket: Option<Bucket>,
+    /// Whether its score is P(yes) itself, not divided by P(yes) + P(no).
+    pub is_vqascore: bool,
 }
 
 /// The questions about every image.
@@ -25,6 +27,7 @@ pub struct ImageQuestion {
 pub struct Questions {
     quality: Vec<ImageQuestion>,
     by_prompt: HashMap<String, Vec<ImageQuestion>>,
+    vqascore: HashMap<String, ImageQuestion>,
 }
 
 impl Questions {
@@ -37,6 +40,7 @@ impl Questions {
                 question_id: question.question_id.as_str().into(),
                 query: question.query.as_str().into(),
                 bucket: Some(question.bucket),
+                is_vqascore: false,
             });
         }
         let quality_question = |quality: &Quality, attribute: &String| ImageQuestion {
@@ -44,10 +48,39 @@ impl Questions {
             question_id: attribute.as_str().into(),
             query: quality.query(attribute).into(),
             bucket: None,
+            is_vqascore: false,
         };
         let quality =
             quality.map(|quality| quality.attributes.iter().map(|name| quality_question(quality, name)).collect());
-        Self { quality: quality.unwrap_or_default(), by_prompt }
+        Self { quality: quality.unwrap_or_default(), by_prompt, vqascore: HashMap::new() }
+    }
+
+    /// With an instruction after every text, a space between them.
+    pub fn with_instruction(mut self, instruction: Option<&str>) -> Self {
+        if instruction.is_some() {
+            for question in self.quality.iter_mut().chain(self.by_prompt.values_mut().flatten()) {
+                question.query = with_instruction(&question.query, instruction).into();
+            }
+        }
+        self
+    }
+
+    /// With the question of VQAScore about every prompt, which is a quality question by its kind.
+    pub fn with_vqascore(mut self, vqascore: &VqaScore, prompts: &[Prompt]) -> Self {
+        let question = |prompt: &Prompt| ImageQuestion {
+            kind: AnswerKind::Quality,
+            question_id: vqascore.attribute.as_str().into(),
+            query: vqascore.query(&prompt.prompt).into(),
+            bucket: None,
+            is_vqascore: true,
+        };
+        self.vqascore = prompts.iter().map(|prompt| (prompt.prompt_id.clone(), question(prompt))).collect();
+        self
+    }
+
+    /// The question of VQAScore about a prompt's images.
+    pub fn vqascore(&self, prompt_id: &str) -> Option<&ImageQuestion> {
+        self.vqascore.get(prompt_id)
     }
 
     /// The questions about quality.
@@ -62,8 +95,13 @@ impl Questions {
 
     /// All questions about an image.
     pub fn about(&self, image: &Image) -> impl Iterator<Item = &ImageQuestion> {
-        self.quality.iter().chain(self.alignment(&image.prompt_id))
+        self.quality.iter().chain(self.vqascore(&image.prompt_id)).chain(self.alignment(&image.prompt_id))
     }
+}
+
+/// A question's text with the instruction after it.
+pub(crate) fn with_instruction(query: &str, instruction: Option<&str>) -> String {
+    instruction.map_or(query.to_owned(), |instruction| format!("{query} {}", instruction.trim()))
 }
 
 /// What a VLM is to be asked about one picture.
@@ -155,6 +193,7 @@ pub(crate) mod tests {
         Quality {
             attributes: attributes.iter().map(|name| (*name).to_owned()).collect(),
             question: "is the image {attribute}".into(),
+            questions: std::collections::BTreeMap::new(),
         }
     }
 
@@ -176,6 +215,32 @@ pub(crate) mod tests {
         assert_eq!(queries(&pictures[0]), ["is the image bright", "is there a dog?", "is there a cat?"]);
         assert_eq!(queries(&pictures[1]), ["is the image bright"]);
         assert_eq!((pictures[0].path.as_str(), pictures[0].n_bytes), ("i1.png", 9));
+    }
+
+    #[test]
+    fn an_instruction_follows_every_question_and_vqascore_has_its_own_in_it() {
+        let asked = [question("p1", "q1", "is there a dog?", Bucket::Noun)];
+        let prompt = Prompt {
+            prompt_id: "p1".into(),
+            prompt: "a red dog".into(),
+            category: None,
+            challenge: None,
+            split: Split::Train,
+        };
+        let vqascore =
+            VqaScore { attribute: "vqascore".into(), question: "Does this figure show \"{prompt}\"?".into() };
+        let questions = Questions::new(Some(&quality(&["bright"])), &asked)
+            .with_instruction(Some("Answer yes or no. "))
+            .with_vqascore(&vqascore, &[prompt]);
+        let pictures = by_picture(&[image("i1", "p1", Some("a")), image("i2", "p2", Some("b"))], &questions).unwrap();
+        let expected = [
+            "is the image bright Answer yes or no.",
+            "Does this figure show \"a red dog\"?",
+            "is there a dog? Answer yes or no.",
+        ];
+        assert_eq!(queries(&pictures[0]), expected);
+        assert_eq!(queries(&pictures[1]), expected[..1], "a prompt that is not there has no question");
+        assert!(questions.vqascore("p1").unwrap().is_vqascore && questions.vqascore("p2").is_none());
     }
 
     #[test]

@@ -4,10 +4,8 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 
-/// The body of every question about one image, but for the text.
-///
-/// What is asked: at most one token, temperature 0, and the 20 most probable first tokens with their log-probabilities
-/// (OpenAI and vLLM refuse more).
+/// The body of every question about one image, but for the text and what is wanted of the answer
+/// ([`Readout`](crate::readout::Readout)).
 #[derive(Debug, Clone)]
 pub struct ImageRequest {
     before_text: Bytes,
@@ -19,18 +17,18 @@ impl ImageRequest {
         let mime = mime_of(image)?;
         let model = json_string(model);
         let mut body = format!(
-            "{{\"model\":{model},\"max_tokens\":1,\"temperature\":0,\"logprobs\":true,\"top_logprobs\":20,\"messages\":[{{\
-             \"role\":\"user\",\"content\":[{{\"type\":\"image_url\",\"image_url\":{{\"url\":\"data:{mime};base64,"
+            "{{\"model\":{model},\"messages\":[{{\"role\":\"user\",\"content\":[{{\
+             \"type\":\"image_url\",\"image_url\":{{\"url\":\"data:{mime};base64,"
         );
         BASE64_STANDARD.encode_string(image, &mut body);
         body.push_str("\"}},{\"type\":\"text\",\"text\":");
         Some(Self { before_text: body.into() })
     }
 
-    /// The whole body of one question.
-    pub fn body(&self, text: &str) -> Bytes {
+    /// The whole body of one request for one question; `tail` is one of [`tails`](crate::readout::Readout::tails).
+    pub fn body(&self, text: &str, tail: &str) -> Bytes {
         let text = json_string(text);
-        [&self.before_text, text.as_bytes(), b"}]}]}"].concat().into()
+        [&self.before_text, text.as_bytes(), b"}]}],", tail.as_bytes()].concat().into()
     }
 }
 
@@ -55,12 +53,14 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::readout::Readout;
 
     #[test]
     fn the_image_comes_first_and_any_text_survives() {
         let image = b"\x89PNG\r\n\x1a\n and the rest";
         for text in ["is there a dog?", "say \"no\"\n\\ {port} \u{1f436}", ""] {
-            let body = ImageRequest::new("org/model \"x\"", image).unwrap().body(text);
+            let body =
+                ImageRequest::new("org/model \"x\"", image).unwrap().body(text, &Readout::top_logprobs().tails()[0]);
             let parsed: serde_json::Value = serde_json::from_slice(&body).unwrap();
             let url = format!("data:image/png;base64,{}", BASE64_STANDARD.encode(image));
             let content =

@@ -49,6 +49,8 @@ pub fn scores_of_answers(
                 .quality()
                 .iter()
                 .for_each(|question| score(&question.question_id, &mut std::iter::once(question)));
+            let vqascore = questions.vqascore(&image.prompt_id);
+            vqascore.into_iter().for_each(|question| score(&question.question_id, &mut std::iter::once(question)));
         }
         if kinds.contains(&AnswerKind::Alignment) {
             let alignment = questions.alignment(&image.prompt_id);
@@ -115,6 +117,7 @@ mod tests {
             logit_yes: None,
             logit_no: None,
             label_mass: None,
+            readout: tables::AnswerReadout::TopLogprobs,
             model: "m".into(),
             attempts: 1,
             seconds: None,

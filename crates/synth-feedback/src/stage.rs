@@ -5,21 +5,20 @@ use std::time::Duration;
 
 use serde_json::json;
 use tables::{
-    Answer, AnswerKind, AnswerStatus, AttributeScore, Counts, Image, InputFile, Preference, Question, ScoreSource,
-    Stage, StageError, StageName, StageRun, Tables,
+    Answer, AnswerKind, AnswerStatus, AttributeScore, Counts, Image, InputFile, Preference, Prompt, Question,
+    ScoreSource, Stage, StageError, StageName, StageRun, Storage, Tables,
 };
 
-use crate::api_key::ApiKey;
 use crate::ask::Asking;
 use crate::breaker::Breaker;
-use crate::client::{Client, Patience};
+use crate::endpoint_record::known_readout;
 use crate::error::SynthFeedbackError;
 use crate::import;
-use crate::interrupt::Interrupt;
 use crate::question::{PictureQueries, Questions, by_picture};
-use crate::readout::READOUT;
+use crate::reading::p_yes_alone;
+use crate::readout::Readout;
 use crate::score::{scores_of_answers, scores_of_people};
-use crate::serve::Server;
+use crate::session::{Session, readout_of};
 use crate::settings::{Endpoint, Settings};
 use crate::store::{Keeper, KnownAnswers, recover};
 
@@ -50,23 +49,28 @@ impl Stage for SynthFeedback {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn settings(&self) -> serde_json::Value {
-        let Settings { quality, alignment, endpoint, import, human, missing_answer } = &self.settings;
+        let Settings { quality, alignment, vqascore, instruction, endpoint, import, human, missing_answer } =
+            &self.settings;
         // Where and how fast the model is asked changes no answer; which model, and how it is read, does.
-        let endpoint = endpoint.as_ref().map(|endpoint| json!({ "model": endpoint.model, "readout": READOUT }));
+        let endpoint = endpoint.as_ref().map(|endpoint| {
+            let Endpoint { model, readout, sample, allow_mixed_readouts, .. } = endpoint;
+            json!({ "model": model, "readout": readout, "sample": sample, "allow_mixed_readouts": allow_mixed_readouts })
+        });
         json!({
-            "quality": quality, "alignment": alignment, "endpoint": endpoint, "import": import, "human": human,
-            "missing_answer": missing_answer,
+            "quality": quality, "alignment": alignment, "vqascore": vqascore, "instruction": instruction,
+            "endpoint": endpoint, "import": import, "human": human, "missing_answer": missing_answer,
         })
     }
 
     fn reads(&self) -> Vec<&'static str> {
         let questions = self.settings.alignment.then_some("questions");
         let preferences = self.settings.human.is_some().then_some("preferences");
-        std::iter::once("images").chain(questions).chain(preferences).collect()
+        let prompts = self.settings.vqascore.is_some().then_some("prompts");
+        std::iter::once("images").chain(prompts).chain(questions).chain(preferences).collect()
     }
 
     fn writes(&self) -> Vec<&'static str> {
@@ -86,13 +90,25 @@ impl Stage for SynthFeedback {
             return Ok(vec![format!("VLM calls to `{}`: known when the stages before have run", endpoint.model)]);
         };
         let questions = questions.map(|reader| reader.rows()).transpose()?.unwrap_or_default();
-        let questions = Questions::new(self.settings.quality.as_ref(), &questions);
+        let prompts = if self.settings.vqascore.is_some() { tables.open::<Prompt>()? } else { None };
+        let prompts = prompts.map(|reader| reader.rows()).transpose()?.unwrap_or_default();
+        let questions = self.questions(&questions, &prompts);
         let pictures = by_picture(&images.rows()?, &questions).map_err(|without| no_pixels(&without))?;
-        let known = KnownAnswers::load(tables.storage(), &endpoint.model)?;
+        let readout = known_readout(tables.storage(), endpoint)?;
+        let known = known_answers(tables.storage(), endpoint, readout.as_ref())?;
         let n_asked = n_queries(&pictures);
         let n_calls = n_queries(&unanswered(pictures, &known));
         let n_stored = n_asked - n_calls;
-        Ok(vec![format!("{n_calls} VLM calls to `{}`; {n_stored} answers are in the store", endpoint.model)])
+        let mut lines =
+            vec![format!("{n_calls} VLM calls to `{}`; {n_stored} answers are in the store", endpoint.model)];
+        match readout.map(|readout| readout.tails().len()) {
+            Some(1) => {}
+            Some(n_requests) => {
+                lines.push(format!("each question takes {n_requests} requests: its answers are sampled"))
+            }
+            None => lines.push("the endpoint has not been probed yet: see `finegrain doctor --endpoint`".to_owned()),
+        }
+        Ok(lines)
     }
 
     fn unfinished(&self, counts: &BTreeMap<String, u64>) -> Option<String> {
@@ -104,10 +120,11 @@ impl Stage for SynthFeedback {
     }
 
     fn run(&self, run: &mut StageRun) -> Result<Counts, StageError> {
-        let Settings { quality, alignment, endpoint, import, human, missing_answer } = &self.settings;
+        let Settings { alignment, vqascore, endpoint, import, human, missing_answer, .. } = &self.settings;
         let images: Vec<Image> = run.read()?;
         let questions: Vec<Question> = if *alignment { run.read()? } else { Vec::new() };
-        let questions = Questions::new(quality.as_ref(), &questions);
+        let prompts: Vec<Prompt> = if vqascore.is_some() { run.read()? } else { Vec::new() };
+        let questions = self.questions(&questions, &prompts);
 
         // What may be wrong is found out before a question costs money.
         let mut scores = match human {
@@ -137,6 +154,15 @@ impl Stage for SynthFeedback {
 }
 
 impl SynthFeedback {
+    fn questions(&self, alignment: &[Question], prompts: &[Prompt]) -> Questions {
+        let Settings { quality, instruction, vqascore, .. } = &self.settings;
+        let questions = Questions::new(quality.as_ref(), alignment).with_instruction(instruction.as_deref());
+        match vqascore {
+            Some(vqascore) => questions.with_vqascore(vqascore, prompts),
+            None => questions,
+        }
+    }
+
     /// The endpoint's answers to all questions, those in the store among them.
     fn ask(
         &self,
@@ -147,71 +173,75 @@ impl SynthFeedback {
         counts: &mut Counts,
     ) -> Result<Vec<Answer>, StageError> {
         let pictures = by_picture(images, questions).map_err(|without| no_pixels(&without))?;
-        recover(run.storage())?;
-        let mut known = KnownAnswers::load(run.storage(), &endpoint.model)?;
         let n_asked = n_queries(&pictures);
+        if n_asked == 0 {
+            return Ok(Vec::new());
+        }
+        recover(run.storage())?;
+        let instruction = self.settings.instruction.as_deref();
+        let (readout, session) =
+            readout_of(run.storage(), endpoint, instruction, self.first_backoff).map_err(worth_retrying)?;
+        let mut known = known_answers(run.storage(), endpoint, Some(&readout))?;
         let pictures = unanswered(pictures, &known);
         let n_calls = n_queries(&pictures);
         counts.insert("asked", n_calls as u64);
         counts.insert("reused", (n_asked - n_calls) as u64);
-        tracing::info!(n_calls, n_stored = n_asked - n_calls, model = endpoint.model, "questions");
+        tracing::info!(
+            n_calls,
+            n_stored = n_asked - n_calls,
+            model = endpoint.model,
+            readout = readout.key(),
+            "questions"
+        );
         if n_calls > 0 {
-            let asked = self.ask_unanswered(endpoint, pictures, run, &mut known);
-            asked.map_err(|error| StageError { retry_later: error.retry_later(), source: error.into() })?;
+            let session = session.map_or_else(|| Session::start(endpoint, self.first_backoff), Ok);
+            let asked =
+                session.and_then(|session| ask_unanswered(session, endpoint, &readout, pictures, run, &mut known));
+            asked.map_err(worth_retrying)?;
         }
-        Ok(answers_of_endpoint(&endpoint.model, images, questions, &known))
+        Ok(answers_of_endpoint(&endpoint.model, images, questions, &known, &readout))
     }
+}
 
-    fn ask_unanswered(
-        &self,
-        endpoint: &Endpoint,
-        pictures: Vec<PictureQueries>,
-        run: &StageRun,
-        known: &mut KnownAnswers,
-    ) -> Result<(), SynthFeedbackError> {
-        let key = endpoint.api_key_env.as_deref().map(ApiKey::from_environment).transpose()?;
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .thread_name("vlm")
-            .enable_all()
-            .build()
-            .map_err(SynthFeedbackError::Runtime)?;
-        let interrupt = Interrupt::listen().map_err(SynthFeedbackError::Runtime)?;
-        let (base_url, mut server) = runtime.block_on(async {
-            tokio::select! {
-                started = Server::start_for(endpoint, key.as_ref()) => started,
-                () = interrupt.interrupted() => Err(SynthFeedbackError::Interrupted),
-            }
-        })?;
-        let patience = Patience {
-            timeout: Duration::from_secs_f64(endpoint.timeout_seconds),
-            max_attempts: endpoint.max_attempts,
-            first_backoff: self.first_backoff,
-        };
-        let client = Client::new(&base_url, key.clone(), patience)?;
-        let breaker = Breaker::new(client.url(), endpoint.concurrency, known.has_answers());
-        let keeper = Keeper::start(run.storage())?;
-        let asking = Asking {
-            client: &client,
-            model: &endpoint.model,
-            concurrency: endpoint.concurrency,
-            images: run.images(),
-            progress: &run.progress(n_queries(&pictures), "questions"),
-            keeper: &keeper,
-            interrupt: &interrupt,
-        };
-        let asked = runtime.block_on(asking.ask_all(pictures, breaker, known));
-        // Whatever happened, what was answered is kept; if that failed, it is the cause of all else.
-        keeper.finish()?;
-        match asked {
-            Err(error @ SynthFeedbackError::Down { .. }) => {
-                let ended =
-                    server.as_mut().and_then(|server| server.failed_if_ended("ended while it was asked", key.as_ref()));
-                Err(ended.unwrap_or(error))
-            }
-            other => other,
-        }
-    }
+fn ask_unanswered(
+    mut session: Session,
+    endpoint: &Endpoint,
+    readout: &Readout,
+    pictures: Vec<PictureQueries>,
+    run: &StageRun,
+    known: &mut KnownAnswers,
+) -> Result<(), SynthFeedbackError> {
+    let client = session.client()?;
+    let breaker = Breaker::new(client.url(), endpoint.concurrency, known.has_answers());
+    let keeper = Keeper::start(run.storage())?;
+    let asking = Asking {
+        client: &client,
+        model: &endpoint.model,
+        readout,
+        concurrency: endpoint.concurrency,
+        images: run.images(),
+        progress: &run.progress(n_queries(&pictures), "questions"),
+        keeper: &keeper,
+        interrupt: &session.interrupt,
+    };
+    let asked = session.runtime.block_on(asking.ask_all(pictures, breaker, known));
+    // Whatever happened, what was answered is kept; if that failed, it is the cause of all else.
+    keeper.finish()?;
+    asked.map_err(|error| session.cause_of(error))
+}
+
+fn worth_retrying(error: SynthFeedbackError) -> StageError {
+    StageError { retry_later: error.retry_later(), source: error.into() }
+}
+
+/// The answers that need not be asked for. Without a readout only those count that may be of any.
+fn known_answers(
+    storage: &Storage,
+    endpoint: &Endpoint,
+    readout: Option<&Readout>,
+) -> Result<KnownAnswers, tables::TableError> {
+    let key = readout.map(Readout::key).unwrap_or_default();
+    KnownAnswers::load(storage, &endpoint.model, &key, endpoint.allow_mixed_readouts)
 }
 
 fn no_pixels(image_ids: &[String]) -> SynthFeedbackError {
@@ -232,7 +262,13 @@ fn unanswered(mut pictures: Vec<PictureQueries>, known: &KnownAnswers) -> Vec<Pi
 }
 
 /// One row per image and question. A question that was somehow left out is an `error` of no attempts, not a gap.
-fn answers_of_endpoint(model: &str, images: &[Image], questions: &Questions, known: &KnownAnswers) -> Vec<Answer> {
+fn answers_of_endpoint(
+    model: &str,
+    images: &[Image],
+    questions: &Questions,
+    known: &KnownAnswers,
+    readout: &Readout,
+) -> Vec<Answer> {
     let mut answers = Vec::new();
     for image in images {
         for question in questions.about(image) {
@@ -242,10 +278,14 @@ fn answers_of_endpoint(model: &str, images: &[Image], questions: &Questions, kno
                 question_id: question.question_id.as_ref().to_owned(),
                 kind: question.kind,
                 status: answer.map_or(AnswerStatus::Error, |answer| answer.status),
-                p_yes: answer.and_then(|answer| answer.p_yes),
+                p_yes: answer.and_then(|answer| match question.is_vqascore {
+                    true => p_yes_alone(answer.logit_yes, answer.p_yes, answer.label_mass),
+                    false => answer.p_yes,
+                }),
                 logit_yes: answer.and_then(|answer| answer.logit_yes),
                 logit_no: answer.and_then(|answer| answer.logit_no),
                 label_mass: answer.and_then(|answer| answer.label_mass),
+                readout: answer.and_then(|answer| answer.readout).unwrap_or_else(|| readout.word()),
                 model: model.to_owned(),
                 attempts: answer.map_or(0, |answer| answer.attempts),
                 seconds: answer.map(|answer| answer.seconds),

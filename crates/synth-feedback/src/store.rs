@@ -10,10 +10,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use tables::{AnswerStatus, Parts, Storage, TableError, table};
+use tables::{AnswerReadout, AnswerStatus, Parts, Storage, TableError, table};
 
 use crate::journal::Journal;
-use crate::readout::READOUT;
+use crate::readout::word_of_key;
 
 /// The folder under `<data-root>/store/`.
 pub const STORE: &str = "answers";
@@ -42,7 +42,7 @@ table! {
         label_mass: Option<f64> where Between(0.0, 1.000001),
         /// Why there is no answer, for `error`.
         reason: Option<String>,
-        /// What was read: JSON `[[token, logprob], …]`, the sampled token first.
+        /// What was read: JSON `[[token, logprob], …]`, the sampled token first; of sampled answers `[text, …]`.
         top_logprobs: Option<String>,
         /// Requests that were sent for it.
         attempts: i64 where AtLeast(0.0),
@@ -64,6 +64,8 @@ pub struct KnownAnswer {
     pub logit_no: Option<f64>,
     /// Probability of a yes or a no at all.
     pub label_mass: Option<f64>,
+    /// How it was read; `None` if by a version of the program that is not this one.
+    pub readout: Option<AnswerReadout>,
     /// Requests that were sent for it.
     pub attempts: i64,
     /// How long the last one took, in seconds.
@@ -73,28 +75,48 @@ pub struct KnownAnswer {
 impl From<&StoredAnswer> for KnownAnswer {
     fn from(stored: &StoredAnswer) -> Self {
         let StoredAnswer { status, p_yes, logit_yes, logit_no, label_mass, attempts, seconds, .. } = *stored;
-        Self { status, p_yes, logit_yes, logit_no, label_mass, attempts, seconds }
+        let readout = word_of_key(&stored.readout);
+        Self { status, p_yes, logit_yes, logit_no, label_mass, readout, attempts, seconds }
     }
 }
 
-/// The answers of one model under the present readout, by picture and text.
+/// The answers of one model under one readout, by picture and text.
 #[derive(Debug, Default)]
 pub struct KnownAnswers(HashMap<[u8; 32], KnownAnswer>);
 
 impl KnownAnswers {
-    /// Those that the store of a data root has, in its parts and its journal. Writes nothing.
+    /// Those that the store of a data root has under a readout's key, in its parts and its journal; with `mixed` those
+    /// under other readouts too, where it has none. Writes nothing.
     ///
     /// # Errors
     /// If the parts cannot be listed, or the journal cannot be read.
-    pub fn load(storage: &Storage, model: &str) -> Result<Self, TableError> {
+    pub fn load(storage: &Storage, model: &str, readout: &str, mixed: bool) -> Result<Self, TableError> {
         let mut known = Self::default();
+        let mut others = Self::default();
         let mut take = |rows: Vec<StoredAnswer>| {
-            rows.iter().filter(|row| row.model == model && row.readout == READOUT).for_each(|row| known.insert(row));
+            for row in rows.iter().filter(|row| row.model == model) {
+                if row.readout == readout {
+                    known.insert(row);
+                } else if mixed && is_final(row.status) && word_of_key(&row.readout).is_some() {
+                    others.insert(row);
+                }
+            }
         };
         // Read first: an answer moves from the journal to a part, never back.
         let journaled = Journal::rows(storage)?;
         Parts::open(storage, STORE)?.for_each_part(&mut take)?;
         take(journaled);
+        for (key, other) in others.0 {
+            known
+                .0
+                .entry(key)
+                .and_modify(|own| {
+                    if !is_final(own.status) {
+                        *own = other
+                    }
+                })
+                .or_insert(other);
+        }
         Ok(known)
     }
 
@@ -279,6 +301,8 @@ pub(crate) mod tests {
     use super::*;
     use crate::journal::JOURNAL;
 
+    const READOUT: &str = "top_logprobs/1";
+
     pub(crate) fn stored(query: &str, status: AnswerStatus) -> StoredAnswer {
         StoredAnswer {
             sha256: "0".repeat(64),
@@ -313,11 +337,28 @@ pub(crate) mod tests {
         let other_model = StoredAnswer { model: "n".into(), ..stored("b", AnswerStatus::Ok) };
         let other_readout = StoredAnswer { readout: "sample/1".into(), ..stored("c", AnswerStatus::Ok) };
         parts(&storage).append(&[stored("a", AnswerStatus::Ok), other_model, other_readout]).unwrap();
-        let known = KnownAnswers::load(&storage, "m").unwrap();
+        let known = KnownAnswers::load(&storage, "m", READOUT, false).unwrap();
         let zeros = "0".repeat(64);
         assert!(known.is_answered(&zeros, "a"));
         assert!(!known.is_answered(&zeros, "b") && !known.is_answered(&zeros, "c"));
         assert!(!known.is_answered(&"1".repeat(64), "a"));
+    }
+
+    #[test]
+    fn answers_that_were_read_in_another_way_are_known_only_if_mixing_is_allowed() {
+        let (_folder, storage) = storage();
+        let voted = StoredAnswer { readout: "sample:n10:t1:s0:m8/1".into(), ..stored("a", AnswerStatus::Ok) };
+        let voted_too = StoredAnswer { query: "b".into(), ..voted.clone() };
+        let failed = StoredAnswer { query: "c".into(), status: AnswerStatus::Error, ..voted.clone() };
+        let own = StoredAnswer { p_yes: Some(0.25), ..stored("b", AnswerStatus::Ok) };
+        parts(&storage).append(&[voted, voted_too, failed, own]).unwrap();
+        let zeros = "0".repeat(64);
+        let known = KnownAnswers::load(&storage, "m", READOUT, false).unwrap();
+        assert!(!known.is_answered(&zeros, "a") && known.is_answered(&zeros, "b"));
+        let mixed = KnownAnswers::load(&storage, "m", READOUT, true).unwrap();
+        assert_eq!(mixed.get(&zeros, "a").unwrap().readout, Some(AnswerReadout::Sample));
+        assert_eq!(mixed.get(&zeros, "b").unwrap().p_yes, Some(0.25), "its own comes first");
+        assert!(mixed.get(&zeros, "c").is_none(), "a failure of another readout is nothing");
     }
 
     #[test]
@@ -386,7 +427,7 @@ pub(crate) mod tests {
         std::fs::write(killed.path().join(JOURNAL), [&journal[..], b"{\"sha256\":\"00"].concat()).unwrap();
         let storage = Storage::open(&killed.path().into()).unwrap();
         let check = |journal_bytes: Option<u64>, n_kept: usize| {
-            let known = KnownAnswers::load(&storage, "m").unwrap();
+            let known = KnownAnswers::load(&storage, "m", READOUT, false).unwrap();
             let zeros = "0".repeat(64);
             assert!((0..40).all(|at| known.is_answered(&zeros, &at.to_string())));
             assert!(known.get(&zeros, "failed").is_some() && !known.is_answered(&zeros, "failed"));
@@ -408,7 +449,7 @@ pub(crate) mod tests {
         for at in 0..1_500 {
             assert!(keeper.keep(stored(&at.to_string(), AnswerStatus::Ok)));
         }
-        let known = KnownAnswers::load(&storage, "m").unwrap();
+        let known = KnownAnswers::load(&storage, "m", READOUT, false).unwrap();
         assert!((0..1_500).all(|at| known.is_answered(&"0".repeat(64), &at.to_string())), "wherever they are");
         keeper.finish().unwrap();
         assert_eq!(std::fs::metadata(folder.path().join(JOURNAL)).unwrap().len(), 0);

@@ -11,7 +11,7 @@ use tables::{Bucket, ImageFiles, Parts, ProgressStyle, Split, Staging, Storage, 
 
 use super::*;
 use crate::question::tests::question;
-use crate::readout::p_yes;
+use crate::reading::p_yes;
 use crate::serve::free_port;
 use crate::store::{STORE, StoredAnswer};
 use crate::test_server::{Deed, Seen, TestServer, opinion, vlm};
@@ -136,7 +136,7 @@ fn stage(yaml: &str) -> SynthFeedback {
 fn endpoint_yaml(attributes: &str, base_url: &str, more: &str) -> String {
     format!(
         "quality: {{ attributes: [{attributes}], question: 'is the image {{attribute}}' }}\nalignment: true\n\
-         missing_answer: null\nendpoint:\n  base_url: {base_url}\n  model: m\n  concurrency: 4\n  \
+         missing_answer: null\nendpoint:\n  base_url: {base_url}\n  model: m\n  concurrency: 4\n  readout: top_logprobs\n  \
          timeout_seconds: 2\n  max_attempts: 3\n{more}"
     )
 }
