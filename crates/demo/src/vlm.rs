@@ -432,8 +432,7 @@ impl Vlm {
         let body = self.body(asked, misbehaviour.question, &answer).to_string().into_bytes();
         match misbehaviour.attempt {
             Some(Fault::HalfJson) => with_json_header(Body::from(body[..body.len() / 2].to_vec())),
-            Some(Fault::DropConnection) => dropped(&body),
-            Some(Fault::Stall) => dropped(&[]),
+            Some(Fault::DropConnection | Fault::Stall) => dropped(&body),
             Some(Fault::Drip) => dripping(body, self.faults.time(Fault::Drip)),
             _ => match self.record(asked) {
                 Ok(()) => with_json_header(Body::from(body)),

@@ -426,7 +426,7 @@ mod tests {
         assert_eq!(read.status, AnswerStatus::Ok);
         assert!(near(read.p_yes.unwrap(), p), "{read:?}");
         let read = fixture(include_str!("fixtures/vllm_token_ids_sampled_is_one_of_them.json"));
-        assert!(near(read.p_yes.unwrap(), expected(&[-0.25, -3.0, -4.0], &[-1.75, -5.0, -6.5])), "{read:?}");
+        assert!(near(read.p_yes.unwrap(), expected(&[-0.25, -3.0, -4.0], &[-2.0, -5.0, -6.5])), "{read:?}");
     }
 
     #[test]

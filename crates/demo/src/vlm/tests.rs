@@ -243,7 +243,7 @@ async fn each_dialect_lets_in_only_who_has_the_key_and_only_when_it_is_ready() {
         let served = served(|settings| {
             settings.dialect = dialect;
             settings.api_key = Some("s3cret".into());
-            settings.loading = Duration::from_millis(150);
+            settings.loading = Duration::from_millis(1_500);
         })
         .await;
         let status = async |key: &str| {
@@ -260,7 +260,7 @@ async fn each_dialect_lets_in_only_who_has_the_key_and_only_when_it_is_ready() {
         };
         assert_eq!(status("s3cret").await, 503);
         assert_eq!(served.client.get(format!("{}/health", served.url)).send().await.unwrap().status(), 503);
-        tokio::time::sleep(Duration::from_millis(200)).await;
+        tokio::time::sleep(Duration::from_millis(1_600)).await;
         assert_eq!((status("s3cret").await, status("wrong").await), (200, 401));
         assert_eq!(served.get("/health").await, json!({"status": "ok"}), "needs no key");
     }
