@@ -5,7 +5,7 @@ PYTHON ?= python3
 FINEGRAIN = target/debug/finegrain
 ARGS ?=
 
-.PHONY: pipeline setup build demo ingest vq2-parse synth-feedback embed train evaluate plan test check kill-test test-vlm-server
+.PHONY: pipeline setup build demo ingest vq2-parse synth-feedback embed train evaluate plan test check kill-test fault-test bench-client test-vlm-server
 
 pipeline: build demo ## the whole default run
 	$(FINEGRAIN) run $(ARGS)
@@ -39,6 +39,13 @@ kill-test: build tests/.python/ready ## kill -9 a default run at random moments,
 
 test-vlm-server: build tests/.python/ready ## synth-feedback against a real llama-server with a random vision projector
 	$(PYTHON) scripts/vlm_server_test.py
+
+fault-test: build tests/.python/ready ## 20,000 questions to a faulty VLM, killed ten times; then every answer is checked
+	$(PYTHON) scripts/fault_test.py
+
+bench-client: build ## CPU and throughput of asking a VLM, beside Python's clients and wrk
+	$(CARGO) build --quiet --workspace --examples
+	$(PYTHON) scripts/bench_vlm_client.py $(ARGS)
 
 # What the notebooks read tables with; used by the tests only.
 tests/.python/ready: tests/requirements.txt

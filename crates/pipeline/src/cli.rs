@@ -30,13 +30,13 @@ struct Cli {
 #[derive(Debug, Clone, Args)]
 struct PipelineArgs {
     /// The pipeline file
-    #[arg(long, default_value = "pipeline.yaml")]
+    #[arg(long, global = true, default_value = "pipeline.yaml")]
     config: PathBuf,
     /// Where tables, records, models and reports lie, instead of the pipeline file's `data_root`
-    #[arg(long, value_name = "URL")]
+    #[arg(long, global = true, value_name = "URL")]
     data_root: Option<String>,
     /// Another value for one key of the pipeline file, such as train.seeds=[0,1]; may be given many times
-    #[arg(long = "set", value_name = "KEY.PATH=VALUE")]
+    #[arg(long = "set", global = true, value_name = "KEY.PATH=VALUE")]
     sets: Vec<String>,
 }
 
@@ -103,6 +103,13 @@ enum Command {
     Doctor {
         #[command(flatten)]
         endpoint: EndpointArgs,
+        #[command(flatten)]
+        pipeline: PipelineArgs,
+    },
+    /// Look through, prune or merge the answers that are kept, or read them anew
+    Answers {
+        #[command(subcommand)]
+        action: crate::answers::Action,
         #[command(flatten)]
         pipeline: PipelineArgs,
     },
@@ -216,6 +223,9 @@ pub fn main() -> ExitCode {
         Command::Schemas { action, dir } if action.write => crate::schemas::write(dir),
         Command::Schemas { dir, .. } => crate::schemas::check(dir),
         Command::Doctor { endpoint, pipeline } => pipeline.load().and_then(|config| endpoint.doctor(&config, out)),
+        Command::Answers { action, pipeline } => {
+            pipeline.load().and_then(|config| crate::answers::answers(&config, action, out))
+        }
         Command::ExplainQuestion { question, answer } => {
             writeln!(out, "{}", vq2_parse::explain(question, answer.as_deref())).map_err(failed)
         }

@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use anyhow::anyhow;
-use synth_feedback::{Endpoint, WantedReadout, keep_endpoint_record, known_readout, probe_endpoint};
+use synth_feedback::{Endpoint, Found, WantedReadout, keep_endpoint_record, known_readout, probe_endpoint};
 use tables::{Stage, StageName};
 
 use crate::config::Config;
@@ -41,7 +41,8 @@ pub fn doctor(config: &Config, out: &mut dyn Write) -> Result<(), Failure> {
     }
     if let Some(settings) = config.section::<synth_feedback::Settings>(StageName::SynthFeedback).map_err(usage)? {
         let instruction = settings.instruction.as_deref();
-        findings.extend(settings.endpoint.iter().map(|endpoint| answers_of(endpoint, instruction)));
+        let endpoints = settings.models().into_iter().flat_map(|model| model.endpoints);
+        findings.extend(endpoints.map(|endpoint| answers_of(endpoint, instruction)));
     }
     for Finding { about, found, mend } in &findings {
         let mark = if mend.is_none() { "ok  " } else { "MEND" };
@@ -132,23 +133,46 @@ pub struct NamedEndpoint {
     pub api_key_env: Option<String>,
 }
 
-/// Probes an endpoint, the pipeline file's unless another is named, and writes all that was found. What was found of the
-/// pipeline file's is kept in its data root, in the place of what was known.
+/// Probes the endpoints of the pipeline file, or another one that is named, and writes all that was found. What was found of
+/// the pipeline file's is kept in its data root, in the place of what was known.
 ///
 /// # Errors
-/// [`Failure::Usage`] for the configuration; [`Failure::Failed`] if the endpoint cannot be used, with the reason;
+/// [`Failure::Usage`] for the configuration; [`Failure::Failed`] if an endpoint cannot be used, with the reason;
 /// [`Failure::RetryLater`] if it is down.
 pub fn doctor_endpoint(config: &Config, named: Option<&NamedEndpoint>, out: &mut dyn Write) -> Result<(), Failure> {
     let settings = config.section::<synth_feedback::Settings>(StageName::SynthFeedback).map_err(usage)?;
-    let instruction = settings.as_ref().and_then(|settings| settings.instruction.clone());
-    let of_file = settings.and_then(|settings| settings.endpoint);
-    let endpoint = match named {
-        Some(named) => at_url(of_file, named)?,
-        None => {
-            of_file.ok_or_else(|| usage(anyhow!("the pipeline file has no `synth-feedback.endpoint`; name a URL")))?
+    let instruction = settings.as_ref().and_then(|settings| settings.instruction.as_deref());
+    let models = settings.as_ref().map(synth_feedback::Settings::models).unwrap_or_default();
+    if let Some(named) = named {
+        let of_file = models.first().map(|model| model.endpoints[0].clone());
+        return report(&at_url(of_file, named)?, instruction, out).map(|_| ());
+    }
+    if models.is_empty() {
+        return Err(usage(anyhow!("the pipeline file has no `synth-feedback.endpoint`; name a URL")));
+    }
+    let root = DataRoot::open(&config.data_root().map_err(usage)?)?;
+    let storage = root.tables.storage();
+    for model in &models {
+        for (at, endpoint) in model.endpoints.iter().enumerate() {
+            let found = report(endpoint, instruction, out)?;
+            // The others are read as the first is.
+            if at > 0 {
+                continue;
+            }
+            let known = known_readout(storage, endpoint).map_err(failed)?;
+            keep_endpoint_record(storage, endpoint, &found).map_err(failed)?;
+            if let Some(known) = known.filter(|known| known.key() != found.readout.key()) {
+                let note = format!("was {} until now: its answers are not mixed with new ones", known.key());
+                writeln!(out, "{:<28} {note}", "readout").map_err(failed)?;
+            }
         }
-    };
-    let found = probe_endpoint(&endpoint, instruction.as_deref()).map_err(|error| {
+    }
+    Ok(())
+}
+
+/// Probes one endpoint and writes what was found.
+fn report(endpoint: &Endpoint, instruction: Option<&str>, out: &mut dyn Write) -> Result<Found, Failure> {
+    let found = probe_endpoint(endpoint, instruction).map_err(|error| {
         let retry_later = error.retry_later();
         let error = anyhow::Error::new(error);
         if retry_later { Failure::RetryLater(error) } else { Failure::Failed(error) }
@@ -156,17 +180,7 @@ pub fn doctor_endpoint(config: &Config, named: Option<&NamedEndpoint>, out: &mut
     for (about, what) in found.lines() {
         writeln!(out, "{about:<28} {what}").map_err(failed)?;
     }
-    if named.is_none() {
-        let root = DataRoot::open(&config.data_root().map_err(usage)?)?;
-        let storage = root.tables.storage();
-        let known = known_readout(storage, &endpoint).map_err(failed)?;
-        keep_endpoint_record(storage, &endpoint, &found).map_err(failed)?;
-        if let Some(known) = known.filter(|known| known.key() != found.readout.key()) {
-            let note = format!("was {} until now: its answers are not mixed with new ones", known.key());
-            writeln!(out, "{:<28} {note}", "readout").map_err(failed)?;
-        }
-    }
-    Ok(())
+    Ok(found)
 }
 
 /// The pipeline file's endpoint, if it has one, at another URL: its patience and sampling, not its server or key.

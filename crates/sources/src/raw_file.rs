@@ -4,7 +4,9 @@ use std::fs::File;
 use std::io::BufReader;
 use std::path::Path;
 
-use polars::prelude::{IntoLazy, JsonFormat, JsonReader, LazyFrame, PlRefPath, ScanArgsParquet, SerReader};
+use polars::prelude::{
+    IntoLazy, JsonFormat, JsonReader, LazyFrame, PlRefPath, PolarsResult, ScanArgsParquet, SerReader,
+};
 use tables::{Location, Storage};
 
 use crate::delimited::read_delimited;
@@ -18,6 +20,7 @@ pub(crate) const MAX_FETCHED_BYTES: u64 = 4 << 30;
 pub(crate) enum Kind {
     Csv,
     Tsv,
+    Json,
     JsonLines,
     Parquet,
 }
@@ -27,6 +30,7 @@ impl Kind {
         Some(match file.rsplit('.').next()?.to_ascii_lowercase().as_str() {
             "csv" => Self::Csv,
             "tsv" => Self::Tsv,
+            "json" => Self::Json,
             "jsonl" | "ndjson" => Self::JsonLines,
             "parquet" => Self::Parquet,
             _ => return None,
@@ -37,6 +41,7 @@ impl Kind {
         match self {
             Self::Csv => "CSV",
             Self::Tsv => "TSV",
+            Self::Json => "JSON",
             Self::JsonLines => "JSON lines",
             Self::Parquet => "Parquet",
         }
@@ -89,9 +94,8 @@ fn read(kind: Kind, file: File, path: &Path) -> Result<LazyFrame, Box<dyn std::e
     Ok(match kind {
         Kind::Csv => read_delimited(BufReader::new(file), true)?.lazy(),
         Kind::Tsv => read_delimited(BufReader::new(file), false)?.lazy(),
-        Kind::JsonLines => {
-            JsonReader::new(file).with_json_format(JsonFormat::JsonLines).infer_schema_len(None).finish()?.lazy()
-        }
+        Kind::Json => read_json(file, JsonFormat::Json)?,
+        Kind::JsonLines => read_json(file, JsonFormat::JsonLines)?,
         Kind::Parquet => {
             let options = ScanArgsParquet { glob: false, ..ScanArgsParquet::default() };
             let mut frame = LazyFrame::scan_parquet(PlRefPath::try_from_path(path)?, options)?;
@@ -100,6 +104,11 @@ fn read(kind: Kind, file: File, path: &Path) -> Result<LazyFrame, Box<dyn std::e
             frame
         }
     })
+}
+
+/// One array of objects, or one object a line; the schema is that of all of them.
+fn read_json(file: File, format: JsonFormat) -> PolarsResult<LazyFrame> {
+    Ok(JsonReader::new(file).with_json_format(format).infer_schema_len(None).finish()?.lazy())
 }
 
 fn fetch(source_name: &str, location: &Location, max_bytes: u64) -> Result<tempfile::NamedTempFile, SourceError> {

@@ -11,7 +11,7 @@ use crate::error::SourceError;
 use crate::raw_file::{MAX_FETCHED_BYTES, RawFile};
 use crate::selected::{Selected, WantedColumn};
 
-/// Named raw files that SQL selects from: CSV, TSV (in which a quote is a letter), JSON lines or Parquet, by the ending
+/// Named raw files that SQL selects from: CSV, TSV (in which a quote is a letter), JSON (one array of objects), JSON lines or Parquet, by the ending
 /// of the name; each a path or a URL (`s3://`, `https://`).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(transparent)]
@@ -139,16 +139,28 @@ mod tests {
     }
 
     #[test]
+    fn nested_json_is_unfolded_by_sql() {
+        let text = r#"[{"who": "ann", "marks": [{"of": "a", "stars": 3}, {"of": "b", "stars": 4}]},
+                       {"who": "bob", "marks": [{"of": "c", "stars": 5}]}]"#;
+        let raw = Raw::new(&[("raw.json", text)]);
+        let sql = "SELECT who AS rater_id, mark.stars AS rating FROM (SELECT who, UNNEST(marks) AS mark FROM raw)";
+        let selected = raw.select(sql, &[RATER, RATING]).unwrap();
+        assert_eq!(selected.text("rater_id"), some(&["ann", "ann", "bob"]));
+        assert_eq!(selected.number("rating"), [Some(3.0), Some(4.0), Some(5.0)]);
+    }
+
+    #[test]
     fn every_kind_of_file_gives_the_same_columns() {
         let mut raw = Raw::new(&[
             ("c.csv", "rater_id,rating\n1,3\n2,4.5\n"),
             ("t.tsv", "rater_id\trating\n1\t3\n2\t4.5\n"),
             ("j.jsonl", "{\"rater_id\": 1, \"rating\": 3}\n\n{\"rater_id\": 2, \"rating\": 4.5}\n"),
+            ("a.json", "[{\"rater_id\": 1, \"rating\": 3},\n {\"rater_id\": 2, \"rating\": 4.5}]"),
         ]);
         let path = raw.path("p.parquet");
         write_parquet(&path);
         raw.sources.0.insert("p".into(), path.as_path().into());
-        for source in ["c", "t", "j", "p"] {
+        for source in ["c", "t", "j", "a", "p"] {
             let rows =
                 raw.select(&format!("SELECT rater_id, rating FROM {source}"), &[RATER, RATING, SECONDS]).unwrap();
             assert_eq!(rows.n_rows(), 2);

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use crate::client::CallError;
+use crate::call_error::CallError;
 use crate::error::SynthFeedbackError;
 
 /// Watches how the questions of one run end.
@@ -101,6 +101,11 @@ impl Breaker {
         }
         let (url, reason) = (self.url.clone(), self.last_reason.clone());
         Err(SynthFeedbackError::Useless { url, n_asked: self.n_asked, reason })
+    }
+
+    /// Why no other should be asked when several endpoints have all failed since their last answers.
+    pub fn all_down(&self, n_failed: usize) -> SynthFeedbackError {
+        self.down(n_failed)
     }
 
     fn down(&self, n_failed: usize) -> SynthFeedbackError {

@@ -61,32 +61,6 @@ impl Completion {
             listed.map(|entry| TokenLogprob { token: entry.token.as_ref().to_owned(), logprob: entry.logprob });
         Ok(Self::FirstToken(std::iter::once(sampled).chain(listed).collect()))
     }
-
-    /// What a store keeps, so that it can be read again offline: `[[token, logprob], …]` with the sampled token first, or
-    /// `[text, …]` with null where a choice declined. `None` for a refusal.
-    pub fn raw(&self) -> Option<String> {
-        let json = match self {
-            Self::Refused => return None,
-            Self::FirstToken(tokens) => {
-                let pairs: Vec<_> = tokens.iter().map(|entry| (&entry.token, entry.logprob)).collect();
-                serde_json::to_string(&pairs)
-            }
-            Self::Texts(texts) => serde_json::to_string(texts),
-        };
-        Some(json.unwrap_or_else(|error| unreachable!("strings and numbers serialise: {error}")))
-    }
-
-    /// The completion that [`raw`](Self::raw) kept.
-    ///
-    /// # Errors
-    /// If it is no such text.
-    pub fn from_raw(raw: &str) -> Result<Self, String> {
-        if let Ok(texts) = serde_json::from_str(raw) {
-            return Ok(Self::Texts(texts));
-        }
-        let pairs: Vec<(String, Option<f64>)> = serde_json::from_str(raw).map_err(|error| error.to_string())?;
-        Ok(Self::FirstToken(pairs.into_iter().map(|(token, logprob)| TokenLogprob { token, logprob }).collect()))
-    }
 }
 
 impl Choice<'_> {
@@ -273,17 +247,6 @@ mod tests {
         assert_eq!(Completion::parse(body.as_bytes()), Ok(expected));
         let long = format!(r#"{{"choices":[{{"message":{{"content":"{}"}}}}]}}"#, "yes ".repeat(5_000));
         assert_eq!(Completion::parse(long.as_bytes()), Ok(said(&[&"yes ".repeat(50)])));
-    }
-
-    #[test]
-    fn what_is_kept_gives_the_completion_back() {
-        let masked = TokenLogprob { token: "▁\"b\n".into(), logprob: None };
-        let tokens = Completion::FirstToken(vec![token(" Yes", -0.1 - 1e-17), masked, token("no", -9999.0)]);
-        for completion in [tokens, said(&["Yes", ""]), Completion::Texts(vec![None, Some("No".into())])] {
-            assert_eq!(Completion::from_raw(&completion.raw().unwrap()), Ok(completion));
-        }
-        assert_eq!(Completion::Refused.raw(), None);
-        assert!(Completion::from_raw("{}").is_err() && Completion::from_raw("[[1,2]]").is_err());
     }
 
     #[test]

@@ -84,7 +84,12 @@ mod tests {
     use super::*;
     use crate::reading::Reading;
     use crate::readout::TokenLimit;
-    use crate::store::tests::storage;
+
+    fn storage() -> (tempfile::TempDir, Storage) {
+        let folder = tempfile::tempdir().unwrap();
+        let storage = Storage::open(&folder.path().into()).unwrap();
+        (folder, storage)
+    }
 
     fn endpoint(more: &str) -> Endpoint {
         let yaml = format!(

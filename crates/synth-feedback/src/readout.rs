@@ -192,6 +192,12 @@ pub fn join(completions: Vec<Completion>) -> Completion {
     Completion::Texts(all)
 }
 
+/// The name under which an answer is kept that was asked for as another version of a readout asked, and read anew.
+pub fn present_key(key: &str) -> String {
+    let readout = key.rsplit_once('/').map_or(key, |(readout, _)| readout);
+    format!("{readout}/{VERSION}")
+}
+
 /// The readout that a key of the store names.
 pub fn word_of_key(key: &str) -> Option<AnswerReadout> {
     let word = key.split([':', '/']).next()?;

@@ -6,61 +6,75 @@ use std::collections::{HashMap, HashSet};
 
 use tables::{Answer, AnswerKind, AnswerStatus, AttributeScore, Bucket, Image, Preference, ScoreSource, VQ2};
 
+use crate::dependencies::ruled_out;
 use crate::error::SynthFeedbackError;
 use crate::question::{ImageQuestion, Questions};
 use crate::settings::MissingAnswer;
 
-/// The scores that one model's answers give, for every image.
+/// The scores that one model's answers about an image give.
 ///
-/// A kind of question is scored if it has questions and `answers` has an answer of that kind: an import of alignment
-/// answers alone gives no quality scores. With alignment come all four buckets and `vq2`, also for an image whose prompt
+/// Only the kinds of question in `kinds` are scored, those that the model answered about any image at all: an import of
+/// alignment answers alone gives no quality scores. With alignment come all four buckets and `vq2`, also for an image whose prompt
 /// has no question in a bucket: `n_questions` is 0 there, and the score null. A question without a row in `answers` was
 /// not asked of that image and counts nowhere; one that ended in an `error` was asked, but its answer is unknown, never
-/// a "no".
+/// a "no". One that depends on a question whose answer is "no" counts as 0, whatever was answered to it.
 pub fn scores_of_answers(
-    images: &[Image],
+    image: &Image,
     questions: &Questions,
     answers: &[Answer],
+    kinds: &HashSet<AnswerKind>,
     source: ScoreSource,
     missing: MissingAnswer,
 ) -> Vec<AttributeScore> {
-    let asked: HashMap<(&str, AnswerKind, &str), &Answer> =
-        answers.iter().map(|a| ((a.image_id.as_str(), a.kind, a.question_id.as_str()), a)).collect();
-    let kinds: HashSet<AnswerKind> = answers.iter().map(|answer| answer.kind).collect();
+    let asked: HashMap<(AnswerKind, &str), &Answer> =
+        answers.iter().map(|a| ((a.kind, a.question_id.as_str()), a)).collect();
     let mut scores = Vec::new();
-    for image in images {
-        let mut score = |attribute: &str, questions: &mut dyn Iterator<Item = &ImageQuestion>| {
-            let asked: Vec<&Answer> = questions
-                .filter_map(|q| asked.get(&(image.image_id.as_str(), q.kind, q.question_id.as_ref())).copied())
-                .collect();
-            let heard = asked.iter().filter(|answer| answer.status != AnswerStatus::Error);
-            let p_yes: Vec<Option<f64>> = heard.map(|answer| answer.p_yes).collect();
-            scores.push(AttributeScore {
-                image_id: image.image_id.clone(),
-                attribute: attribute.to_owned(),
-                source,
-                score: mean_p_yes(&p_yes, missing),
-                n_questions: asked.len() as i64,
-                n_answered: p_yes.iter().flatten().count() as i64,
-            });
-        };
-        if kinds.contains(&AnswerKind::Quality) {
-            questions
-                .quality()
-                .iter()
-                .for_each(|question| score(&question.question_id, &mut std::iter::once(question)));
-            let vqascore = questions.vqascore(&image.prompt_id);
-            vqascore.into_iter().for_each(|question| score(&question.question_id, &mut std::iter::once(question)));
-        }
-        if kinds.contains(&AnswerKind::Alignment) {
-            let alignment = questions.alignment(&image.prompt_id);
-            for bucket in Bucket::ALL {
-                score(bucket.as_str(), &mut alignment.iter().filter(|question| question.bucket == Some(*bucket)));
+    let answer_to = |q: &ImageQuestion| asked.get(&(q.kind, q.question_id.as_ref())).copied();
+    let said_no = |q: &ImageQuestion| answer_to(q).is_some_and(|answer| is_no(answer, missing));
+    let ruled_out = ruled_out(questions.alignment(&image.prompt_id), said_no);
+    let mut score = |attribute: &str, questions: &mut dyn Iterator<Item = &ImageQuestion>| {
+        let (mut n_questions, mut n_answered, mut p_yes) = (0, 0, Vec::new());
+        for question in questions {
+            let Some(answer) = answer_to(question) else { continue };
+            n_questions += 1;
+            n_answered += i64::from(answer.p_yes.is_some());
+            if question.kind == AnswerKind::Alignment && ruled_out.contains(&*question.question_id) {
+                p_yes.push(Some(0.0));
+            } else if answer.status != AnswerStatus::Error {
+                p_yes.push(answer.p_yes);
             }
-            score(VQ2, &mut alignment.iter());
         }
+        scores.push(AttributeScore {
+            image_id: image.image_id.clone(),
+            attribute: attribute.to_owned(),
+            source,
+            score: mean_p_yes(&p_yes, missing),
+            n_questions,
+            n_answered,
+        });
+    };
+    if kinds.contains(&AnswerKind::Quality) {
+        let of_prompt = questions.vqascore(&image.prompt_id);
+        let quality = questions.quality().iter().chain(of_prompt);
+        quality.for_each(|question| score(&question.question_id, &mut std::iter::once(question)));
+    }
+    if kinds.contains(&AnswerKind::Alignment) {
+        let alignment = questions.alignment(&image.prompt_id);
+        for bucket in Bucket::ALL {
+            score(bucket.as_str(), &mut alignment.iter().filter(|question| question.bucket == Some(*bucket)));
+        }
+        score(VQ2, &mut alignment.iter());
     }
     scores
+}
+
+/// Whether an answer rules out the questions that depend on it: a "no" more likely than a "yes", or a missing answer where
+/// that counts as a "no". A call that failed says nothing.
+fn is_no(answer: &Answer, missing: MissingAnswer) -> bool {
+    match answer.p_yes {
+        Some(p_yes) => p_yes < 0.5,
+        None => missing == MissingAnswer::No && answer.status != AnswerStatus::Error,
+    }
 }
 
 /// Mean yes-probability of questions, one entry each; `None` was refused, or its answer was neither yes nor no.
@@ -104,6 +118,8 @@ pub fn scores_of_people(
 
 #[cfg(test)]
 mod tests {
+    use tables::Question;
+
     use super::*;
     use crate::question::tests::{image, quality, question};
 
@@ -122,6 +138,22 @@ mod tests {
             attempts: 1,
             seconds: None,
         }
+    }
+
+    /// The scores of all images.
+    fn scores_of_all(
+        images: &[Image],
+        questions: &Questions,
+        answers: &[Answer],
+        source: ScoreSource,
+        missing: MissingAnswer,
+    ) -> Vec<AttributeScore> {
+        let kinds: HashSet<AnswerKind> = answers.iter().map(|answer| answer.kind).collect();
+        let about = |image: &Image| -> Vec<Answer> {
+            answers.iter().filter(|answer| answer.image_id == image.image_id).cloned().collect()
+        };
+        let scores = |image| scores_of_answers(image, questions, &about(image), &kinds, source, missing);
+        images.iter().flat_map(scores).collect()
     }
 
     fn find<'a>(scores: &'a [AttributeScore], image_id: &str, attribute: &str) -> &'a AttributeScore {
@@ -152,7 +184,7 @@ mod tests {
     #[test]
     fn scores_are_means_over_the_answered_questions() {
         let (images, questions, answers) = world();
-        let scores = scores_of_answers(&images, &questions, &answers, ScoreSource::Vlm, MissingAnswer::Null);
+        let scores = scores_of_all(&images, &questions, &answers, ScoreSource::Vlm, MissingAnswer::Null);
         let check = |image_id, attribute, score, n_questions, n_answered| {
             let found = find(&scores, image_id, attribute);
             assert_eq!(
@@ -179,7 +211,7 @@ mod tests {
     #[test]
     fn a_missing_answer_may_count_as_no_but_a_missing_question_never_does() {
         let (images, questions, answers) = world();
-        let scores = scores_of_answers(&images, &questions, &answers, ScoreSource::Vlm, MissingAnswer::No);
+        let scores = scores_of_all(&images, &questions, &answers, ScoreSource::Vlm, MissingAnswer::No);
         let score = |image_id, attribute| find(&scores, image_id, attribute).score;
         assert_eq!(score("i1", "vq2"), Some(0.5));
         assert_eq!(score("i1", "adjective"), Some(0.0));
@@ -187,6 +219,37 @@ mod tests {
         assert_eq!(score("i2", "noun"), Some(0.125));
         assert_eq!((score("i1", "verb"), score("i3", "vq2")), (None, None));
         assert_eq!(find(&scores, "i1", "vq2").n_answered, 2, "counts do not change");
+    }
+
+    #[test]
+    fn a_question_that_a_no_rules_out_counts_as_zero_whatever_was_answered() {
+        let depending = |id: &str, parent: &str, bucket| Question {
+            depends_on: vec![parent.to_owned()],
+            ..question("p1", id, "is it?", bucket)
+        };
+        let asked = [
+            question("p1", "dog", "dog?", Bucket::Noun),
+            depending("green", "dog", Bucket::Adjective),
+            depending("runs", "dog", Bucket::Verb),
+        ];
+        let questions = Questions::new(None, &asked);
+        let score = |dog: Option<f64>, missing| {
+            let answers = [
+                answer("i1", AnswerKind::Alignment, "dog", dog),
+                answer("i1", AnswerKind::Alignment, "green", Some(0.75)),
+                Answer { status: AnswerStatus::Error, ..answer("i1", AnswerKind::Alignment, "runs", None) },
+            ];
+            let images = [image("i1", "p1", None)];
+            let scores = scores_of_all(&images, &questions, &answers, ScoreSource::Vlm, missing);
+            let of = |attribute| find(&scores, "i1", attribute).score;
+            assert_eq!(find(&scores, "i1", VQ2).n_answered, 1 + i64::from(dog.is_some()), "counts are of answers");
+            (of("adjective"), of("verb"), of(VQ2))
+        };
+        let (null, no) = (MissingAnswer::Null, MissingAnswer::No);
+        assert_eq!(score(Some(0.5), null), (Some(0.75), None, Some(0.625)), "a tie is no no");
+        assert_eq!(score(Some(0.25), null), (Some(0.0), Some(0.0), Some(0.25 / 3.0)));
+        assert_eq!(score(None, null), (Some(0.75), None, Some(0.75)), "a missing answer rules nothing out");
+        assert_eq!(score(None, no), (Some(0.0), Some(0.0), Some(0.0)), "unless it counts as a no");
     }
 
     #[test]
@@ -201,7 +264,7 @@ mod tests {
                 })
                 .collect();
             answers.push(answer("i2", AnswerKind::Alignment, "q3", Some(1.0)));
-            let scores = scores_of_answers(&images, &questions, &answers, ScoreSource::Import, missing);
+            let scores = scores_of_all(&images, &questions, &answers, ScoreSource::Import, missing);
             let found = find(&scores, "i1", "noun");
             (found.score, found.n_questions, found.n_answered)
         };
@@ -225,10 +288,10 @@ mod tests {
         let (images, questions, answers) = world();
         let alignment: Vec<Answer> =
             answers.into_iter().filter(|answer| answer.kind == AnswerKind::Alignment).collect();
-        let scores = scores_of_answers(&images, &questions, &alignment, ScoreSource::Import, MissingAnswer::Null);
+        let scores = scores_of_all(&images, &questions, &alignment, ScoreSource::Import, MissingAnswer::Null);
         assert!(scores.iter().all(|score| score.attribute != "bright" && score.source == ScoreSource::Import));
         assert_eq!(scores.len(), 3 * 5);
-        assert!(scores_of_answers(&images, &questions, &[], ScoreSource::Import, MissingAnswer::No).is_empty());
+        assert!(scores_of_all(&images, &questions, &[], ScoreSource::Import, MissingAnswer::No).is_empty());
     }
 
     /// The same by the definition: for every image, attribute and answer, look whether it belongs.
@@ -302,7 +365,7 @@ mod tests {
                 }
             }
             for missing in [MissingAnswer::Null, MissingAnswer::No] {
-                for score in scores_of_answers(&images, &questions, &answers, ScoreSource::Vlm, missing) {
+                for score in scores_of_all(&images, &questions, &answers, ScoreSource::Vlm, missing) {
                     let image = images.iter().find(|image| image.image_id == score.image_id).unwrap();
                     let slow = slow_score(image, &score.attribute, &questions, &answers, missing);
                     assert_eq!(score.score, slow, "{score:?}");

@@ -2,13 +2,18 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
+use std::num::NonZeroU32;
 
 use serde::de::{Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sources::Sources;
-use tables::{Bucket, VQ2};
+use tables::{Bucket, Location, VQ2};
 
+use crate::api_key::ApiKey;
+use crate::concurrency::Concurrency;
 use crate::error::SynthFeedbackError;
+use crate::image_form::{ImageLimits, LEAST_MAX_BYTES, LEAST_MAX_SIDE};
+use crate::spending::{Limits, Prices};
 
 /// Which questions are answered, by whom, and how answers become scores.
 #[derive(Debug, Clone, Deserialize, Serialize)]
@@ -22,14 +27,21 @@ pub struct Settings {
     pub vqascore: Option<VqaScore>,
     /// What is said after every question but VQAScore's, such as `Please answer yes or no.` None: nothing. Paper: nothing.
     pub instruction: Option<String>,
-    /// The VLM that is asked. None: no VLM is asked.
+    /// The VLM that is asked. None: no VLM is asked, unless `endpoints` names some.
     pub endpoint: Option<Endpoint>,
+    /// Several of them instead: those of one model share its questions, every model is asked them all. The scores are
+    /// those of the first model.
+    pub endpoints: Option<Vec<Endpoint>>,
     /// Answers that someone else collected. None: there are none.
     pub import: Option<Import>,
     /// Aspects of `preferences` that are taken as attributes: their mean human rating becomes the score.
     pub human: Option<Vec<String>>,
     /// What a question without an answer counts as.
     pub missing_answer: MissingAnswer,
+    /// The model whose answers make the scores; the first one if it is not said. Answers of others are only listed.
+    pub score_model: Option<String>,
+    /// Where answers are kept for good; pipelines that name the same place share them. None: `store` in the data root.
+    pub store: Option<Location>,
 }
 
 /// The quality questions.
@@ -86,10 +98,14 @@ pub struct Endpoint {
     pub serve_timeout_seconds: Option<f64>,
     /// The environment variable that holds the API key, if the server wants one.
     pub api_key_env: Option<String>,
-    /// How many requests are under way at once.
-    pub concurrency: usize,
+    /// How many requests are under way at once: a number, `auto` (what it can take is found out), or bounds for that.
+    #[serde(default)]
+    pub concurrency: Concurrency,
     /// How long one request may take, in seconds.
     pub timeout_seconds: f64,
+    /// How long one question may take with all its attempts and the waits between them, in seconds; ten timeouts if it is
+    /// not said.
+    pub deadline_seconds: Option<f64>,
     /// How often a question is tried before it is an `error`.
     pub max_attempts: u32,
     /// How the probability of "yes" is read; `auto` if it is not said: the best way that the endpoint has.
@@ -100,6 +116,25 @@ pub struct Endpoint {
     /// Whether answers of this model that were read in another way may stand in the same table.
     #[serde(default)]
     pub allow_mixed_readouts: bool,
+    /// Requests a minute that it may be sent. None: any number.
+    pub requests_per_minute: Option<NonZeroU32>,
+    /// Tokens a minute, of questions and answers, as it counts them. None: any number.
+    pub tokens_per_minute: Option<NonZeroU32>,
+    /// How large a picture may be when it is sent. None: it is sent as it is.
+    pub image: Option<ImageLimits>,
+    /// Its share of the pictures where several endpoints serve one model; 1 if it is not said.
+    pub weight: Option<f64>,
+    /// Which of the models of this name it is: part of an answer's name in the store, so that another checkpoint or
+    /// quantisation that is served under the same name is asked anew. Any text; none is a text of its own.
+    pub model_revision: Option<String>,
+    /// What it charges. None: `plan` shows requests and tokens only.
+    pub prices: Option<Prices>,
+    /// Tokens of one picture, for `plan` while no answer of this model has told; none: not known.
+    pub image_tokens: Option<u64>,
+    /// Requests that one run may send, retries included. A run that would send more stops; what it asked is kept.
+    pub max_requests: Option<u64>,
+    /// What one run may spend, in the currency of `prices`; counted as `max_requests` is.
+    pub max_cost: Option<f64>,
 }
 
 /// How the probability of "yes" is to be read.
@@ -177,14 +212,16 @@ impl Settings {
     /// # Errors
     /// [`SynthFeedbackError::Setting`] naming the key and what to write instead.
     pub fn validate(&self) -> Result<(), SynthFeedbackError> {
-        let answered = self.endpoint.is_some() || self.import.is_some();
+        self.validate_endpoints()?;
+        let models = self.models();
+        let answered = !models.is_empty() || self.import.is_some();
         if self.alignment && !answered {
             return Err(wrong("alignment", "nobody answers the questions: set `endpoint` or `import`, or `false`"));
         }
         if self.quality.is_some() && !answered {
             return Err(wrong("quality", "nobody answers the questions: set `endpoint` or `import`, or leave it out"));
         }
-        if self.vqascore.is_some() && self.endpoint.is_none() {
+        if self.vqascore.is_some() && models.is_empty() {
             return Err(wrong("vqascore", "nobody answers the question: set `endpoint`, or leave it out"));
         }
         if answered && !self.alignment && self.quality.is_none() && self.vqascore.is_none() {
@@ -198,18 +235,101 @@ impl Settings {
             let quality = self.quality.as_ref().map_or(&[][..], |quality| &quality.attributes);
             vqascore.validate(quality)?;
         }
-        self.endpoint.as_ref().map_or(Ok(()), Endpoint::validate)?;
         if let Some(import) = &self.import {
             if import.model.trim().is_empty() {
                 return Err(wrong("import.model", "it is empty: name who gave the answers"));
             }
-            if self.endpoint.as_ref().is_some_and(|endpoint| endpoint.model == import.model) {
+            if models.iter().any(|model| model.name == import.model) {
                 return Err(wrong("import.model", "it is the endpoint's model too: two answers would have one name"));
             }
         }
         let human = self.human.as_deref().unwrap_or_default();
         if let Some(twice) = first_repeated(human) {
             return Err(wrong("human", format!("`{twice}` is listed twice")));
+        }
+        Ok(())
+    }
+}
+
+/// A model and the endpoints that serve it, in the order of the pipeline file.
+#[derive(Debug, Clone)]
+pub struct Model<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// At least one.
+    pub endpoints: Vec<&'a Endpoint>,
+}
+
+impl Model<'_> {
+    /// How large its pictures may be, at every endpoint.
+    pub fn image(&self) -> ImageLimits {
+        self.endpoints[0].image.unwrap_or_default()
+    }
+
+    /// What it charges, at every endpoint.
+    pub fn prices(&self) -> Prices {
+        self.endpoints[0].prices.clone().unwrap_or_default()
+    }
+
+    /// What one run may spend on it.
+    pub fn limits(&self) -> Limits {
+        self.endpoints[0].limits()
+    }
+}
+
+impl Settings {
+    /// The models that are asked, with their endpoints.
+    pub fn models(&self) -> Vec<Model<'_>> {
+        let mut models: Vec<Model<'_>> = Vec::new();
+        for endpoint in self.endpoint.iter().chain(self.endpoints.iter().flatten()) {
+            match models.iter_mut().find(|model| model.name == endpoint.model) {
+                Some(model) => model.endpoints.push(endpoint),
+                None => models.push(Model { name: &endpoint.model, endpoints: vec![endpoint] }),
+            }
+        }
+        models
+    }
+
+    /// The model whose answers make the scores, if any model is asked.
+    pub fn score_model(&self) -> Option<&str> {
+        self.score_model.as_deref().or_else(|| self.models().first().map(|model| model.name))
+    }
+
+    fn validate_endpoints(&self) -> Result<(), SynthFeedbackError> {
+        if self.endpoint.is_some() && self.endpoints.is_some() {
+            return Err(wrong("endpoints", "there is `endpoint` too: list that one here as well, and take it out"));
+        }
+        if self.endpoints.as_ref().is_some_and(Vec::is_empty) {
+            return Err(wrong("endpoints", "the list is empty; leave it out instead"));
+        }
+        let models = self.models();
+        if let Some(name) = self.score_model.as_ref().filter(|name| models.iter().all(|model| model.name != *name)) {
+            return Err(wrong("score_model", format!("`{name}` is no model of an endpoint")));
+        }
+        for model in models {
+            let first = model.endpoints[0];
+            for (at, endpoint) in model.endpoints.iter().enumerate() {
+                endpoint.validate()?;
+                // One answer must not depend on which of them gave it, and one budget is kept for all.
+                let same = endpoint.image.unwrap_or_default() == model.image()
+                    && endpoint.model_revision == first.model_revision
+                    && (endpoint.readout, endpoint.sample) == (first.readout, first.sample)
+                    && endpoint.allow_mixed_readouts == first.allow_mixed_readouts
+                    && endpoint.prices == first.prices
+                    && endpoint.image_tokens == first.image_tokens
+                    && endpoint.limits() == first.limits();
+                if !same {
+                    let problem = format!(
+                        "the endpoints of `{}` differ in `image`, `model_revision`, a readout, `prices`, `image_tokens` or a limit",
+                        model.name
+                    );
+                    return Err(wrong("endpoints", problem));
+                }
+                let twice = |other: &&Endpoint| other.serve.is_none() && other.base_url == endpoint.base_url;
+                if endpoint.serve.is_none() && model.endpoints[..at].iter().any(twice) {
+                    return Err(wrong("endpoints", format!("`{}` is listed twice for one model", endpoint.base_url)));
+                }
+            }
         }
         Ok(())
     }
@@ -277,6 +397,14 @@ fn is_taken(name: &str) -> bool {
 }
 
 impl Endpoint {
+    /// Its API key, if it wants one.
+    ///
+    /// # Errors
+    /// [`SynthFeedbackError::Setting`] if the environment variable holds none.
+    pub fn api_key(&self) -> Result<Option<ApiKey>, SynthFeedbackError> {
+        self.api_key_env.as_deref().map(ApiKey::from_environment).transpose()
+    }
+
     /// Checks what the types do not.
     ///
     /// # Errors
@@ -314,8 +442,23 @@ impl Endpoint {
                 "`readout: sample` needs `{ n, temperature, seed, max_tokens }` here",
             ));
         }
-        if self.concurrency == 0 {
-            return Err(wrong("endpoint.concurrency", "it must be at least 1"));
+        let Concurrency { min, max } = self.concurrency;
+        if min == 0 || min > max {
+            return Err(wrong("endpoint.concurrency", "it must be at least 1, and `max` no less than `min`"));
+        }
+        // Each is a connection of its own, and a system has so many.
+        if max > 4_096 {
+            return Err(wrong("endpoint.concurrency", "it must be at most 4096"));
+        }
+        if self.weight.is_some_and(|weight| !(weight > 0.0 && weight <= 1e6)) {
+            return Err(wrong("endpoint.weight", "it must be above 0 and at most 1000000"));
+        }
+        let image = self.image.unwrap_or_default();
+        if image.max_bytes.is_some_and(|bytes| bytes < LEAST_MAX_BYTES) {
+            return Err(wrong("endpoint.image.max_bytes", format!("it must be at least {LEAST_MAX_BYTES}")));
+        }
+        if image.max_side.is_some_and(|side| side < LEAST_MAX_SIDE) {
+            return Err(wrong("endpoint.image.max_side", format!("it must be at least {LEAST_MAX_SIDE}")));
         }
         if self.max_attempts == 0 {
             return Err(wrong("endpoint.max_attempts", "it must be at least 1"));
@@ -323,6 +466,7 @@ impl Endpoint {
         let timeouts = [
             ("endpoint.timeout_seconds", Some(self.timeout_seconds)),
             ("endpoint.serve_timeout_seconds", self.serve_timeout_seconds),
+            ("endpoint.deadline_seconds", self.deadline_seconds),
         ];
         for (key, seconds) in timeouts {
             // A week; more does not fit every clock.
@@ -330,7 +474,31 @@ impl Endpoint {
                 return Err(wrong(key, "it must be above 0 and at most 604800 seconds"));
             }
         }
+        self.validate_money()
+    }
+
+    fn validate_money(&self) -> Result<(), SynthFeedbackError> {
+        if let Some((key, price)) = self.prices.as_ref().and_then(Prices::wrong) {
+            return Err(wrong(key, format!("{price} is no price: it must be 0 or more")));
+        }
+        if self.max_requests == Some(0) {
+            return Err(wrong("endpoint.max_requests", "it must be at least 1"));
+        }
+        if self.max_cost.is_some_and(|max_cost| !(max_cost > 0.0 && max_cost.is_finite())) {
+            return Err(wrong("endpoint.max_cost", "it must be above 0"));
+        }
+        if self.max_cost.is_some() && self.prices.is_none() {
+            return Err(wrong("endpoint.max_cost", "nothing has a price: set `prices` too, or `max_requests`"));
+        }
+        if self.model_revision.as_deref().is_some_and(|revision| revision.trim().is_empty()) {
+            return Err(wrong("endpoint.model_revision", "it is empty; leave it out instead"));
+        }
         Ok(())
+    }
+
+    /// What one run may spend.
+    pub fn limits(&self) -> Limits {
+        Limits { max_requests: self.max_requests, max_cost: self.max_cost }
     }
 }
 
@@ -416,7 +584,7 @@ missing_answer: null
         let settings: Settings = serde_yaml::from_value(file["synth-feedback"].clone()).unwrap();
         settings.validate().unwrap();
         assert_eq!(settings.quality.as_ref().unwrap().query("visually compelling"), "is the image visually compelling");
-        assert_eq!(settings.endpoint.unwrap().concurrency, 32);
+        assert_eq!(settings.endpoint.unwrap().concurrency, Concurrency::default());
         assert_eq!(settings.missing_answer, MissingAnswer::Null);
     }
 
@@ -484,6 +652,14 @@ missing_answer: null
         refused("timeout_seconds: 60", "timeout_seconds: .nan", "endpoint.timeout_seconds");
         refused("timeout_seconds: 60", "timeout_seconds: 1e300", "endpoint.timeout_seconds");
         refused("model: demo-vlm", "model: ' '", "endpoint.model");
+        let money = |lines: &str| format!("max_attempts: 6\n  {lines}");
+        refused("max_attempts: 6", &money("max_requests: 0"), "endpoint.max_requests");
+        refused("max_attempts: 6", &money("max_cost: 5"), "set `prices`");
+        refused("max_attempts: 6", &money("prices: { per_request: 1 }\n  max_cost: 0"), "endpoint.max_cost");
+        refused("max_attempts: 6", &money("prices: { per_image: -1 }"), "endpoint.prices.per_image");
+        refused("max_attempts: 6", &money("prices: { per_iamge: 1 }"), "`per_iamge`");
+        refused("max_attempts: 6", &money("model_revision: ''"), "endpoint.model_revision");
+        with("max_attempts: 6", &money("prices: { per_image: 0.01, currency: EUR }\n  max_cost: 2.5")).unwrap();
         refused("missing_answer", "human: [realism, realism]\nmissing_answer", "human");
         refused("missing_answer", "instruction: ' '\nmissing_answer", "instruction");
         refused("missing_answer", "vqascore: { attribute: bright, question: '{prompt}?' }\nmissing_answer", "`bright`");

@@ -5,22 +5,23 @@ use std::time::Duration;
 
 use serde_json::json;
 use tables::{
-    Answer, AnswerKind, AnswerStatus, AttributeScore, Counts, Image, InputFile, Preference, Prompt, Question,
-    ScoreSource, Stage, StageError, StageName, StageRun, Storage, Tables,
+    AnswerStatus, Counts, Image, InputFile, Preference, Prompt, Question, Stage, StageError, StageName, StageRun,
+    Storage, StorageError, TableError, TableReader, Tables,
 };
 
-use crate::ask::Asking;
-use crate::breaker::Breaker;
+use crate::ask_model::ask_model;
 use crate::endpoint_record::known_readout;
 use crate::error::SynthFeedbackError;
-use crate::import;
-use crate::question::{PictureQueries, Questions, by_picture};
-use crate::reading::p_yes_alone;
+use crate::output::{self, Answers};
+use crate::plan::{Plan, PlanSize};
+use crate::question::Questions;
 use crate::readout::Readout;
-use crate::score::{scores_of_answers, scores_of_people};
-use crate::session::{Session, readout_of};
-use crate::settings::{Endpoint, Settings};
-use crate::store::{Keeper, KnownAnswers, recover};
+use crate::readout_of::readout_of;
+use crate::request::TEMPLATE;
+use crate::score::scores_of_people;
+use crate::settings::{Model, Settings};
+use crate::store::{AnswerStore, AskedQuestions, KnownAnswers, Manner};
+use crate::{estimate, import};
 
 /// The stage `synth-feedback`.
 #[derive(Debug)]
@@ -53,16 +54,21 @@ impl Stage for SynthFeedback {
     }
 
     fn settings(&self) -> serde_json::Value {
-        let Settings { quality, alignment, vqascore, instruction, endpoint, import, human, missing_answer } =
-            &self.settings;
-        // Where and how fast the model is asked changes no answer; which model, and how it is read, does.
-        let endpoint = endpoint.as_ref().map(|endpoint| {
-            let Endpoint { model, readout, sample, allow_mixed_readouts, .. } = endpoint;
-            json!({ "model": model, "readout": readout, "sample": sample, "allow_mixed_readouts": allow_mixed_readouts })
-        });
+        let Settings { quality, alignment, vqascore, instruction, import, human, missing_answer, .. } = &self.settings;
+        // Where and how fast a model is asked changes no answer; which model, what it sees, and how it is read, does.
+        let asked = |model: &Model<'_>| {
+            let (endpoint, form) = (model.endpoints[0], model.image().form());
+            json!({
+                "model": model.name, "model_revision": endpoint.model_revision, "readout": endpoint.readout,
+                "sample": endpoint.sample, "allow_mixed_readouts": endpoint.allow_mixed_readouts, "template": TEMPLATE,
+                "image_form": form,
+            })
+        };
+        let models: Vec<_> = self.settings.models().iter().map(asked).collect();
+        let score_model = self.settings.score_model();
         json!({
-            "quality": quality, "alignment": alignment, "vqascore": vqascore, "instruction": instruction,
-            "endpoint": endpoint, "import": import, "human": human, "missing_answer": missing_answer,
+            "quality": quality, "alignment": alignment, "vqascore": vqascore, "instruction": instruction, "models": models, "score_model": score_model, "import": import,
+            "human": human, "missing_answer": missing_answer,
         })
     }
 
@@ -83,30 +89,26 @@ impl Stage for SynthFeedback {
     }
 
     fn estimate(&self, tables: &Tables) -> Result<Vec<String>, StageError> {
-        let Some(endpoint) = &self.settings.endpoint else { return Ok(Vec::new()) };
-        let images = tables.open::<Image>()?;
-        let questions = if self.settings.alignment { tables.open::<Question>()? } else { None };
-        let (Some(images), true) = (images, questions.is_some() || !self.settings.alignment) else {
-            return Ok(vec![format!("VLM calls to `{}`: known when the stages before have run", endpoint.model)]);
+        let models = self.settings.models();
+        if models.is_empty() {
+            return Ok(Vec::new());
+        }
+        let Some((images, questions)) = self.images_and_questions(tables)? else {
+            let unknown =
+                |model: &Model<'_>| format!("VLM calls to `{}`: known when the stages before have run", model.name);
+            return Ok(models.iter().map(unknown).collect());
         };
-        let questions = questions.map(|reader| reader.rows()).transpose()?.unwrap_or_default();
-        let prompts = if self.settings.vqascore.is_some() { tables.open::<Prompt>()? } else { None };
-        let prompts = prompts.map(|reader| reader.rows()).transpose()?.unwrap_or_default();
-        let questions = self.questions(&questions, &prompts);
-        let pictures = by_picture(&images.rows()?, &questions).map_err(|without| no_pixels(&without))?;
-        let readout = known_readout(tables.storage(), endpoint)?;
-        let known = known_answers(tables.storage(), endpoint, readout.as_ref())?;
-        let n_asked = n_queries(&pictures);
-        let n_calls = n_queries(&unanswered(pictures, &known));
-        let n_stored = n_asked - n_calls;
-        let mut lines =
-            vec![format!("{n_calls} VLM calls to `{}`; {n_stored} answers are in the store", endpoint.model)];
-        match readout.map(|readout| readout.tails().len()) {
-            Some(1) => {}
-            Some(n_requests) => {
-                lines.push(format!("each question takes {n_requests} requests: its answers are sampled"))
+        let store = self.store(tables.storage())?;
+        let mut lines = Vec::new();
+        for model in &models {
+            let readout = known_readout(tables.storage(), model.endpoints[0])?;
+            let known = known_answers(&store, model, readout.as_ref(), 0)?;
+            let plan = planned(&images, &questions, &known)?;
+            let per_question = readout.as_ref().map_or(1, |readout| readout.tails().len() as u64);
+            lines.extend(estimate::lines(model.endpoints[0], known.measured(), plan.size(), per_question));
+            if readout.is_none() {
+                lines.push(format!("`{}` has not been probed yet: see `finegrain doctor --endpoint`", model.name));
             }
-            None => lines.push("the endpoint has not been probed yet: see `finegrain doctor --endpoint`".to_owned()),
         }
         Ok(lines)
     }
@@ -120,204 +122,174 @@ impl Stage for SynthFeedback {
     }
 
     fn run(&self, run: &mut StageRun) -> Result<Counts, StageError> {
-        let Settings { alignment, vqascore, endpoint, import, human, missing_answer, .. } = &self.settings;
+        let Settings { import, human, missing_answer, .. } = &self.settings;
         let images: Vec<Image> = run.read()?;
-        let questions: Vec<Question> = if *alignment { run.read()? } else { Vec::new() };
-        let prompts: Vec<Prompt> = if vqascore.is_some() { run.read()? } else { Vec::new() };
-        let questions = self.questions(&questions, &prompts);
+        let alignment = if self.settings.alignment { Some(run.reader()?) } else { None };
+        let prompts = if self.settings.vqascore.is_some() { run.read()? } else { Vec::new() };
+        let questions = self.questions(alignment, &prompts)?;
 
         // What may be wrong is found out before a question costs money.
-        let mut scores = match human {
+        let of_people = match human {
             Some(aspects) => scores_of_people(&run.read::<Preference>()?, aspects)?,
             None => Vec::new(),
         };
         let mut counts = Counts::from([("images", images.len() as u64)]);
-        let mut answers = Vec::new();
+        let mut sources = Vec::new();
         if let Some(import) = import {
             let selected = import.sources.select(&import.answers, "synth-feedback.import.answers", import::COLUMNS);
             let rows = import::rows_of(&selected.map_err(SynthFeedbackError::from)?);
-            answers = import::answers_of(&rows, &import.model, &images, &questions)?;
+            let answers = import::answers_of(&rows, &import.model, &images, &questions)?;
             counts.insert("imported", answers.len() as u64);
-            scores.extend(scores_of_answers(&images, &questions, &answers, ScoreSource::Import, *missing_answer));
+            sources.push(Answers::imported(answers));
         }
-        if let Some(endpoint) = endpoint {
-            let given = self.ask(endpoint, &images, &questions, run, &mut counts)?;
-            scores.extend(scores_of_answers(&images, &questions, &given, ScoreSource::Vlm, *missing_answer));
-            answers.extend(given);
-        }
-        count_statuses(&answers, &mut counts);
-        sort(&mut answers, &mut scores);
-        run.write(&answers)?;
-        run.write(&scores)?;
+        let models = self.settings.models();
+        let known = models.iter().map(|model| self.ask(model, &images, &questions, run, &mut counts));
+        let known = known.collect::<Result<Vec<KnownAnswers>, StageError>>()?;
+        let score_model = self.settings.score_model();
+        sources.extend(known.iter().map(|known| {
+            let is_scored = Some(known.manner().model.as_str()) == score_model;
+            Answers::Endpoint { known, is_scored }
+        }));
+        counts.extend(output::write(run, &images, &questions, &sources, of_people, *missing_answer)?);
         Ok(counts)
     }
 }
 
 impl SynthFeedback {
-    fn questions(&self, alignment: &[Question], prompts: &[Prompt]) -> Questions {
-        let Settings { quality, instruction, vqascore, .. } = &self.settings;
-        let questions = Questions::new(quality.as_ref(), alignment).with_instruction(instruction.as_deref());
-        match vqascore {
-            Some(vqascore) => questions.with_vqascore(vqascore, prompts),
-            None => questions,
-        }
+    /// Where answers are kept.
+    ///
+    /// # Errors
+    /// If the place cannot be opened.
+    pub fn store(&self, data_root: &Storage) -> Result<AnswerStore, StorageError> {
+        AnswerStore::open(data_root, self.settings.store.as_ref())
     }
 
-    /// The endpoint's answers to all questions, those in the store among them.
+    /// The questions that this stage asks about the pictures of a data root; `None` while the tables are not there.
+    ///
+    /// # Errors
+    /// If the tables cannot be read.
+    pub fn asked_questions(&self, tables: &Tables) -> Result<Option<AskedQuestions>, StageError> {
+        let Some((images, questions)) = self.images_and_questions(tables)? else { return Ok(None) };
+        let mut asked = AskedQuestions::default();
+        let with_pixels: Vec<Image> = images.into_iter().filter(|image| image.sha256.is_some()).collect();
+        let plan = Plan::new(&with_pixels, &questions, |_, _| false).map_err(|without| no_pixels(&without))?;
+        plan.for_each(|sha256, query| asked.insert(sha256, query));
+        Ok(Some(asked))
+    }
+
+    fn images_and_questions(&self, tables: &Tables) -> Result<Option<(Vec<Image>, Questions)>, StageError> {
+        let images = tables.open::<Image>()?;
+        let questions = if self.settings.alignment { tables.open::<Question>()? } else { None };
+        let (Some(images), true) = (images, questions.is_some() || !self.settings.alignment) else { return Ok(None) };
+        let prompts = if self.settings.vqascore.is_some() { tables.open::<Prompt>()? } else { None };
+        let prompts = prompts.map(|reader| reader.rows()).transpose()?.unwrap_or_default();
+        Ok(Some((images.rows()?, self.questions(questions, &prompts)?)))
+    }
+
+    fn questions(&self, alignment: Option<TableReader<Question>>, prompts: &[Prompt]) -> Result<Questions, TableError> {
+        let Settings { quality, instruction, vqascore, .. } = &self.settings;
+        let mut questions = Questions::of_quality(quality.as_ref()).with_instruction(instruction.as_deref());
+        if let Some(vqascore) = vqascore {
+            questions = questions.with_vqascore(vqascore, prompts);
+        }
+        if let Some(alignment) = alignment {
+            alignment.for_each_chunk(|chunk| questions.add(&chunk))?;
+        }
+        Ok(questions)
+    }
+
+    /// The model's answers to all questions, those in the store among them.
     fn ask(
         &self,
-        endpoint: &Endpoint,
+        model: &Model<'_>,
         images: &[Image],
         questions: &Questions,
         run: &StageRun,
         counts: &mut Counts,
-    ) -> Result<Vec<Answer>, StageError> {
-        let pictures = by_picture(images, questions).map_err(|without| no_pixels(&without))?;
-        let n_asked = n_queries(&pictures);
-        if n_asked == 0 {
-            return Ok(Vec::new());
-        }
-        recover(run.storage())?;
+    ) -> Result<KnownAnswers, StageError> {
+        let store = self.store(run.storage())?;
+        let n_most =
+            Plan::new(images, questions, |_, _| false).map_err(|without| no_pixels(&without))?.size().n_questions;
         let instruction = self.settings.instruction.as_deref();
-        let (readout, session) =
-            readout_of(run.storage(), endpoint, instruction, self.first_backoff).map_err(worth_retrying)?;
-        let mut known = known_answers(run.storage(), endpoint, Some(&readout))?;
-        let pictures = unanswered(pictures, &known);
-        let n_calls = n_queries(&pictures);
-        counts.insert("asked", n_calls as u64);
-        counts.insert("reused", (n_asked - n_calls) as u64);
+        let readout = if n_most == 0 {
+            Readout::top_logprobs()
+        } else {
+            readout_of(run.storage(), model, instruction, self.first_backoff).map_err(failed)?
+        };
+        let mut known = known_answers(&store, model, Some(&readout), n_most)?;
+        let plan = planned(images, questions, &known)?;
+        let PlanSize { n_questions, n_open, .. } = plan.size();
+        let mut count = |what, n: u64| *counts.entry(what).or_default() += n;
+        count("asked", n_open as u64);
+        count("reused", (n_questions - n_open) as u64);
         tracing::info!(
-            n_calls,
-            n_stored = n_asked - n_calls,
-            model = endpoint.model,
+            n_calls = n_open,
+            n_stored = n_questions - n_open,
+            model = model.name,
             readout = readout.key(),
             "questions"
         );
-        if n_calls > 0 {
-            let session = session.map_or_else(|| Session::start(endpoint, self.first_backoff), Ok);
-            let asked =
-                session.and_then(|session| ask_unanswered(session, endpoint, &readout, pictures, run, &mut known));
-            asked.map_err(worth_retrying)?;
+        if n_open == 0 {
+            return Ok(known);
         }
-        Ok(answers_of_endpoint(&endpoint.model, images, questions, &known, &readout))
+        let asked = ask_model(model, &readout, &plan, run, self.first_backoff, &store, &mut known);
+        let (spent, n_left_out) = asked.map_err(failed)?;
+        count("requests", spent.n_requests);
+        count("prompt_tokens", spent.usage.prompt_tokens);
+        count("cached_tokens", spent.usage.cached_tokens);
+        count("completion_tokens", spent.usage.completion_tokens);
+        if model.endpoints[0].prices.is_some() {
+            count("cost_in_millionths", (spent.cost * 1e6).round() as u64);
+        }
+        if n_left_out > 0 {
+            count("kept_rows_left_out", n_left_out as u64);
+        }
+        Ok(known)
     }
 }
 
-fn ask_unanswered(
-    mut session: Session,
-    endpoint: &Endpoint,
-    readout: &Readout,
-    pictures: Vec<PictureQueries>,
-    run: &StageRun,
-    known: &mut KnownAnswers,
-) -> Result<(), SynthFeedbackError> {
-    let client = session.client()?;
-    let breaker = Breaker::new(client.url(), endpoint.concurrency, known.has_answers());
-    let keeper = Keeper::start(run.storage())?;
-    let asking = Asking {
-        client: &client,
-        model: &endpoint.model,
-        readout,
-        concurrency: endpoint.concurrency,
-        images: run.images(),
-        progress: &run.progress(n_queries(&pictures), "questions"),
-        keeper: &keeper,
-        interrupt: &session.interrupt,
-    };
-    let asked = session.runtime.block_on(asking.ask_all(pictures, breaker, known));
-    // Whatever happened, what was answered is kept; if that failed, it is the cause of all else.
-    keeper.finish()?;
-    asked.map_err(|error| session.cause_of(error))
-}
-
-fn worth_retrying(error: SynthFeedbackError) -> StageError {
+fn failed(error: SynthFeedbackError) -> StageError {
     StageError { retry_later: error.retry_later(), source: error.into() }
 }
 
-/// The answers that need not be asked for. Without a readout only those count that may be of any.
+/// The answers that a model need not be asked for. While it is not known how it will be read, there are none, unless those
+/// of any readout count.
 fn known_answers(
-    storage: &Storage,
-    endpoint: &Endpoint,
+    store: &AnswerStore,
+    model: &Model<'_>,
     readout: Option<&Readout>,
-) -> Result<KnownAnswers, tables::TableError> {
-    let key = readout.map(Readout::key).unwrap_or_default();
-    KnownAnswers::load(storage, &endpoint.model, &key, endpoint.allow_mixed_readouts)
+    n_most: usize,
+) -> Result<KnownAnswers, TableError> {
+    let mut known = KnownAnswers::load(store, manner_of(model, readout), n_most)?;
+    if model.endpoints[0].allow_mixed_readouts {
+        known.add_other_readouts(store)?;
+    }
+    Ok(known)
+}
+
+/// How a model is asked.
+fn manner_of(model: &Model<'_>, readout: Option<&Readout>) -> Manner {
+    Manner {
+        model: model.name.to_owned(),
+        revision: model.endpoints[0].model_revision.clone(),
+        readout: readout.map(Readout::key).unwrap_or_default(),
+        template: TEMPLATE.to_owned(),
+        image_form: model.image().form(),
+    }
+}
+
+fn planned<'a>(
+    images: &'a [Image],
+    questions: &'a Questions,
+    known: &KnownAnswers,
+) -> Result<Plan<'a>, SynthFeedbackError> {
+    let is_answered = |sha256: &str, query: &str| known.is_answered(sha256, query);
+    Plan::new(images, questions, is_answered).map_err(|without| no_pixels(&without))
 }
 
 fn no_pixels(image_ids: &[String]) -> SynthFeedbackError {
     let first = image_ids.first().cloned().unwrap_or_default();
     SynthFeedbackError::NoPixels { n_images: image_ids.len(), first }
-}
-
-fn n_queries(pictures: &[PictureQueries]) -> usize {
-    pictures.iter().map(|picture| picture.queries.len()).sum()
-}
-
-fn unanswered(mut pictures: Vec<PictureQueries>, known: &KnownAnswers) -> Vec<PictureQueries> {
-    for PictureQueries { sha256, queries, .. } in &mut pictures {
-        queries.retain(|query| !known.is_answered(sha256, query));
-    }
-    pictures.retain(|picture| !picture.queries.is_empty());
-    pictures
-}
-
-/// One row per image and question. A question that was somehow left out is an `error` of no attempts, not a gap.
-fn answers_of_endpoint(
-    model: &str,
-    images: &[Image],
-    questions: &Questions,
-    known: &KnownAnswers,
-    readout: &Readout,
-) -> Vec<Answer> {
-    let mut answers = Vec::new();
-    for image in images {
-        for question in questions.about(image) {
-            let answer = image.sha256.as_deref().and_then(|sha256| known.get(sha256, &question.query));
-            answers.push(Answer {
-                image_id: image.image_id.clone(),
-                question_id: question.question_id.as_ref().to_owned(),
-                kind: question.kind,
-                status: answer.map_or(AnswerStatus::Error, |answer| answer.status),
-                p_yes: answer.and_then(|answer| match question.is_vqascore {
-                    true => p_yes_alone(answer.logit_yes, answer.p_yes, answer.label_mass),
-                    false => answer.p_yes,
-                }),
-                logit_yes: answer.and_then(|answer| answer.logit_yes),
-                logit_no: answer.and_then(|answer| answer.logit_no),
-                label_mass: answer.and_then(|answer| answer.label_mass),
-                readout: answer.and_then(|answer| answer.readout).unwrap_or_else(|| readout.word()),
-                model: model.to_owned(),
-                attempts: answer.map_or(0, |answer| answer.attempts),
-                seconds: answer.map(|answer| answer.seconds),
-            });
-        }
-    }
-    answers
-}
-
-fn count_statuses(answers: &[Answer], counts: &mut Counts) {
-    for status in AnswerStatus::ALL {
-        let n = answers.iter().filter(|answer| answer.status == *status).count() as u64;
-        if n > 0 {
-            counts.insert(status.as_str(), n);
-        }
-    }
-}
-
-/// By their keys, enums by their words.
-fn sort(answers: &mut [Answer], scores: &mut [AttributeScore]) {
-    let kind = |kind: AnswerKind| kind.as_str();
-    answers.sort_unstable_by(|a, b| {
-        (&a.image_id, kind(a.kind), &a.question_id, &a.model).cmp(&(
-            &b.image_id,
-            kind(b.kind),
-            &b.question_id,
-            &b.model,
-        ))
-    });
-    scores.sort_unstable_by(|a, b| {
-        (&a.image_id, &a.attribute, a.source.as_str()).cmp(&(&b.image_id, &b.attribute, b.source.as_str()))
-    });
 }
 
 #[cfg(test)]

@@ -120,7 +120,7 @@ table! {
 
 table! {
     /// One yes/no question about one prompt's images.
-    "questions" version 1 by Vq2Parse key [prompt_id, question_id]
+    "questions" version 2 by Vq2Parse key [prompt_id, question_id]
     pub struct Question {
         /// The prompt.
         prompt_id: String where References("prompts", "prompt_id"),
@@ -140,6 +140,9 @@ table! {
         span_end: Option<i64> where AtLeast(0.0),
         /// Where it came from.
         source: QuestionSource,
+        /// The `question_id`s of the same prompt that must hold for this one to make sense: if one of them is answered
+        /// "no", this one counts as a "no" (DSG, Cho et al. 2024). Empty if it stands alone.
+        depends_on: Vec<String>,
     }
 }
 

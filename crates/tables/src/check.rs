@@ -1,6 +1,5 @@
 //! A batch against its contract: every failure, with its count, first row and value.
 
-use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -10,7 +9,7 @@ use arrow::record_batch::RecordBatch;
 
 use crate::cell::ColumnType;
 use crate::contract::{Check, Column, Contract};
-use crate::digest::key_digest;
+use crate::unique_keys::UniqueKeys;
 
 /// One promise that a table breaks.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -73,6 +72,14 @@ pub enum Violation {
         /// Its key.
         first_value: String,
     },
+    /// Whether keys repeat could not be found out.
+    #[error("`{table}`: cannot read the scratch file of its keys: {reason}")]
+    KeysUnchecked {
+        /// The table.
+        table: &'static str,
+        /// What the system says.
+        reason: String,
+    },
 }
 
 /// All promises that a table breaks.
@@ -93,14 +100,14 @@ impl std::error::Error for Violations {}
 /// Checks the batches of one table one after another; keys are unique across them.
 pub(crate) struct Checker {
     contract: Arc<Contract>,
-    seen: HashSet<u128>,
+    keys: UniqueKeys,
     n_rows: usize,
     found: Vec<Violation>,
 }
 
 impl Checker {
     pub(crate) fn new(contract: Arc<Contract>) -> Self {
-        Self { contract, seen: HashSet::new(), n_rows: 0, found: Vec::new() }
+        Self { contract, keys: UniqueKeys::default(), n_rows: 0, found: Vec::new() }
     }
 
     /// Checks one more batch; `Err` at once if its columns are not the contract's.
@@ -234,8 +241,13 @@ impl Checker {
     fn check_keys(&mut self, batch: &RecordBatch) {
         let key: Vec<&ArrayRef> = self.contract.key.iter().filter_map(|name| batch.column_by_name(name)).collect();
         for at in 0..batch.num_rows() {
-            if self.seen.insert(key_digest(&key, at)) {
-                continue;
+            match self.keys.insert(&key, at) {
+                Ok(true) => continue,
+                Ok(false) => {}
+                Err(error) => {
+                    let table = self.contract.name;
+                    return self.found.push(Violation::KeysUnchecked { table, reason: error.to_string() });
+                }
             }
             let repeated = self.found.iter_mut().find_map(|found| match found {
                 Violation::RepeatedKey { n_rows, .. } => Some(n_rows),

@@ -187,6 +187,7 @@ pub struct TableFile {
     contract: Arc<Contract>,
     file: String,
     batches: ParquetRecordBatchReader,
+    n_rows: usize,
     metadata: Vec<(String, String)>,
 }
 
@@ -196,7 +197,7 @@ impl TableFile {
             Content::File(source) => open_batches::<File>(source),
             Content::Bytes(source) => open_batches::<Bytes>(source),
         };
-        let (batches, metadata) = opened.map_err(|source| unreadable(&contract, &file, source))?;
+        let (batches, n_rows, metadata) = opened.map_err(|source| unreadable(&contract, &file, source))?;
         let found = metadata.iter().find(|(key, _)| key == VERSION_KEY).map_or("none", |(_, value)| value.as_str());
         if found != contract.version.to_string() {
             let (found, written_by) = (found.to_owned(), contract.written_by.command());
@@ -208,7 +209,7 @@ impl TableFile {
                 written_by,
             });
         }
-        Ok(Self { contract, file, batches, metadata })
+        Ok(Self { contract, file, batches, n_rows, metadata })
     }
 
     /// The digest of the content, as [`TableWriter::finish`] gave it, and the number of rows.
@@ -233,6 +234,16 @@ impl TableFile {
     /// # Errors
     /// [`TableError::Unreadable`] or [`TableError::Broken`].
     pub fn for_each_batch(self, mut take: impl FnMut(&RecordBatch)) -> Result<(), TableError> {
+        self.try_for_each_batch(|batch| {
+            take(batch);
+            Ok(())
+        })
+    }
+
+    fn try_for_each_batch<E: From<TableError>>(
+        self,
+        mut take: impl FnMut(&RecordBatch) -> Result<(), E>,
+    ) -> Result<(), E> {
         let Self { contract, file, batches, .. } = self;
         let mut checker = Checker::new(contract.clone());
         let broken = |violations| TableError::Broken { file: file.clone(), violations };
@@ -241,10 +252,10 @@ impl TableFile {
             checker.add(&batch).map_err(broken)?;
             // A cell is only decoded when all earlier ones kept their promises.
             if checker.is_clean() {
-                take(&batch);
+                take(&batch)?;
             }
         }
-        checker.finish().map_err(broken)
+        Ok(checker.finish().map_err(broken)?)
     }
 }
 
@@ -282,6 +293,11 @@ impl<T: Table> TableReader<T> {
         self.file.digest()
     }
 
+    /// How many rows the file says it has.
+    pub fn n_rows(&self) -> usize {
+        self.file.n_rows
+    }
+
     /// Calls `take` with some thousand rows at a time.
     ///
     /// # Errors
@@ -289,15 +305,27 @@ impl<T: Table> TableReader<T> {
     pub fn for_each_chunk(self, mut take: impl FnMut(Vec<T>)) -> Result<(), TableError> {
         self.file.for_each_batch(|batch| take(T::decode_batch(batch)))
     }
+
+    /// The same, ended by the first error of `take`.
+    ///
+    /// # Errors
+    /// [`TableError::Unreadable`] or [`TableError::Broken`], or what `take` gave.
+    pub fn try_for_each_chunk<E: From<TableError>>(
+        self,
+        mut take: impl FnMut(Vec<T>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.file.try_for_each_batch(|batch| take(T::decode_batch(batch)))
+    }
 }
 
 fn open_batches<R: parquet::file::reader::ChunkReader + 'static>(
     source: R,
-) -> Result<(ParquetRecordBatchReader, Vec<(String, String)>), ParquetError> {
+) -> Result<(ParquetRecordBatchReader, usize, Vec<(String, String)>), ParquetError> {
     let builder = ParquetRecordBatchReaderBuilder::try_new(source)?;
     let stored = builder.metadata().file_metadata().key_value_metadata().cloned().unwrap_or_default();
     let metadata = stored.into_iter().map(|entry| (entry.key, entry.value.unwrap_or_default())).collect();
-    Ok((builder.with_batch_size(8_192).build()?, metadata))
+    let n_rows = usize::try_from(builder.metadata().file_metadata().num_rows()).unwrap_or(0);
+    Ok((builder.with_batch_size(8_192).build()?, n_rows, metadata))
 }
 
 fn unreadable(contract: &Contract, file: &str, source: ParquetError) -> TableError {

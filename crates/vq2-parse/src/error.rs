@@ -60,4 +60,16 @@ pub enum Vq2ParseError {
         /// The row.
         row: usize,
     },
+    /// A question depends on one that is not asked of the same prompt.
+    #[error(
+        "imported questions: row {row} depends on `{depends_on}`, which is no `question_id` of prompt `{prompt_id}`; select an empty `depends_on` for a question that stands alone"
+    )]
+    UnknownDependency {
+        /// The row.
+        row: usize,
+        /// Its prompt.
+        prompt_id: String,
+        /// What it names.
+        depends_on: String,
+    },
 }

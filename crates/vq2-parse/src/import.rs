@@ -18,6 +18,7 @@ pub const WANTED: &[WantedColumn] = &[
     WantedColumn::text("answer").optional(),
     WantedColumn::text("query").optional(),
     WantedColumn::text("bucket").optional(),
+    WantedColumn::text("depends_on").optional(),
 ];
 
 /// One row as the SELECT gave it.
@@ -35,26 +36,28 @@ pub struct ImportedQuestion {
     pub query: Option<String>,
     /// Found by the rules if missing or blank.
     pub bucket: Option<String>,
+    /// `question_id`s of the same prompt, with commas between them.
+    pub depends_on: Option<String>,
 }
 
 /// The rows of a SELECT of [`WANTED`].
 pub fn imported_rows(selected: &Selected) -> Vec<ImportedQuestion> {
-    let [prompt_ids, question_ids, questions, answers, queries, buckets] =
-        ["prompt_id", "question_id", "question", "answer", "query", "bucket"].map(|name| selected.text(name));
-    let rest = questions.into_iter().zip(answers).zip(queries).zip(buckets);
-    prompt_ids
-        .into_iter()
-        .zip(question_ids)
-        .zip(rest)
-        .map(|((prompt_id, question_id), (((question, answer), query), bucket))| ImportedQuestion {
-            prompt_id,
-            question_id,
-            question,
-            answer,
-            query,
-            bucket,
+    let mut columns = WANTED.iter().map(|column| selected.text(column.name).into_iter());
+    let mut next = || columns.next().unwrap_or_else(|| unreachable!("WANTED has as many columns as a row has fields"));
+    let [mut prompt_ids, mut question_ids, mut questions, mut answers, mut queries, mut buckets, mut depends_on] =
+        std::array::from_fn(|_| next());
+    let mut row = || {
+        Some(ImportedQuestion {
+            prompt_id: prompt_ids.next()?,
+            question_id: question_ids.next()?,
+            question: questions.next()?,
+            answer: answers.next()?,
+            query: queries.next()?,
+            bucket: buckets.next()?,
+            depends_on: depends_on.next()?,
         })
-        .collect()
+    };
+    std::iter::from_fn(&mut row).collect()
 }
 
 /// Rows of `questions`, sorted by prompt; within a prompt they keep their order.
@@ -80,8 +83,24 @@ pub fn imported_questions(
     check_keys(rows, prompt_ids)?;
     let mut questions =
         rows.par_iter().enumerate().map(|(at, row)| imported_question(row, at + 1)).collect::<Result<Vec<_>, _>>()?;
+    check_dependencies(&questions)?;
     questions.sort_by(|a, b| a.prompt_id.cmp(&b.prompt_id));
     Ok(questions)
+}
+
+/// Every question that another depends on is asked of the same prompt. Circles are no fault (DSG's released files have
+/// questions that depend on themselves): a "no" rules out what names it, whatever that is.
+fn check_dependencies(questions: &[Question]) -> Result<(), Vq2ParseError> {
+    let known: HashSet<(&str, &str)> =
+        questions.iter().map(|q| (q.prompt_id.as_str(), q.question_id.as_str())).collect();
+    for (at, question) in questions.iter().enumerate() {
+        let is_unknown = |id: &&String| !known.contains(&(question.prompt_id.as_str(), id.as_str()));
+        if let Some(unknown) = question.depends_on.iter().find(is_unknown) {
+            let (prompt_id, depends_on) = (question.prompt_id.clone(), unknown.clone());
+            return Err(Vq2ParseError::UnknownDependency { row: at + 1, prompt_id, depends_on });
+        }
+    }
+    Ok(())
 }
 
 fn check_keys(rows: &[ImportedQuestion], prompt_ids: &HashSet<&str>) -> Result<(), Vq2ParseError> {
@@ -124,7 +143,19 @@ fn imported_question(row: &ImportedQuestion, row_number: usize) -> Result<Questi
         span_start: None,
         span_end: None,
         source: QuestionSource::Import,
+        depends_on: parents(filled(&row.depends_on).unwrap_or_default()),
     })
+}
+
+/// "1, 4" to ["1", "4"]; each once.
+fn parents(depends_on: &str) -> Vec<String> {
+    let mut parents: Vec<String> = Vec::new();
+    for id in depends_on.split(',').map(str::trim).filter(|id| !id.is_empty()) {
+        if !parents.iter().any(|parent| parent == id) {
+            parents.push(id.to_owned());
+        }
+    }
+    parents
 }
 
 /// What is asked of a VLM: a yes/no question as it is, any other in VQ²'s form (Yarom et al. 2023).
@@ -211,6 +242,31 @@ mod tests {
         assert_eq!(
             import(&[ImportedQuestion { bucket: Some("colour".into()), ..good }]).unwrap_err(),
             "imported questions: `bucket` is `colour` in row 1, expected one of noun, adjective, verb, relation"
+        );
+    }
+
+    fn depending(question_id: &str, depends_on: &str) -> ImportedQuestion {
+        ImportedQuestion { depends_on: Some(depends_on.into()), ..row("p1", question_id, "is it?") }
+    }
+
+    #[test]
+    fn a_question_may_depend_on_others_of_its_prompt() {
+        let rows = [depending("1", ""), depending("2", "3 ,1,1"), depending("3", "1")];
+        let questions = import(&rows).unwrap();
+        let parents: Vec<&[String]> = questions.iter().map(|q| q.depends_on.as_slice()).collect();
+        assert_eq!(parents, [&[][..], &["3".to_owned(), "1".to_owned()], &["1".to_owned()]]);
+    }
+
+    #[test]
+    fn a_dependency_on_an_unknown_question_is_named_by_its_row() {
+        assert_eq!(
+            import(&[depending("1", "0"), row("p2", "0", "is it?")]).unwrap_err(),
+            "imported questions: row 1 depends on `0`, which is no `question_id` of prompt `p1`; select an empty \
+             `depends_on` for a question that stands alone"
+        );
+        assert!(
+            import(&[depending("1", "2"), depending("2", "1"), depending("3", "3")]).is_ok(),
+            "circles are no fault"
         );
     }
 

@@ -31,6 +31,7 @@ pub struct ImportSettings {
     /// Name → raw file (CSV, TSV, JSON lines, Parquet; path or URL); the SQL selects from these names.
     pub sources: Sources,
     /// One SELECT that gives `prompt_id`, `question_id`, `question`, and if it likes `answer` (else "yes"), `query` (else
-    /// made from question and answer) and `bucket` (else found by the rules).
+    /// made from question and answer), `bucket` (else found by the rules) and `depends_on` (`question_id`s of the same
+    /// prompt, with commas between them: once one of them is answered "no", so is this question).
     pub questions: String,
 }

@@ -4,14 +4,15 @@ use std::collections::{BTreeMap, HashSet};
 
 use rayon::prelude::*;
 use tables::{
-    Bucket, Counts, InputFile, Prompt, Question, QuestionSource, Stage, StageError, StageName, StageRun, Table, Tables,
+    Bucket, Counts, InputFile, Prompt, Question, QuestionSource, Stage, StageError, StageName, StageRun, Table,
+    TableError, Tables,
 };
 use tracing::{info, warn};
 
 use crate::error::Vq2ParseError;
 use crate::import::{WANTED, imported_questions, imported_rows};
 use crate::settings::{Generator, ImportSettings, Settings};
-use crate::template::template_questions;
+use crate::template::{TemplateQuestion, template_questions};
 
 /// The stage `vq2-parse`: prompts to questions in four buckets.
 #[derive(Debug, Clone)]
@@ -42,7 +43,7 @@ impl Stage for Vq2Parse {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn settings(&self) -> serde_json::Value {
@@ -62,63 +63,105 @@ impl Stage for Vq2Parse {
     }
 
     fn run(&self, run: &mut StageRun) -> Result<Counts, StageError> {
-        let mut prompts: Vec<Prompt> = run.read()?;
-        prompts.sort_by(|a, b| a.prompt_id.cmp(&b.prompt_id));
-        let questions = match &self.import {
-            None => questions_of_prompts(&prompts),
-            Some(import) => {
-                let selected = import
-                    .sources
-                    .select(&import.questions, "vq2-parse.import.questions", WANTED)
-                    .map_err(Vq2ParseError::from)?;
-                let prompt_ids: HashSet<&str> = prompts.iter().map(|p| p.prompt_id.as_str()).collect();
-                imported_questions(&imported_rows(&selected), &prompt_ids)?
-            }
+        let tally = match &self.import {
+            None => write_template_questions(run)?,
+            Some(import) => write_imported_questions(run, import)?,
         };
-        run.write(&questions)?;
-        Ok(counts(&prompts, &questions))
+        Ok(tally.counts())
     }
 }
 
-/// Template questions of all prompts, in the order of the prompts.
-fn questions_of_prompts(prompts: &[Prompt]) -> Vec<Question> {
-    let of_one = |prompt: &Prompt| -> Vec<Question> {
-        let row = |q: crate::template::TemplateQuestion| Question {
-            prompt_id: prompt.prompt_id.clone(),
-            question_id: q.question_id,
-            query: q.question.clone(),
-            question: q.question,
-            answer: "yes".to_owned(),
-            bucket: q.bucket,
-            span_start: i64::try_from(q.span.0).ok(),
-            span_end: i64::try_from(q.span.1).ok(),
-            source: QuestionSource::Template,
-        };
-        template_questions(&prompt.prompt).into_iter().map(row).collect()
+/// Makes and writes questions a few thousand prompts at a time: the memory does not grow with their number.
+fn write_template_questions(run: &mut StageRun) -> Result<Tally, StageError> {
+    let prompts = run.reader::<Prompt>()?;
+    let progress = run.progress(prompts.n_rows(), "prompts");
+    let mut writer = run.writer::<Question>(&[], &[])?;
+    let mut tally = Tally::default();
+    prompts.try_for_each_chunk(|prompts| -> Result<(), TableError> {
+        let of_each: Vec<Vec<Question>> = prompts.par_iter().map(template_rows).collect();
+        for (prompt, questions) in prompts.iter().zip(&of_each) {
+            tally.add(&prompt.prompt_id, questions);
+        }
+        progress.add(prompts.len());
+        writer.append(&of_each.concat())
+    })?;
+    run.finish(writer)?;
+    Ok(tally)
+}
+
+fn template_rows(prompt: &Prompt) -> Vec<Question> {
+    let row = |q: TemplateQuestion| Question {
+        prompt_id: prompt.prompt_id.clone(),
+        question_id: q.question_id,
+        query: q.question.clone(),
+        question: q.question,
+        answer: "yes".to_owned(),
+        bucket: q.bucket,
+        span_start: i64::try_from(q.span.0).ok(),
+        span_end: i64::try_from(q.span.1).ok(),
+        source: QuestionSource::Template,
+        depends_on: Vec::new(),
     };
-    prompts.par_iter().flat_map_iter(of_one).collect()
+    template_questions(&prompt.prompt).into_iter().map(row).collect()
 }
 
-fn counts(prompts: &[Prompt], questions: &[Question]) -> Counts {
+fn write_imported_questions(run: &mut StageRun, import: &ImportSettings) -> Result<Tally, StageError> {
+    let selected =
+        import.sources.select(&import.questions, "vq2-parse.import.questions", WANTED).map_err(Vq2ParseError::from)?;
+    let mut prompt_ids: Vec<String> = Vec::new();
+    run.reader::<Prompt>()?.for_each_chunk(|prompts| prompt_ids.extend(prompts.into_iter().map(|p| p.prompt_id)))?;
+    let known: HashSet<&str> = prompt_ids.iter().map(String::as_str).collect();
+    let questions = imported_questions(&imported_rows(&selected), &known)?;
+    run.write(&questions)?;
+    let mut tally = Tally::default();
+    questions.chunk_by(|a, b| a.prompt_id == b.prompt_id).for_each(|of_one| tally.add(&of_one[0].prompt_id, of_one));
     let asked: HashSet<&str> = questions.iter().map(|q| q.prompt_id.as_str()).collect();
-    let without: Vec<&str> = prompts.iter().map(|p| p.prompt_id.as_str()).filter(|id| !asked.contains(id)).collect();
-    if !without.is_empty() {
-        let first = without.iter().take(5).copied().collect::<Vec<_>>().join(", ");
-        warn!(
-            n_prompts = without.len(),
-            first, "prompts without a question: their images count as aligned, or are missing"
-        );
+    prompt_ids.iter().filter(|id| !asked.contains(id.as_str())).for_each(|id| tally.add(id, &[]));
+    Ok(tally)
+}
+
+/// What a run counts, prompt by prompt.
+#[derive(Default)]
+struct Tally {
+    n_prompts: u64,
+    n_without: u64,
+    /// The first few of them.
+    without: Vec<String>,
+    by_bucket: BTreeMap<&'static str, u64>,
+}
+
+impl Tally {
+    fn add(&mut self, prompt_id: &str, questions: &[Question]) {
+        self.n_prompts += 1;
+        if questions.is_empty() {
+            self.n_without += 1;
+            if self.without.len() < 5 {
+                self.without.push(prompt_id.to_owned());
+            }
+        }
+        for question in questions {
+            *self.by_bucket.entry(question.bucket.as_str()).or_default() += 1;
+        }
     }
-    let mut counts: Counts = BTreeMap::from([
-        ("prompts", prompts.len() as u64),
-        ("questions", questions.len() as u64),
-        ("prompts_without_question", without.len() as u64),
-    ]);
-    for &bucket in Bucket::ALL {
-        counts.insert(bucket.as_str(), questions.iter().filter(|q| q.bucket == bucket).count() as u64);
+
+    fn counts(self) -> Counts {
+        let n_questions = self.by_bucket.values().sum();
+        if self.n_without > 0 {
+            warn!(
+                n_prompts = self.n_without,
+                first = self.without.join(", "),
+                "prompts without a question: their images count as aligned, or are missing"
+            );
+        }
+        info!(n_prompts = self.n_prompts, n_questions, "questions written");
+        let mut counts = Counts::from([
+            ("prompts", self.n_prompts),
+            ("questions", n_questions),
+            ("prompts_without_question", self.n_without),
+        ]);
+        counts.extend(Bucket::ALL.iter().map(|b| (b.as_str(), self.by_bucket.get(b.as_str()).copied().unwrap_or(0))));
+        counts
     }
-    info!(n_prompts = prompts.len(), n_questions = questions.len(), "questions written");
-    counts
 }
 
 #[cfg(test)]

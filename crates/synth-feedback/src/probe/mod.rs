@@ -35,7 +35,7 @@ const FEWER_TOP_LOGPROBS: u32 = 5;
 /// # Errors
 /// As [`probe`], or if it cannot be started.
 pub fn probe_endpoint(endpoint: &Endpoint, instruction: Option<&str>) -> Result<Found, SynthFeedbackError> {
-    let key = endpoint.api_key_env.as_deref().map(ApiKey::from_environment).transpose()?;
+    let key = endpoint.api_key()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(SynthFeedbackError::Runtime)?;
     // Kept until the questions are answered.
@@ -50,7 +50,7 @@ pub fn probe_endpoint(endpoint: &Endpoint, instruction: Option<&str>) -> Result<
 /// # Errors
 /// [`SynthFeedbackError::Setting`] for a key that is not there.
 pub fn models_of(endpoint: &Endpoint) -> Result<Vec<String>, SynthFeedbackError> {
-    let key = endpoint.api_key_env.as_deref().map(ApiKey::from_environment).transpose()?;
+    let key = endpoint.api_key()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(SynthFeedbackError::Runtime)?;
     let timeout = Duration::from_secs_f64(endpoint.timeout_seconds);
@@ -58,6 +58,8 @@ pub fn models_of(endpoint: &Endpoint) -> Result<Vec<String>, SynthFeedbackError>
     Ok(found::model_names(runtime.block_on(wire.models()).as_ref()))
 }
 
+/// With the waits between them some eight seconds: a server that is down should be told of before a run's patience ends.
+const MOST_ATTEMPTS: u32 = 6;
 const FIRST_BACKOFF: Duration = Duration::from_millis(250);
 
 /// Probes an endpoint at a URL. `instruction` follows the questions, as it will in a run.
@@ -73,14 +75,15 @@ pub async fn probe(
     first_backoff: Duration,
 ) -> Result<Found, SynthFeedbackError> {
     let timeout = Duration::from_secs_f64(endpoint.timeout_seconds);
-    let wire = Wire::new(base_url, key, timeout, endpoint.max_attempts, first_backoff)?;
+    let max_attempts = endpoint.max_attempts.min(MOST_ATTEMPTS);
+    let wire = Wire::new(base_url, key, timeout, max_attempts, first_backoff)?;
     let models = wire.models().await;
     let request =
         ImageRequest::new(&endpoint.model, TEST_PICTURE).unwrap_or_else(|| unreachable!("the test picture is a PNG"));
     let mut ladder = Ladder {
         wire,
         model: &endpoint.model,
-        max_attempts: endpoint.max_attempts,
+        max_attempts,
         request,
         questions: QUESTIONS.map(|question| crate::question::with_instruction(question, instruction)),
         token_limit: TokenLimit::default(),
@@ -262,7 +265,7 @@ impl Ladder<'_> {
         let mut reason = String::new();
         for _ in 0..self.max_attempts.max(2) {
             let tail = readout.tails().swap_remove(0);
-            let page = self.wire.ask(self.request.body(question, &tail)).await?;
+            let page = self.wire.ask(self.request.body(question, &tail).concat()).await?;
             match page.status {
                 200 => match Completion::parse(&page.body) {
                     Ok(completion) => {

@@ -37,6 +37,7 @@ pub(super) struct Wire {
     http: reqwest::Client,
     base_url: String,
     key: Option<ApiKey>,
+    timeout: Duration,
     max_attempts: u32,
     first_backoff: Duration,
 }
@@ -55,7 +56,7 @@ impl Wire {
         first_backoff: Duration,
     ) -> Result<Self, SynthFeedbackError> {
         let base_url = base_url.trim_end_matches('/').to_owned();
-        Ok(Self { http: http_client(&base_url, timeout)?, base_url, key, max_attempts, first_backoff })
+        Ok(Self { http: http_client(&base_url)?, base_url, key, timeout, max_attempts, first_backoff })
     }
 
     /// Where questions are asked.
@@ -94,6 +95,7 @@ impl Wire {
 
     /// Sends a request until there is an answer that is not the server's "later".
     async fn send(&self, request: reqwest::RequestBuilder, max_attempts: u32) -> Result<Page, SynthFeedbackError> {
+        let request = request.timeout(self.timeout);
         let request = match &self.key {
             Some(key) => request.header(AUTHORIZATION, key.header().clone()),
             None => request,
