@@ -22,7 +22,7 @@ mod tag;
 mod template;
 mod tokens;
 
-pub use bucket::{BucketDecision, bucket};
+pub use bucket::{BucketDecision, Reading, Rule, bucket};
 pub use error::Vq2ParseError;
 pub use explain::{Explanation, explain};
 pub use settings::{Generator, ImportSettings, Settings};
