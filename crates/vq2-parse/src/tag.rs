@@ -1,5 +1,8 @@
 //! Parts of speech: the Brill tagger's, corrected by small lexicons and by what the neighbours allow.
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
 use harper_brill::{Tagger, UPOS, brill_tagger};
 
 use crate::inflect::is_past_participle;
@@ -81,9 +84,9 @@ const LONGEST_PIECE: usize = 256;
 
 /// Tags a text.
 pub fn tag(text: &str) -> Vec<Tagged<'_>> {
-    let tokens = tokenise(text);
+    let mut tokens = tokenise(text);
     let mut tags = Vec::with_capacity(tokens.len());
-    for piece in tokens.chunks(LONGEST_PIECE) {
+    for piece in tokens.chunks_mut(LONGEST_PIECE) {
         tags.extend(tag_piece(piece));
     }
     let mut tagged = join_prepositions(text, tokens, &tags);
@@ -91,9 +94,13 @@ pub fn tag(text: &str) -> Vec<Tagged<'_>> {
     tagged
 }
 
-fn tag_piece(tokens: &[Token<'_>]) -> Vec<Pos> {
-    let words: Vec<String> = tokens.iter().map(|t| t.lower.clone()).collect();
+fn tag_piece(tokens: &mut [Token<'_>]) -> Vec<Pos> {
+    // The tagger wants owned words: they are lent to it and taken back.
+    let words: Vec<String> = tokens.iter_mut().map(|t| std::mem::take(&mut t.lower)).collect();
     let brill = brill_tagger().tag_sentence(&words);
+    for (token, word) in tokens.iter_mut().zip(words) {
+        token.lower = word;
+    }
     tokens
         .iter()
         .enumerate()
@@ -117,29 +124,42 @@ fn word_pos(token: &Token<'_>, brill: Option<UPOS>, at_start: bool) -> Pos {
     closed_class(word).unwrap_or_else(|| open_class(token, brill, at_start))
 }
 
+/// The words whose part of speech a list settles. Where lists share a word, the earlier list has it.
+static CLOSED_CLASSES: LazyLock<HashMap<&'static str, Pos>> = LazyLock::new(|| {
+    let lists: &[(&[&'static str], Pos)] = &[
+        (&["is", "are", "was", "were", "be", "been", "being", "am"], Pos::Be),
+        (&["has", "have", "had", "having"], Pos::Have),
+        (&["do", "does", "did"], Pos::Do),
+        (&["can", "could", "will", "would", "may", "might", "must", "should"], Pos::Modal),
+        (&["and", "or", "while", "but", "nor", "as well as"], Pos::Conjunction),
+        (&["not", "never"], Pos::Negation),
+        (ADVERBS, Pos::Adverb),
+        (&["that", "who", "which", "what", "whom"], Pos::Pronoun),
+        (NUMBERS, Pos::Number),
+        (PRONOUNS, Pos::Pronoun),
+        (DETERMINERS, Pos::Determiner),
+        (PREPOSITIONS, Pos::Preposition),
+        (COLOURS, Pos::Adjective),
+        (ADJECTIVES, Pos::Adjective),
+        (ADJECTIVES_IN_ING, Pos::Adjective),
+        (NOUNS_IN_ING, Pos::Noun),
+        (MATERIALS, Pos::Noun),
+        (MASS_NOUNS, Pos::Noun),
+        (PICTURE_WORDS, Pos::Noun),
+        (&["left", "right", "front", "top", "bottom", "back"], Pos::Noun),
+    ];
+    let mut classes = HashMap::new();
+    for &(words, pos) in lists {
+        for &word in words {
+            classes.entry(word).or_insert(pos);
+        }
+    }
+    classes
+});
+
 fn closed_class(word: &str) -> Option<Pos> {
-    Some(match word {
-        "is" | "are" | "was" | "were" | "be" | "been" | "being" | "am" => Pos::Be,
-        "has" | "have" | "had" | "having" => Pos::Have,
-        "do" | "does" | "did" => Pos::Do,
-        "can" | "could" | "will" | "would" | "may" | "might" | "must" | "should" => Pos::Modal,
-        "and" | "or" | "while" | "but" | "nor" | "as well as" => Pos::Conjunction,
-        "not" | "never" => Pos::Negation,
-        _ if word.ends_with("n't") || word.ends_with("n’t") => Pos::Negation,
-        "there" | "here" | "very" | "too" | "also" | "just" | "slightly" | "almost" | "forward" | "forwards"
-        | "backward" | "backwards" | "upward" | "upwards" | "downward" | "downwards" | "sideways" | "together"
-        | "apart" | "away" | "back-to-back" | "side-by-side" | "straight" | "outdoors" | "indoors" => Pos::Adverb,
-        "that" | "who" | "which" | "what" | "whom" => Pos::Pronoun,
-        _ if has(NUMBERS, word) => Pos::Number,
-        _ if has(PRONOUNS, word) => Pos::Pronoun,
-        _ if has(DETERMINERS, word) => Pos::Determiner,
-        _ if has(PREPOSITIONS, word) => Pos::Preposition,
-        _ if has(COLOURS, word) || has(ADJECTIVES, word) || has(ADJECTIVES_IN_ING, word) => Pos::Adjective,
-        _ if has(NOUNS_IN_ING, word) => Pos::Noun,
-        _ if has(MATERIALS, word) || has(MASS_NOUNS, word) || has(PICTURE_WORDS, word) => Pos::Noun,
-        "left" | "right" | "front" | "top" | "bottom" | "back" => Pos::Noun,
-        _ => return None,
-    })
+    let negated = word.ends_with("n't") || word.ends_with("n’t");
+    if negated { Some(Pos::Negation) } else { CLOSED_CLASSES.get(word).copied() }
 }
 
 fn open_class(token: &Token<'_>, brill: Option<UPOS>, at_start: bool) -> Pos {
@@ -154,6 +174,8 @@ fn open_class(token: &Token<'_>, brill: Option<UPOS>, at_start: bool) -> Pos {
         Some(UPOS::ADJ) if word.len() > 5 && word.ends_with("ing") && !word.contains('-') => Pos::Gerund,
         Some(UPOS::ADJ) => Pos::Adjective,
         Some(UPOS::VERB | UPOS::AUX) => verb_pos(word),
+        // The tagger's training text holds -ing adverbs only by mistake.
+        Some(UPOS::ADV) if word.len() > 5 && word.ends_with("ing") => Pos::Gerund,
         Some(UPOS::ADV) => Pos::Adverb,
         Some(UPOS::ADP) => Pos::Preposition,
         Some(UPOS::CCONJ | UPOS::SCONJ) => Pos::Conjunction,
@@ -195,14 +217,18 @@ fn unknown(word: &str, name: bool) -> Pos {
 }
 
 /// Joins "in front of", "next to", "each other", … into one word each.
-fn join_prepositions<'t>(text: &'t str, tokens: Vec<Token<'t>>, tags: &[Pos]) -> Vec<Tagged<'t>> {
+fn join_prepositions<'t>(text: &'t str, mut tokens: Vec<Token<'t>>, tags: &[Pos]) -> Vec<Tagged<'t>> {
     let mut tagged: Vec<Tagged<'t>> = Vec::with_capacity(tokens.len());
     let mut i = 0;
     while i < tokens.len() {
         let (length, pos) = joined_at(&tokens[i..]).unwrap_or((1, tags[i]));
         let (start, end) = (tokens[i].start, tokens[i + length - 1].end);
-        let lower = tokens[i..i + length].iter().map(|t| t.lower.as_str()).collect::<Vec<_>>().join(" ");
-        let text = if length == 1 { tokens[i].text } else { &text[start..end] };
+        let (text, lower) = if length == 1 {
+            (tokens[i].text, std::mem::take(&mut tokens[i].lower))
+        } else {
+            let words: Vec<&str> = tokens[i..i + length].iter().map(|t| t.lower.as_str()).collect();
+            (&text[start..end], words.join(" "))
+        };
         tagged.push(Tagged { text, lower, pos, start, end });
         i += length;
     }
@@ -302,6 +328,14 @@ fn correct(words: &mut [Tagged<'_>]) {
             Pos::Modal if before_is_modifier => Pos::Noun,
             // "the Great Wall", "Times Square": a capital inside a name.
             Pos::Adjective | Pos::Participle | Pos::Verb | Pos::Noun if in_name(words, i) => Pos::ProperNoun,
+            // "the traffic light above": a light, not a weight, before a place or a verb.
+            Pos::Adjective
+                if word.lower == "light"
+                    && matches!(before, Some(Pos::Adjective | Pos::Noun | Pos::Determiner))
+                    && matches!(after, Some(Pos::Preposition | Pos::Gerund | Pos::Verb)) =>
+            {
+                Pos::Noun
+            }
             // "brain coral"
             Pos::Adjective
                 if before == Some(Pos::Noun)
@@ -342,6 +376,14 @@ fn correct(words: &mut [Tagged<'_>]) {
                 if matches!(before, Some(Pos::Noun | Pos::ProperNoun))
                     && after == Some(Pos::Determiner)
                     && word.lower.ends_with("ing") =>
+            {
+                Pos::Gerund
+            }
+            // "shopping at", "cooking in": after a noun and before a place it is what somebody does.
+            Pos::Noun
+                if matches!(word.lower.as_str(), "shopping" | "cooking")
+                    && before == Some(Pos::Noun)
+                    && after == Some(Pos::Preposition) =>
             {
                 Pos::Gerund
             }

@@ -4,6 +4,7 @@
 //! prepositional phrase before a verb or an adjective belong to the subject.
 
 use super::Words;
+use super::predicate::plainly_adjective;
 use crate::tag::{Pos, Tagged};
 
 /// The words after the auxiliary, as subject and predicate; either may be empty.
@@ -58,7 +59,8 @@ fn postmodifier_length(rest: Words<'_, '_>) -> Option<usize> {
     let head = tail.iter().find(|w| w.pos != Pos::Adverb)?;
     let described = match head.pos {
         Pos::Gerund | Pos::Participle => true,
-        Pos::Adjective => tail.last().is_some_and(|w| w.pos == Pos::Adjective),
+        // "at the water cooler": a noun that looks like an adjective goes with the noun before it.
+        Pos::Adjective => tail.iter().all(|w| w.pos != Pos::Adjective || plainly_adjective(w)) && tail.last().is_some_and(|w| w.pos == Pos::Adjective),
         _ => false,
     };
     (end > 1 && described).then_some(end)

@@ -3,7 +3,7 @@
 use super::clause::subject_length;
 use super::words::{ARRANGEMENTS, PLACE, RESTING};
 use super::{Rule, Words};
-use crate::lexicon::{COLOURS, has};
+use crate::lexicon::{COLOURS, COLOURS_AND_THINGS, has};
 use crate::tag::{Pos, Tagged};
 
 /// The rule for `verb`, with what follows it.
@@ -29,7 +29,8 @@ fn next_verb(rest: Words<'_, '_>) -> Option<usize> {
 
 /// What one wears is asked of as a thing that is there; "wearing red" says how.
 fn wearing(rest: Words<'_, '_>) -> Rule {
-    let garment = rest.last().is_some_and(|w| matches!(w.pos, Pos::Noun | Pos::ProperNoun) && !has(COLOURS, &w.lower));
+    let garment = rest.last().is_some_and(|w| !matches!(w.pos, Pos::Preposition | Pos::Participle))
+        && rest.last().is_some_and(|w| !has(COLOURS, &w.lower) || has(COLOURS_AND_THINGS, &w.lower) && rest.len() > 1);
     let elsewhere = rest.iter().any(|w| w.pos == Pos::Preposition && !w.is(&["with", "of"]));
     if garment && !elsewhere { Rule::Wears } else { Rule::IsDoing }
 }

@@ -46,7 +46,7 @@ pub fn rule(words: Words<'_, '_>, answer: Option<&str>) -> Rule {
     }
     // "what is the color of the sky?" asks as "what color is the sky?" does.
     let is_the = matches!(rest, [is, the, ..] if is.pos == Pos::Be && the.is(&["the"]));
-    let asked = if is_the { rest.get(2..3) } else { rest.split(|w| carries_tense(w)).next() }.unwrap_or_default();
+    let asked = if is_the { rest.get(2..3) } else { rest.split(|w| ends_what_is_asked(w)).next() }.unwrap_or_default();
     let asked_is = |list: &[&str]| asked.iter().any(|w| w.is(list));
     if !is_the && asked_is(&["kind", "type", "sort"]) {
         let wide = asked.last().is_some_and(|w| w.is(WIDE_NOUNS));
@@ -72,8 +72,9 @@ pub fn rule(words: Words<'_, '_>, answer: Option<&str>) -> Rule {
     answer.and_then(by_answer).unwrap_or(Rule::AsksThing)
 }
 
-fn carries_tense(word: &Tagged<'_>) -> bool {
-    matches!(word.pos, Pos::Be | Pos::Do | Pos::Have | Pos::Modal)
+/// "what color IS the dog", "what WITH a tail".
+fn ends_what_is_asked(word: &Tagged<'_>) -> bool {
+    matches!(word.pos, Pos::Be | Pos::Do | Pos::Have | Pos::Modal) || word.pos == Pos::Preposition && !word.is(&["of"])
 }
 
 /// What kind of phrase the answer is.

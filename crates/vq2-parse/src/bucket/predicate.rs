@@ -1,6 +1,6 @@
 //! "is SUBJECT …?": the first word of the predicate that can carry it decides.
 
-use super::words::{BODY_PARTS, GATHERING, PLACING_ADJECTIVES, SIZES_AND_COLOURS};
+use super::words::{BODY_PARTS, DEEDS_AND_THINGS, GATHERING, PEOPLE, PLACING_ADJECTIVES, SIZES_AND_COLOURS};
 use super::{Rule, Words, gerund, participle, prepositional};
 use crate::lexicon::{ADJECTIVES, COLOURS, PICTURE_WORDS, has};
 use crate::tag::{Pos, Tagged};
@@ -22,8 +22,21 @@ impl Clause<'_, '_> {
 
 /// The rule for what is said of a subject.
 pub fn predicate<'w, 't>(subject: Words<'w, 't>, predicate: Words<'w, 't>) -> Clause<'w, 't> {
+    if predicate.is_empty()
+        && let Some((verb, doer)) = subject.split_last()
+        && verb.is(DEEDS_AND_THINGS)
+        && doer.last().is_some_and(|w| w.pos == Pos::Pronoun || is_person(w))
+    {
+        return Clause { rule: Rule::IsDoing, subject: doer, predicate: &subject[doer.len()..] };
+    }
     let rule = if predicate.is_empty() { bare(subject) } else { headed(subject, predicate) };
     Clause { rule, subject, predicate }
+}
+
+/// Whether a noun names somebody who can do things: "is the woman drawing?", but "is the picture a drawing?"
+fn is_person(noun: &Tagged<'_>) -> bool {
+    let ends = |endings: &[&str]| endings.iter().any(|e| noun.lower.len() > e.len() + 1 && noun.lower.ends_with(e));
+    noun.is(PEOPLE) || ends(&["man", "men", "woman", "women", "girl", "boy", "ist", "ists"])
 }
 
 fn headed(subject: Words<'_, '_>, predicate: Words<'_, '_>) -> Rule {
@@ -67,7 +80,7 @@ fn compares(predicate: Words<'_, '_>) -> bool {
 }
 
 /// "white" in "white with black spots": sure to be an adjective, not a noun that the tagger mistook.
-fn plainly_adjective(word: &Tagged<'_>) -> bool {
+pub fn plainly_adjective(word: &Tagged<'_>) -> bool {
     let ends = |endings: &[&str]| endings.iter().any(|e| word.lower.ends_with(e));
     has(COLOURS, &word.lower)
         || has(ADJECTIVES, &word.lower)

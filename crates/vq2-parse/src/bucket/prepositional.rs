@@ -38,7 +38,7 @@ pub fn rule(subject: Words<'_, '_>, preposition: &Tagged<'_>, rest: Words<'_, '_
 pub fn is_state(preposition: &Tagged<'_>, group: Words<'_, '_>) -> bool {
     let Some((opens, last)) = group.first().zip(group.last()) else { return false };
     let alone = group.len() == 1;
-    if has(TIMES, &last.lower) && group.len() <= 3 {
+    if has(TIMES, &last.lower) && (alone || preposition.is(&["during"])) {
         return true;
     }
     match preposition.lower.as_str() {

@@ -51,6 +51,20 @@ pub const DEEDS: &[&str] = &[
     "dragged", "tossed", "struck", "swallowed", "devoured", "crushed", "guided", "observed",
 ];
 
+/// Words in -ing that name a thing and a deed: of a person they are the deed.
+pub const DEEDS_AND_THINGS: &[&str] = &[
+    "painting", "drawing", "building", "writing", "cooking", "shopping", "carving", "greeting", "meeting", "parking",
+    "opening", "relaxing", "engraving", "bowling", "dwelling",
+];
+
+/// Who does deeds.
+pub const PEOPLE: &[&str] = &[
+    "man", "men", "woman", "women", "boy", "boys", "girl", "girls", "child", "children", "kid", "kids", "person",
+    "persons", "people", "lady", "ladies", "guy", "guys", "baby", "toddler", "student", "students", "teacher", "chef",
+    "cook", "painter", "worker", "workers", "player", "players", "couple", "family", "friends", "robot", "robots",
+    "mother", "father", "son", "daughter", "king", "queen", "monk", "nurse", "doctor", "crowd", "team", "someone",
+];
+
 /// Prepositions that say where something is.
 pub const PLACE: &[&str] = &[
     "on", "in", "at", "over", "under", "above", "below", "beside", "behind", "between", "near", "inside", "against",

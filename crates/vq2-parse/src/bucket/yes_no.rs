@@ -22,7 +22,7 @@ pub fn be_question<'w, 't>(words: Words<'w, 't>) -> Clause<'w, 't> {
     }
     if let [subject @ .., in_, _, last] = words
         && in_.is(&["in"])
-        && last.is(&["image", "picture", "photo", "photograph", "scene", "painting"])
+        && last.is(&["image", "picture", "photo", "photograph", "scene"])
         && subject.iter().all(|w| !matches!(w.pos, Pos::Preposition | Pos::Gerund) || w.is(&["of"]))
     {
         return Clause { rule: Rule::InTheImage, subject, predicate: &words[subject.len()..] };
