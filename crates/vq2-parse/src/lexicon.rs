@@ -205,6 +205,13 @@ pub const NOUNS_IN_ING: &[&str] = &[
     "cooking", "seating", "starling", "firefighting", "wing", "styling",
 ];
 
+/// Nouns in -ed that are no participles.
+pub const NOUNS_IN_ED: &[&str] = &[
+    "flatbed", "flowerbed", "riverbed", "seabed", "daybed", "waterbed", "moped", "biped", "quadruped", "watershed",
+    "woodshed", "bloodshed", "thoroughbred", "purebred", "crossbred", "cornbread", "hundred", "bobsled", "dogsled",
+    "airbed", "testbed", "roadbed", "hotbed", "infrared", "shred", "kindred", "hatred", "mohamed", "undead",
+];
+
 /// Words in -ing that describe more than they say what happens.
 pub const ADJECTIVES_IN_ING: &[&str] = &[
     "interesting", "amazing", "stunning", "charming", "boring", "exciting", "surprising", "appealing", "disgusting",

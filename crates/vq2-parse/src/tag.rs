@@ -167,6 +167,10 @@ fn open_class(token: &Token<'_>, brill: Option<UPOS>, at_start: bool) -> Pos {
     let capital = token.text.starts_with(char::is_uppercase);
     match brill {
         Some(UPOS::NOUN) if word.len() > 5 && word.ends_with("ing") => Pos::Gerund,
+        // Of the nouns in -ed the tagger knows some that are verbs in its training text ("painted").
+        Some(UPOS::NOUN) if word.ends_with("ed") && is_past_participle(word) && !has(NOUNS_IN_ED, word) => {
+            Pos::Participle
+        }
         Some(UPOS::NOUN) => Pos::Noun,
         Some(UPOS::PROPN) if capital => Pos::ProperNoun,
         Some(UPOS::PROPN) if word.len() > 5 && word.ends_with("ing") => Pos::Gerund,
@@ -387,6 +391,8 @@ fn correct(words: &mut [Tagged<'_>]) {
             {
                 Pos::Gerund
             }
+            // "the sun setting"
+            Pos::Noun if word.lower == "setting" && i > 0 && words[i - 1].is(&["sun"]) => Pos::Gerund,
             // "that" before a verb is the relative pronoun, before a noun the determiner.
             Pos::Pronoun if word.lower == "that" && noun_follows => Pos::Determiner,
             _ => continue,

@@ -18,27 +18,22 @@ pub fn subject_and_predicate<'w, 't>(words: Words<'w, 't>) -> (Words<'w, 't>, Wo
 
 /// How many words the first noun phrase takes, with its "of", "and" and possessive parts.
 pub fn subject_length(words: Words<'_, '_>) -> usize {
-    let mut i = 0;
-    loop {
-        i = noun_group_end(words, i);
-        match words.get(i) {
-            // "the skyline of the city", "the dog and the cat", "the cups, plates, and forks"
-            Some(w) if joins_nouns(w) && i > 0 => {
-                let skip = words[i..].iter().take_while(|w| w.pos == Pos::Conjunction || w.is(&[","])).count().max(1);
-                let next = noun_group_end(words, i + skip);
-                if next == i + skip {
-                    return i;
-                }
-                let of = w.is(&["of"]);
-                i = next;
-                if i == words.len() && of {
-                    return i;
-                }
-            }
-            Some(w) if w.pos == Pos::Possessive => i += 1,
-            _ => return i,
+    let mut end = noun_group_end(words, 0);
+    while end > 0 && end < words.len() {
+        let word = words[end];
+        if word.pos == Pos::Possessive {
+            end = noun_group_end(words, end + 1);
+            continue;
         }
+        // "the skyline of the city", "the dog and the cat", "the cups, plates, and forks"
+        let n_joints = words[end..].iter().take_while(|w| joins_nouns(w)).count();
+        let next = noun_group_end(words, end + n_joints);
+        if n_joints == 0 || next == end + n_joints {
+            break;
+        }
+        end = next;
     }
+    end
 }
 
 fn joins_nouns(word: &Tagged<'_>) -> bool {
@@ -59,6 +54,8 @@ fn postmodifier_length(rest: Words<'_, '_>) -> Option<usize> {
     let head = tail.iter().find(|w| w.pos != Pos::Adverb)?;
     let described = match head.pos {
         Pos::Gerund | Pos::Participle => true,
+        Pos::Verb => head.is(&["cut", "shut", "set", "split", "spread", "put", "lit"]),
+        Pos::Adjective if head.lower.ends_with("ed") => true,
         // "at the water cooler": a noun that looks like an adjective goes with the noun before it.
         Pos::Adjective => tail.iter().all(|w| w.pos != Pos::Adjective || plainly_adjective(w)) && tail.last().is_some_and(|w| w.pos == Pos::Adjective),
         _ => false,
@@ -84,9 +81,13 @@ pub fn noun_group_end(words: Words<'_, '_>, start: usize) -> usize {
     if i > head {
         return i;
     }
+    // "the crossing": a verb in -ing after an article is the noun itself.
+    if i > start && words.get(i).is_some_and(|w| w.pos == Pos::Gerund) && words[i - 1].is(&["a", "an", "the"]) {
+        return i + 1;
+    }
     // No noun: "the goldfish driving a taxi" with a fish taken for an adjective. The head stands before the verb.
     let verb = (start + 1..head).find(|&k| {
-        matches!(words[k].pos, Pos::Gerund | Pos::Participle)
+        matches!(words[k].pos, Pos::Gerund | Pos::Participle | Pos::Adverb)
             && !matches!(words[k - 1].pos, Pos::Determiner | Pos::Adverb | Pos::Negation)
     });
     verb.unwrap_or(i)
@@ -110,7 +111,9 @@ fn stands_alone(words: Words<'_, '_>, at: usize) -> bool {
     let first = &words[at];
     let can = first.pos == Pos::Number
         || first.is(&["this", "these", "that", "those", "both", "all", "some", "many", "several", "most", "each"]);
-    let verb_follows = words.get(at + 1).is_some_and(|w| matches!(w.pos, Pos::Gerund | Pos::Participle));
+    let verb_follows = words.get(at + 1).is_some_and(|w| {
+        matches!(w.pos, Pos::Gerund | Pos::Participle) || w.pos == Pos::Adjective && w.lower.ends_with("ed")
+    });
     let object = words.get(at + 2);
     let takes_object = object.is_none_or(|w| matches!(w.pos, Pos::Determiner | Pos::Preposition | Pos::Pronoun));
     can && verb_follows && (takes_object || words[at + 1].is(&["wearing", "holding", "playing", "eating", "riding"]))

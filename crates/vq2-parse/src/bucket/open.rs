@@ -1,5 +1,6 @@
 //! VQ²'s form: an open question with the answer that holds. What is asked for decides, then what the answer is.
 
+use super::words::SAYING;
 use super::{Rule, Words};
 use crate::lexicon::{COLOURS, has};
 use crate::tag::{Pos, Tagged, tag};
@@ -39,7 +40,7 @@ pub fn rule(words: Words<'_, '_>, answer: Option<&str>) -> Rule {
     let next_is = |list: &[&str]| rest.first().is_some_and(|w| w.is(list));
     match wh.lower.as_str() {
         "where" => return Rule::AsksWhere,
-        "when" | "why" => return answer.and_then(by_answer).unwrap_or(Rule::AsksWhen),
+        "when" | "why" => return Rule::AsksWhen,
         "how" if next_is(&["many", "much"]) => return Rule::AsksCount,
         "how" => return Rule::AsksHow,
         _ => {}
@@ -68,6 +69,9 @@ pub fn rule(words: Words<'_, '_>, answer: Option<&str>) -> Rule {
     }
     if rest.iter().any(|w| w.is(&["made of", "made from", "made out of", "look like", "like"])) {
         return Rule::AsksDescription;
+    }
+    if rest.last().is_some_and(|w| w.is(SAYING)) {
+        return Rule::AsksThing;
     }
     answer.and_then(by_answer).unwrap_or(Rule::AsksThing)
 }

@@ -2,12 +2,19 @@
 
 use super::predicate::is_body;
 use super::prepositional::is_state;
-use super::words::{BINDING, BODY_PARTS, DEEDS, MAKING, PLACE};
+use super::words::{BECOMING, BINDING, BODY_PARTS, DEEDS, MAKING, PLACE};
 use super::{Rule, Words};
 use crate::tag::{Pos, Tagged};
 
 /// The rule for `participle`, with what follows it.
 pub fn rule(subject: Words<'_, '_>, participle: &Tagged<'_>, rest: Words<'_, '_>) -> Rule {
+    // "chewed and eaten by": the last of several carries what follows.
+    if let [and, second, more @ ..] = rest
+        && and.pos == Pos::Conjunction
+        && second.pos == Pos::Participle
+    {
+        return rule(subject, second, more);
+    }
     let body = is_body(subject);
     let rest = if body { rest } else { after_particle(rest) };
     let [next, what @ ..] = rest else { return Rule::IsDone };
@@ -27,6 +34,8 @@ pub fn rule(subject: Words<'_, '_>, participle: &Tagged<'_>, rest: Words<'_, '_>
     }
     let names_a_thing = opens.is(&["the", "a", "an", "his", "her", "its", "their", "each other"]);
     match next.lower.as_str() {
+        "into" if names_a_thing && !participle.is(BECOMING) => Rule::DonePlaced,
+        "with" if participle.is(DEEDS) => Rule::DoneBy,
         "to" if names_a_thing && !points(what) => Rule::BoundTo,
         "with" if matches!(opens.pos, Pos::Noun | Pos::Adjective | Pos::Determiner | Pos::Number) => Rule::BoundTo,
         "in" if names_a_thing && !is_state(next, what) => Rule::DonePlaced,

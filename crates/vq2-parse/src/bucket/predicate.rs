@@ -1,6 +1,6 @@
 //! "is SUBJECT …?": the first word of the predicate that can carry it decides.
 
-use super::words::{BODY_PARTS, DEEDS_AND_THINGS, GATHERING, PEOPLE, PLACING_ADJECTIVES, SIZES_AND_COLOURS};
+use super::words::{BODY_PARTS, DEEDS_AND_THINGS, DEPICTIONS, GATHERING, PEOPLE, PLACING_ADJECTIVES, SIZES_AND_COLOURS};
 use super::{Rule, Words, gerund, participle, prepositional};
 use crate::lexicon::{ADJECTIVES, COLOURS, PICTURE_WORDS, has};
 use crate::tag::{Pos, Tagged};
@@ -25,9 +25,12 @@ pub fn predicate<'w, 't>(subject: Words<'w, 't>, predicate: Words<'w, 't>) -> Cl
     if predicate.is_empty()
         && let Some((verb, doer)) = subject.split_last()
         && verb.is(DEEDS_AND_THINGS)
-        && doer.last().is_some_and(|w| w.pos == Pos::Pronoun || is_person(w))
+        && doer.last().is_some_and(|w| is_person(w))
     {
         return Clause { rule: Rule::IsDoing, subject: doer, predicate: &subject[doer.len()..] };
+    }
+    if matches!((subject, predicate), ([they], [verb]) if they.pos == Pos::Pronoun && verb.is(DEEDS_AND_THINGS)) {
+        return Clause { rule: Rule::IsDoing, subject, predicate };
     }
     let rule = if predicate.is_empty() { bare(subject) } else { headed(subject, predicate) };
     Clause { rule, subject, predicate }
@@ -49,14 +52,26 @@ fn headed(subject: Words<'_, '_>, predicate: Words<'_, '_>) -> Rule {
         match word.pos {
             // "good looking", "thick flowing script"
             Pos::Gerund if before.is_some_and(|w| w.pos == Pos::Adjective) && !governs(rest) => {}
+            // "leading to the barn paved": the verb only says which road is meant.
+            Pos::Gerund if i == 0 && describes_subject(rest) => return Rule::IsAdjective,
             Pos::Gerund => return gerund::rule(word, rest),
+            Pos::Be if word.is(&["being"]) && rest.first().is_some_and(|w| is_participle(w)) => return Rule::DoneBy,
             Pos::Have if word.is(&["having"]) => return Rule::IsDoing,
             Pos::Participle => return participle::rule(subject, word, rest),
             // After "is" no finite verb can stand: it is a participle that the tagger did not know.
             Pos::Verb if rest.first().is_some_and(|w| w.pos == Pos::Preposition) => {
                 return participle::rule(subject, word, rest);
             }
-            Pos::Adjective if rest.first().is_some_and(|w| w.pos == Pos::Preposition) && plainly_adjective(word) => {
+            // "interested in", "decorated with": participles that the tagger takes for adjectives.
+            Pos::Adjective
+                if is_participle(word) && rest.first().is_some_and(|w| w.pos == Pos::Preposition) =>
+            {
+                return participle::rule(subject, word, rest);
+            }
+            Pos::Adjective
+                if rest.first().is_some_and(|w| w.pos == Pos::Preposition)
+                    && (plainly_adjective(word) || before.is_some_and(|w| w.is(&["too", "very", "so", "quite"]))) =>
+            {
                 return with_complement(subject, word, rest);
             }
             Pos::Preposition => return prepositional::rule(subject, word, rest),
@@ -65,6 +80,21 @@ fn headed(subject: Words<'_, '_>, predicate: Words<'_, '_>) -> Rule {
         }
     }
     Rule::IsAdjective
+}
+
+/// Whether a participle, whatever the tagger takes it for.
+fn is_participle(word: &Tagged<'_>) -> bool {
+    word.pos == Pos::Participle || word.pos == Pos::Adjective && word.lower.ends_with("ed")
+}
+
+/// After a verb in -ing: a place, and behind it one adjective or participle that the question is about.
+fn describes_subject(rest: Words<'_, '_>) -> bool {
+    let [preposition, article, .., noun, last] = rest else { return false };
+    preposition.pos == Pos::Preposition
+        && article.pos == Pos::Determiner
+        && matches!(noun.pos, Pos::Noun | Pos::ProperNoun)
+        && (is_participle(last) || last.pos == Pos::Adjective && plainly_adjective(last))
+        && rest.iter().all(|w| w.pos != Pos::Gerund)
 }
 
 /// Whether a verb in -ing has something after it that a verb can have.
@@ -85,15 +115,15 @@ pub fn plainly_adjective(word: &Tagged<'_>) -> bool {
     has(COLOURS, &word.lower)
         || has(ADJECTIVES, &word.lower)
         || has(PLACING_ADJECTIVES, &word.lower)
-        || word.is(&["ready", "able", "afraid", "proud", "aware", "rich", "busy", "pregnant", "thick", "heavy"])
+        || word.is(&["ready", "able", "afraid", "proud", "aware", "rich", "busy", "pregnant", "thick", "heavy", "bare", "big", "tall"])
         || ends(&["y", "ful", "ous", "less", "ish", "able", "ible", "ive", "ent", "ant"])
 }
 
 /// An adjective and a preposition: "close to the shore" places, "black with white spots" describes.
 fn with_complement(subject: Words<'_, '_>, adjective: &Tagged<'_>, rest: Words<'_, '_>) -> Rule {
     let [preposition, place @ ..] = rest else { return Rule::IsAdjective };
-    if place.is_empty() {
-        return prepositional::rule(subject, preposition, place);
+    if place.is_empty() && !adjective.is(PLACING_ADJECTIVES) {
+        return Rule::IsAdjective;
     }
     if adjective.is(PLACING_ADJECTIVES) {
         let rule = prepositional::rule(subject, preposition, place);
@@ -110,7 +140,7 @@ fn bare(subject: Words<'_, '_>) -> Rule {
     let of = subject.iter().position(|w| w.is(&["of"])).filter(|&of| of > 0 && of + 1 < subject.len());
     let Some(of) = of else { return Rule::IsBare };
     let (head, owner) = (&subject[..of], &subject[of + 1..]);
-    let gathers = head.last().is_some_and(|w| w.is(GATHERING) || w.is(PICTURE_WORDS) || w.pos == Pos::Number);
+    let gathers = head.last().is_some_and(|w| [GATHERING, DEPICTIONS, PICTURE_WORDS].iter().any(|list| w.is(list)) || w.pos == Pos::Number);
     if gathers || owner.first().is_some_and(|w| w.pos == Pos::Number) {
         return Rule::IsOfKind;
     }

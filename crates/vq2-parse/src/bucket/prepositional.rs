@@ -49,7 +49,7 @@ pub fn is_state(preposition: &Tagged<'_>, group: Words<'_, '_>) -> bool {
                 && matches!(opens.pos, Pos::Noun | Pos::Participle | Pos::Number | Pos::Adjective | Pos::Adverb)
                 && !opens.text.starts_with(char::is_uppercase)
                 && !opens.is(PLACES_WITHOUT_ARTICLE);
-            colour || named || last.is(ARRANGEMENTS) || group.iter().any(|w| w.is(&["style", "pose", "position"]))
+            colour || named || last.is(ARRANGEMENTS) || group.iter().any(|w| w.is(&["style", "pose", "position", "mid"]))
         }
         "on" | "at" | "under" | "to" => alone && opens.is(STATES),
         "of" => last.is(SIZES_AND_COLOURS),

@@ -42,6 +42,9 @@ pub const MAKING: &[&str] = &[
     "illuminated", "powered", "composed", "influenced", "cut", "sliced", "chopped", "divided", "split", "bathed",
 ];
 
+/// Participles after which "into" names what the subject has become.
+pub const BECOMING: &[&str] = &["folded", "turned", "shaped", "formed", "transformed", "woven", "arranged", "twisted"];
+
 /// Participles of deeds: "by" brings in who does them.
 pub const DEEDS: &[&str] = &[
     "ridden", "pulled", "pushed", "driven", "led", "carried", "held", "chased", "eaten", "kicked", "thrown", "hit",
@@ -86,7 +89,7 @@ pub const ARRANGEMENTS: &[&str] = &[
     "bun", "braid", "braids", "pigtails", "dreadlocks", "mess", "hurry", "crouch", "squat", "mood", "costume",
     "uniform", "suit", "suits", "tuxedo", "dress", "dresses", "swimsuit", "bikini", "attire", "clothes", "clothing",
     "outfit", "pajamas", "rags", "resolution", "definition", "detail", "quality", "contrast", "profile", "silhouette",
-    "medium", "format", "perspective", "aesthetic", "palette", "tone", "tones", "hues", "shade", "shades", "size",
+    "medium", "format", "perspective", "aesthetic", "palette", "tone", "tones", "hues", "shades", "size",
     "sizes", "slices", "layers", "strips", "ruins", "flames", "flame", "tears", "pain", "love", "disguise", "disrepair",
     "lighting", "daylight", "sunlight", "moonlight", "sync", "unison", "condition", "state", "fashion", "manner",
 ];
@@ -131,6 +134,11 @@ pub const GATHERING: &[&str] = &[
     "type", "sort", "couple", "variety", "lot", "lots", "array", "piece", "pieces", "assortment", "row", "stack",
     "one", "some", "most", "all", "many", "each", "half", "both", "none", "several", "two", "three", "part", "style",
     "time", "color", "colour", "size", "shape",
+];
+
+/// Works that show what follows "of".
+pub const DEPICTIONS: &[&str] = &[
+    "statue", "sculpture", "bust", "figurine", "map", "etching", "model", "symbol", "logo", "reproduction", "tattoo", "sticker", "cutout", "emblem",
 ];
 
 /// "of different sizes": what a thing is like, not what it belongs to.

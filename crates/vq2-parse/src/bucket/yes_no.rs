@@ -39,8 +39,8 @@ fn is_this_a_thing(subject: Words<'_, '_>, rest: Words<'_, '_>) -> bool {
     let ([this], [article, noun @ ..]) = (subject, rest) else { return false };
     this.is(&["this", "that", "it"])
         && article.is(&["a", "an"])
-        && noun.last().is_some_and(|w| w.pos == Pos::Noun && !w.is(PICTURE_WORDS) && !w.is(TIMES))
-        && noun.iter().all(|w| matches!(w.pos, Pos::Noun | Pos::ProperNoun))
+        && noun.last().is_some_and(|w| !w.is(PICTURE_WORDS) && !w.is(TIMES))
+        && noun.iter().all(|w| matches!(w.pos, Pos::Noun | Pos::ProperNoun | Pos::Verb | Pos::Gerund))
 }
 
 fn existential(words: Words<'_, '_>) -> Rule {
@@ -48,8 +48,8 @@ fn existential(words: Words<'_, '_>) -> Rule {
     let counts = first.is(&["exactly", "only", "several", "many", "few"]) && words.len() > 1
         || first.pos == Pos::Number && !first.is(&["one", "1"]);
     // "a pair of scissors" is one thing.
-    let couple = matches!(words, [article, couple, of, ..]
-        if article.is(&["a"]) && couple.is(&["couple", "dozen"]) && of.is(&["of"]));
+    let couple = matches!(words, [article, couple, next, ..]
+        if article.is(&["a"]) && (couple.is(&["couple"]) && next.is(&["of"]) || couple.is(&["dozen"])));
     if counts || couple { Rule::CountOf } else { Rule::IsThereA }
 }
 
