@@ -1,6 +1,5 @@
 //! A verb in -ing in the predicate: an action, a garment that is worn, or a place where something rests.
 
-use super::clause::subject_length;
 use super::words::{ARRANGEMENTS, PLACE, RESTING};
 use super::{Rule, Words};
 use crate::lexicon::{COLOURS, COLOURS_AND_THINGS, has};
