@@ -13,8 +13,7 @@ fn main() -> std::io::Result<()> {
         text.lines().map(|line| line.split_once('\t').map_or((line, None), |(q, answer)| (q, Some(answer)))).collect();
     vq2_parse::bucket("is there a dog?", None); // Loads the tagger, as the other side loads its model beforehand.
     let started = Instant::now();
-    let decisions: Vec<_> =
-        questions.iter().map(|&(question, answer)| vq2_parse::bucket(question, answer)).collect();
+    let decisions: Vec<_> = questions.iter().map(|&(question, answer)| vq2_parse::bucket(question, answer)).collect();
     let seconds = started.elapsed().as_secs_f64();
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     for decision in &decisions {

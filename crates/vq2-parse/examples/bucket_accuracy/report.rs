@@ -110,7 +110,10 @@ fn families(out: &mut String, scored: &[Scored]) -> fmt::Result {
     let mut families: Vec<_> = counts.into_iter().collect();
     families.sort_by_key(|&(key, [held_back, develop])| (std::cmp::Reverse(held_back + develop), key));
     writeln!(out, "\n## Families of mistakes\n\nThe sentences are our own; each makes the rule of its family fire.\n")?;
-    writeln!(out, "| gold → chosen | rule | held back | developed on | for example | why |\n|---|---|---:|---:|---|---|")?;
+    writeln!(
+        out,
+        "| gold → chosen | rule | held back | developed on | for example | why |\n|---|---|---:|---:|---|---|"
+    )?;
     let (mut rest, mut n_rest) = ([0, 0], 0);
     for ((gold, rule), [held_back, develop]) in families {
         let Some(family) = family_of(gold, rule) else {

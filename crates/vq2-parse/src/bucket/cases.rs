@@ -24,9 +24,22 @@ fn all(expect: Bucket, questions: &[&str]) {
 
 #[test]
 fn odd_texts_have_a_bucket_too() {
-    for text in
-        ["", "?", "is", "is there", "does", "what", "🐶", "犬はどこ?", "is the", "is is is is", "yes", "...", "\"\"", "? ?"]
-    {
+    for text in [
+        "",
+        "?",
+        "is",
+        "is there",
+        "does",
+        "what",
+        "🐶",
+        "犬はどこ?",
+        "is the",
+        "is is is is",
+        "yes",
+        "...",
+        "\"\"",
+        "? ?",
+    ] {
         bucket(text, None);
         bucket(text, Some(text));
     }

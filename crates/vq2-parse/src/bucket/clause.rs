@@ -57,7 +57,10 @@ fn postmodifier_length(rest: Words<'_, '_>) -> Option<usize> {
         Pos::Verb => head.is(&["cut", "shut", "set", "split", "spread", "put", "lit"]),
         Pos::Adjective if head.lower.ends_with("ed") => true,
         // "at the water cooler": a noun that looks like an adjective goes with the noun before it.
-        Pos::Adjective => tail.iter().all(|w| w.pos != Pos::Adjective || plainly_adjective(w)) && tail.last().is_some_and(|w| w.pos == Pos::Adjective),
+        Pos::Adjective => {
+            tail.iter().all(|w| w.pos != Pos::Adjective || plainly_adjective(w))
+                && tail.last().is_some_and(|w| w.pos == Pos::Adjective)
+        }
         _ => false,
     };
     (end > 1 && described).then_some(end)
@@ -137,7 +140,10 @@ mod tests {
         assert_eq!(split("is the dog green?"), "the dog | green");
         assert_eq!(split("is the fire truck on the bridge?"), "the fire truck | on the bridge");
         assert_eq!(split("is the king's old crown on the bed?"), "the king 's old crown | on the bed");
-        assert_eq!(split("are the cups, plates, and forks on the tray?"), "the cups , plates , and forks | on the tray");
+        assert_eq!(
+            split("are the cups, plates, and forks on the tray?"),
+            "the cups , plates , and forks | on the tray"
+        );
         assert_eq!(split("is the roof of the barn red?"), "the roof of the barn | red");
         assert_eq!(split("are all the nurses wearing masks?"), "all the nurses | wearing masks");
         assert_eq!(split("are both wearing masks?"), "both | wearing masks");

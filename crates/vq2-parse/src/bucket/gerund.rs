@@ -53,7 +53,7 @@ fn resting(verb: &Tagged<'_>, rest: Words<'_, '_>) -> Option<Rule> {
     let opens = place.first()?;
     // "on their back" is a posture, as is "on one leg".
     let posture = opens.is(&["their", "each", "one"]);
-    let arranged = preposition.is(&["in"])
-        && (opens.pos == Pos::Noun || place.last().is_some_and(|w| w.is(ARRANGEMENTS)));
+    let arranged =
+        preposition.is(&["in"]) && (opens.pos == Pos::Noun || place.last().is_some_and(|w| w.is(ARRANGEMENTS)));
     (preposition.pos == Pos::Preposition && places && !posture && !arranged).then_some(Rule::RestsAt)
 }

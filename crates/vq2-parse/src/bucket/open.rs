@@ -62,8 +62,7 @@ pub fn rule(words: Words<'_, '_>, answer: Option<&str>) -> Rule {
     if asked_is(PLACES) {
         return Rule::AsksWhere;
     }
-    if rest.last().is_some_and(|w| w.is(&["doing", "do", "happening", "done"]))
-        || rest.iter().any(|w| w.is(&["doing"]))
+    if rest.last().is_some_and(|w| w.is(&["doing", "do", "happening", "done"])) || rest.iter().any(|w| w.is(&["doing"]))
     {
         return Rule::AsksAction;
     }

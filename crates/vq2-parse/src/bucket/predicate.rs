@@ -1,6 +1,8 @@
 //! "is SUBJECT …?": the first word of the predicate that can carry it decides.
 
-use super::words::{BODY_PARTS, DEEDS_AND_THINGS, DEPICTIONS, GATHERING, PEOPLE, PLACING_ADJECTIVES, SIZES_AND_COLOURS};
+use super::words::{
+    BODY_PARTS, DEEDS_AND_THINGS, DEPICTIONS, GATHERING, PEOPLE, PLACING_ADJECTIVES, SIZES_AND_COLOURS,
+};
 use super::{Rule, Words, gerund, participle, prepositional};
 use crate::lexicon::{ADJECTIVES, COLOURS, PICTURE_WORDS, has};
 use crate::tag::{Pos, Tagged};
@@ -63,9 +65,7 @@ fn headed(subject: Words<'_, '_>, predicate: Words<'_, '_>) -> Rule {
                 return participle::rule(subject, word, rest);
             }
             // "interested in", "decorated with": participles that the tagger takes for adjectives.
-            Pos::Adjective
-                if is_participle(word) && rest.first().is_some_and(|w| w.pos == Pos::Preposition) =>
-            {
+            Pos::Adjective if is_participle(word) && rest.first().is_some_and(|w| w.pos == Pos::Preposition) => {
                 return participle::rule(subject, word, rest);
             }
             Pos::Adjective
@@ -115,7 +115,10 @@ pub fn plainly_adjective(word: &Tagged<'_>) -> bool {
     has(COLOURS, &word.lower)
         || has(ADJECTIVES, &word.lower)
         || has(PLACING_ADJECTIVES, &word.lower)
-        || word.is(&["ready", "able", "afraid", "proud", "aware", "rich", "busy", "pregnant", "thick", "heavy", "bare", "big", "tall"])
+        || word.is(&[
+            "ready", "able", "afraid", "proud", "aware", "rich", "busy", "pregnant", "thick", "heavy", "bare", "big",
+            "tall",
+        ])
         || ends(&["y", "ful", "ous", "less", "ish", "able", "ible", "ive", "ent", "ant"])
 }
 
@@ -140,7 +143,9 @@ fn bare(subject: Words<'_, '_>) -> Rule {
     let of = subject.iter().position(|w| w.is(&["of"])).filter(|&of| of > 0 && of + 1 < subject.len());
     let Some(of) = of else { return Rule::IsBare };
     let (head, owner) = (&subject[..of], &subject[of + 1..]);
-    let gathers = head.last().is_some_and(|w| [GATHERING, DEPICTIONS, PICTURE_WORDS].iter().any(|list| w.is(list)) || w.pos == Pos::Number);
+    let gathers = head
+        .last()
+        .is_some_and(|w| [GATHERING, DEPICTIONS, PICTURE_WORDS].iter().any(|list| w.is(list)) || w.pos == Pos::Number);
     if gathers || owner.first().is_some_and(|w| w.pos == Pos::Number) {
         return Rule::IsOfKind;
     }
@@ -153,7 +158,8 @@ fn bare(subject: Words<'_, '_>) -> Rule {
 fn runs_into_another_noun(owner: Words<'_, '_>) -> bool {
     let capital = |w: &&Tagged<'_>| w.text.starts_with(char::is_uppercase);
     let nouns: Vec<_> = owner.iter().filter(|w| matches!(w.pos, Pos::Noun | Pos::ProperNoun)).collect();
-    matches!(nouns.as_slice(), [.., a, b] if capital(a) != capital(b)) || nouns.len() > 3 && !nouns.iter().all(|w| capital(w))
+    matches!(nouns.as_slice(), [.., a, b] if capital(a) != capital(b))
+        || nouns.len() > 3 && !nouns.iter().all(|w| capital(w))
 }
 
 /// Whether the subject is a part of a body.

@@ -3,6 +3,7 @@
 use super::predicate::is_body;
 use super::words::{ARRANGEMENTS, BARE, LOOKS, PLACES_WITHOUT_ARTICLE, SIZES_AND_COLOURS, STATES, VIEWPOINTS};
 use super::{Rule, Words};
+use crate::inflect::is_plural;
 use crate::lexicon::{COLOURS, MADE_OF, TIMES, has};
 use crate::tag::{Pos, Tagged};
 
@@ -28,7 +29,9 @@ pub fn rule(subject: Words<'_, '_>, preposition: &Tagged<'_>, rest: Words<'_, '_
     if preposition.is(BARE) && !opens_noun_group && !is_state(preposition, rest) || beside_itself {
         return Rule::Direction;
     }
-    if preposition.is(&["by"]) && !opens.is(&["the", "a", "an", "his", "her", "their", "its"]) {
+    // "by trees" is a place, "by greg rutkowski" a maker.
+    let by_things = rest.len() == 1 && opens.pos == Pos::Noun && is_plural(&opens.lower);
+    if preposition.is(&["by"]) && !by_things && !opens.is(&["the", "a", "an", "his", "her", "their", "its"]) {
         return Rule::MadeBy;
     }
     if is_state(preposition, rest) { Rule::InState } else { Rule::IsPlaced }
@@ -49,7 +52,10 @@ pub fn is_state(preposition: &Tagged<'_>, group: Words<'_, '_>) -> bool {
                 && matches!(opens.pos, Pos::Noun | Pos::Participle | Pos::Number | Pos::Adjective | Pos::Adverb)
                 && !opens.text.starts_with(char::is_uppercase)
                 && !opens.is(PLACES_WITHOUT_ARTICLE);
-            colour || named || last.is(ARRANGEMENTS) || group.iter().any(|w| w.is(&["style", "pose", "position", "mid"]))
+            colour
+                || named
+                || last.is(ARRANGEMENTS)
+                || group.iter().any(|w| w.is(&["style", "pose", "position", "mid"]))
         }
         "on" | "at" | "under" | "to" => alone && opens.is(STATES),
         "of" => last.is(SIZES_AND_COLOURS),

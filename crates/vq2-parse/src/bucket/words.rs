@@ -98,7 +98,7 @@ pub const ARRANGEMENTS: &[&str] = &[
 pub const PLACES_WITHOUT_ARTICLE: &[&str] = &[
     "water", "snow", "sand", "mud", "grass", "space", "air", "midair", "ice", "smoke", "fog", "rain", "bed", "dirt",
     "oil", "milk", "soup", "sauce", "syrup", "traffic", "town", "school", "church", "prison", "jail", "hand", "hands",
-    "orbit", "lava", "honey", "court", "class", "clouds", "mist", "hay", "foliage",
+    "orbit", "sky", "lava", "honey", "court", "class", "clouds", "mist", "hay", "foliage",
 ];
 
 /// "on fire", "at work", "under construction": nouns that name a state after a preposition.

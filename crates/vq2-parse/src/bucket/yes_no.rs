@@ -45,11 +45,13 @@ fn is_this_a_thing(subject: Words<'_, '_>, rest: Words<'_, '_>) -> bool {
 
 fn existential(words: Words<'_, '_>) -> Rule {
     let Some(first) = words.first() else { return Rule::Fallback };
-    let counts = first.is(&["exactly", "only", "several", "many", "few"]) && words.len() > 1
+    let many = first.is(&["lots", "dozens", "hundreds", "thousands"]) && words.get(1).is_some_and(|w| w.is(&["of"]));
+    let counts = many
+        || first.is(&["exactly", "only", "several", "many", "few"]) && words.len() > 1
         || first.pos == Pos::Number && !first.is(&["one", "1"]);
     // "a pair of scissors" is one thing.
     let couple = matches!(words, [article, couple, next, ..]
-        if article.is(&["a"]) && (couple.is(&["couple"]) && next.is(&["of"]) || couple.is(&["dozen"])));
+        if article.is(&["a"]) && (couple.is(&["couple", "lot"]) && next.is(&["of"]) || couple.is(&["dozen"])));
     if counts || couple { Rule::CountOf } else { Rule::IsThereA }
 }
 

@@ -16,6 +16,9 @@ fn a_count_is_an_adjective_question() {
             "Are there many beehives?",
             "Are there only four chess pieces?",
             "Are there a dozen roses?",
+            "Are there lots of pigeons?",
+            "Are there thousands of bees?",
+            "Are there a lot of footprints?",
         ],
     );
 }
@@ -58,6 +61,10 @@ fn a_quality_is_an_adjective_question() {
             "Is the ravine about ten meters deep?",
             "Is the player ready to serve?",
             "Is the tablecloth white with red dots?",
+            "Is the hat too big for the boy?",
+            "Is the path leading to the mill muddy?",
+            "Is it dark outside?",
+            "Is the shed behind the barn painted?",
             "Is the cake thick with icing?",
             "Is the bay crowded and noisy?",
             "Is the scarf hand-knitted?",

@@ -11,7 +11,8 @@ fn all(expect: Bucket, pairs: &[(&str, &str)]) {
     for &(question, answer) in pairs {
         let behind = format!("{question} {answer}?");
         let query = format!("is \"{answer}\" true for \"{question}\" in this image?");
-        for (text, answer) in [(question, Some(answer)), (&behind, None), (&behind, Some("yes")), (&query, Some("yes"))] {
+        for (text, answer) in [(question, Some(answer)), (&behind, None), (&behind, Some("yes")), (&query, Some("yes"))]
+        {
             let decision = bucket(text, answer);
             if decision.bucket != expect {
                 wrong.push(format!("{text} {answer:?} ({} by {})", decision.bucket, decision.rule));

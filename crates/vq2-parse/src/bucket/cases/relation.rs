@@ -49,6 +49,8 @@ fn a_place_is_a_relation_question() {
             "Is the key in the drawer of the cabinet?",
             "Are the people at the water cooler?",
             "Is the orange on the scale?",
+            "Is the kite in sky?",
+            "Is the goat by haystacks?",
             "Is the crown of the king?",
             "Does the cloud appear behind the hill?",
         ],
@@ -98,6 +100,8 @@ fn a_tie_to_another_thing_is_a_relation_question() {
             "Is the carpet rolled up against the wall?",
             "Is the path hidden behind the reeds?",
             "Is the hammock strung between two palms?",
+            "Is the lamp plugged into the socket?",
+            "Is the old map framed above the stove?",
             "Is the cake decorated with strawberries?",
         ],
     );

@@ -23,6 +23,7 @@ fn a_deed_without_an_object_is_a_verb_question() {
             "Is it snowing?",
             "Is it raining?",
             "Is the volcano erupting?",
+            "Is the sun setting behind the hills?",
             "Are people clapping?",
             "Are the leaves falling?",
             "Is the goldfish jumping?",
@@ -141,6 +142,8 @@ fn a_deed_told_from_its_goal_is_a_verb_question() {
         Verb,
         &[
             "Is the sled pulled by dogs?",
+            "Is the parcel being opened?",
+            "Is the mouse being chased by an owl?",
             "Is the camel ridden by a boy?",
             "Is the stroller pushed by the nurse?",
             "Is the tractor driven by a scarecrow?",
