@@ -67,6 +67,8 @@ fn how_many_what_color_and_of_what_are_adjective_questions() {
             ("What number is on the jersey?", "seven"),
             ("What is the number of boats?", "four"),
             ("How much milk is in the glass?", "half"),
+            ("What flavor is the ice cream?", "pistachio"),
+            ("Which color are the ribbons?", "teal"),
         ],
     );
 }
@@ -104,6 +106,7 @@ fn who_and_what_are_noun_questions_when_a_thing_answers() {
             ("What is used to open the bottle?", "a corkscrew"),
             ("What is topped with snow?", "the roof"),
             ("What is there of the castle?", "a sketch"),
+            ("Who sits in the carriage?", "two nuns"),
         ],
     );
 }
@@ -151,6 +154,7 @@ fn where_is_a_relation_question() {
             ("The book is where?", "on the shelf"),
             ("What about the book?", "on the shelf"),
             ("In what place do the geese rest?", "by the mill"),
+            ("On which end of the pier is the lamp?", "the far end"),
             ("From where does the light come?", "behind the door"),
         ],
     );
