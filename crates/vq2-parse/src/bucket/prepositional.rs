@@ -62,7 +62,7 @@ pub fn is_state(preposition: &Tagged<'_>, group: Words<'_, '_>) -> bool {
         "with" => last.is(LOOKS),
         "from" => {
             let a_year = |w: &&Tagged<'_>| w.lower.starts_with(|c: char| c.is_ascii_digit());
-            last.is(VIEWPOINTS) || opens.is(VIEWPOINTS) || group.iter().any(|w| a_year(w))
+            last.is(VIEWPOINTS) || opens.is(VIEWPOINTS) || group.iter().any(a_year)
         }
         _ => false,
     }
