@@ -228,8 +228,7 @@ impl Search {
     /// Whether no unfinished sequence is to be followed any more; `length` counts the tokens after the start token.
     fn is_done(&self, best_score: f64, length: usize) -> bool {
         self.finished.len() >= self.how.num_beams
-            && (self.how.early_stopping
-                || self.worst() >= best_score / (length as f64).powf(self.how.length_penalty))
+            && (self.how.early_stopping || self.worst() >= best_score / (length as f64).powf(self.how.length_penalty))
     }
 
     /// The `keep` best, the unfinished ones among them if the search was cut off.

@@ -29,7 +29,8 @@ pub struct Folder {
 impl Folder {
     /// Its files as inputs of the stage: other weights make other questions.
     pub fn input_files(self, location: &Location) -> impl Iterator<Item = InputFile> {
-        let input = move |name: &&str| InputFile { name: format!("t5.{}/{name}", self.setting), location: location.join(name) };
+        let input =
+            move |name: &&str| InputFile { name: format!("t5.{}/{name}", self.setting), location: location.join(name) };
         self.files.iter().map(input)
     }
 

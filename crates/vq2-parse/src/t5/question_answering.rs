@@ -199,7 +199,10 @@ impl Config {
 /// Layer norms as TensorFlow named them.
 fn aliases(variable: &str) -> Vec<String> {
     let renamed = |from: &str, to: &str| variable.strip_suffix(from).map(|stem| format!("{stem}{to}"));
-    renamed("LayerNorm.weight", "LayerNorm.gamma").or_else(|| renamed("LayerNorm.bias", "LayerNorm.beta")).into_iter().collect()
+    renamed("LayerNorm.weight", "LayerNorm.gamma")
+        .or_else(|| renamed("LayerNorm.bias", "LayerNorm.beta"))
+        .into_iter()
+        .collect()
 }
 
 /// A context's tokens and where each word stands.
@@ -375,9 +378,7 @@ impl ContextTokens {
             last += 1;
         }
         let (start, end) = (self.characters.get(first)?.0, self.characters.get(last)?.1);
-        let byte = |character: usize| {
-            context.char_indices().map(|(at, _)| at).chain([context.len()]).nth(character)
-        };
+        let byte = |character: usize| context.char_indices().map(|(at, _)| at).chain([context.len()]).nth(character);
         let (start, end) = (byte(start)?, byte(end)?);
         (start < end).then_some((start, end))
     }

@@ -75,7 +75,9 @@ impl Config {
         if self.relative_attention_num_buckets < 4
             || self.relative_attention_max_distance.unwrap_or(128) <= self.relative_attention_num_buckets / 2
         {
-            return Err("`relative_attention_num_buckets` must be at least 4, and `_max_distance` above half of it".into());
+            return Err(
+                "`relative_attention_num_buckets` must be at least 4, and `_max_distance` above half of it".into()
+            );
         }
         if !self.layer_norm_epsilon.is_finite() {
             return Err("`layer_norm_epsilon` is no number".to_owned());
@@ -161,7 +163,8 @@ impl QuestionGeneration {
         config.check().map_err(|problem| folder.unfit("config.json", problem))?;
         let text = T5Text::open(&folder.file("spiece.model"))?;
         if text.n_pieces() > config.vocab_size {
-            let problem = format!("has {} pieces, more than the network's {} tokens", text.n_pieces(), config.vocab_size);
+            let problem =
+                format!("has {} pieces, more than the network's {} tokens", text.n_pieces(), config.vocab_size);
             return Err(folder.unfit("spiece.model", problem));
         }
         if config.eos_token_id.is_some_and(|end| end != text.end()) {

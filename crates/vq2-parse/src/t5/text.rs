@@ -48,25 +48,27 @@ impl T5Text {
         self.n_pieces
     }
 
-    /// A text's tokens, at most `max_tokens`, without an end.
+    /// A text's tokens, without an end.
     ///
     /// White space is collapsed first, as sentencepiece does and rust_tokenizers does not.
-    pub fn tokens(&self, text: &str, max_tokens: usize) -> Vec<i64> {
+    pub fn tokens(&self, text: &str) -> Vec<i64> {
         let collapsed = text.split_whitespace().collect::<Vec<_>>().join(" ");
         let pieces = self.tokenizer.tokenize(&collapsed);
-        let mut tokens = self.tokenizer.convert_tokens_to_ids(&pieces);
-        tokens.truncate(max_tokens);
-        tokens
+        self.tokenizer.convert_tokens_to_ids(&pieces)
     }
 
     /// The input that asks for a question with this answer, `answer: {a}  context: {c} </s>`.
     ///
     /// VQ²'s code writes `</s>` itself and the tokenizer of `transformers` adds its own, so that the model sees two.
-    pub fn input(&self, answer: &str, context: &str, max_tokens: usize) -> Vec<i64> {
-        let mut tokens =
-            self.tokens(&format!("answer: {answer}  context: {context}"), max_tokens.saturating_sub(2));
+    ///
+    /// An input of more than `max_tokens` loses the end of its context; the second value says so.
+    pub fn input(&self, answer: &str, context: &str, max_tokens: usize) -> (Vec<i64>, bool) {
+        let mut tokens = self.tokens(&format!("answer: {answer}  context: {context}"));
+        let room = max_tokens.saturating_sub(2);
+        let is_cut = tokens.len() > room;
+        tokens.truncate(room);
         tokens.extend([self.end, self.end]);
-        tokens
+        (tokens, is_cut)
     }
 
     /// The text of generated tokens, special ones left out, blanks before marks taken out.
@@ -105,16 +107,16 @@ mod tests {
     use super::*;
     use crate::t5::testing::{expected, fixture};
 
-    fn text() -> T5Text {
+    fn tokenizer() -> T5Text {
         T5Text::open(&fixture("t5-relu/spiece.model")).unwrap()
     }
 
     #[test]
     fn tokens_are_those_of_transformers() {
-        let t5 = text();
+        let t5 = tokenizer();
         for case in expected()["texts"].as_array().unwrap() {
             let (text, ids) = (case["text"].as_str().unwrap(), &case["ids"]);
-            let mut tokens = t5.tokens(text, usize::MAX);
+            let mut tokens = t5.tokens(text);
             tokens.push(t5.end());
             assert_eq!(serde_json::json!(tokens), *ids, "{text}");
         }
@@ -122,10 +124,11 @@ mod tests {
 
     #[test]
     fn inputs_and_questions_are_those_of_transformers() {
-        let t5 = text();
+        let t5 = tokenizer();
         for case in expected()["t5"]["t5-relu"].as_array().unwrap() {
             let string = |key: &str| case[key].as_str().unwrap();
-            let tokens = t5.input(string("answer"), string("context"), 512);
+            let (tokens, is_cut) = t5.input(string("answer"), string("context"), 512);
+            assert!(!is_cut);
             assert_eq!(serde_json::json!(tokens), case["input_ids"], "{}", string("context"));
             let greedy: Vec<i64> = serde_json::from_value(case["greedy"].clone()).unwrap();
             // Python does not strip the end; blanks there are no part of a question.
@@ -136,9 +139,9 @@ mod tests {
 
     #[test]
     fn a_long_input_is_cut_and_keeps_its_two_ends() {
-        let t5 = text();
-        let tokens = t5.input("a dog", &"a red kite ".repeat(1000), 64);
-        assert_eq!(tokens.len(), 64);
+        let t5 = tokenizer();
+        let (tokens, is_cut) = t5.input("a dog", &"a red kite ".repeat(1000), 64);
+        assert_eq!((tokens.len(), is_cut), (64, true));
         assert_eq!(tokens[62..], [t5.end(), t5.end()]);
     }
 
@@ -164,17 +167,13 @@ mod tests {
         fn any_text_has_tokens_and_any_tokens_have_a_text(
             text in "\\PC{0,40}", any in any::<String>(), tokens in prop::collection::vec(-5_i64..400, 0..30),
         ) {
-            thread_local!(static T5: T5Text = text_model());
+            thread_local!(static T5: T5Text = tokenizer());
             T5.with(|t5| {
                 for text in [&text, &any] {
-                    assert!(t5.tokens(text, 1000).iter().all(|token| (0..t5.n_pieces()).contains(token)), "{text:?}");
+                    assert!(t5.tokens(text).iter().all(|token| (0..t5.n_pieces()).contains(token)), "{text:?}");
                 }
                 t5.question(&tokens);
             });
         }
-    }
-
-    fn text_model() -> T5Text {
-        text()
     }
 }

@@ -176,7 +176,9 @@ mod tests {
             format!("{error}: {}", std::error::Error::source(&error).map_or_else(String::new, ToString::to_string))
         };
         assert!(said(file.expect("b.weight", &[2])).contains("has no tensor `b.weight`"));
-        assert!(said(file.expect("a.weight", &[3])).contains("has the shape [2], and by `config.json` it must have [3]"));
+        assert!(
+            said(file.expect("a.weight", &[3])).contains("has the shape [2], and by `config.json` it must have [3]")
+        );
         assert!(said(file.expect("ids", &[1])).contains("`ids` holds no floating-point numbers"));
     }
 

@@ -93,7 +93,8 @@ fn greedy_takes_the_likeliest_token_each_time() {
 
 #[test]
 fn a_beam_of_one_is_greedy() {
-    let greedy = generate(&mut Table::new(9), 9, &Decoding::Greedy { no_repeat_ngram_size: 0 }, ENDS, no_random).unwrap();
+    let greedy =
+        generate(&mut Table::new(9), 9, &Decoding::Greedy { no_repeat_ngram_size: 0 }, ENDS, no_random).unwrap();
     let beam = generate(&mut Table::new(9), 9, &beams_of(1, 1, 1.0, true), ENDS, no_random).unwrap();
     for (greedy, beam) in greedy.iter().zip(&beam) {
         assert_eq!(greedy[0].tokens, beam[0].tokens);
@@ -142,12 +143,14 @@ fn sampling_depends_on_the_random_numbers_and_stays_within_the_likeliest() {
     };
     assert_eq!(sample(1, 3), sample(1, 3));
     assert_ne!(sample(1, 3), sample(77, 3));
-    let greedy = generate(&mut Table::new(1), 1, &Decoding::Greedy { no_repeat_ngram_size: 0 }, ENDS, no_random).unwrap();
+    let greedy =
+        generate(&mut Table::new(1), 1, &Decoding::Greedy { no_repeat_ngram_size: 0 }, ENDS, no_random).unwrap();
     assert!(sample(5, 1).iter().all(|sequence| *sequence == greedy[0][0]));
     for sequence in sample(9, 2) {
         let mut tokens = vec![ENDS.start];
         for token in sequence.tokens {
-            let allowed: Vec<usize> = choices(&Table::logits(0, &tokens), 1.0, 2, 1.0).iter().map(|c| c.token).collect();
+            let allowed: Vec<usize> =
+                choices(&Table::logits(0, &tokens), 1.0, 2, 1.0).iter().map(|c| c.token).collect();
             assert!(allowed.contains(&(token as usize)), "{token} is not among {allowed:?}");
             tokens.push(token);
         }

@@ -29,7 +29,10 @@ fn check(answer: Option<&Answer>, expected: &Value, context: &str, what: &str) {
     let Some(answer) = answer else { return assert_eq!(text, "", "{what}") };
     assert_eq!(&context[answer.start..answer.end], text, "{what}");
     let characters = |byte: usize| json!(context[..byte].chars().count());
-    assert_eq!((characters(answer.start), characters(answer.end)), (expected["start"].clone(), expected["end"].clone()));
+    assert_eq!(
+        (characters(answer.start), characters(answer.end)),
+        (expected["start"].clone(), expected["end"].clone())
+    );
     let score = expected["score"].as_f64().unwrap();
     assert!((answer.score - score).abs() < 1e-4 * score.max(1e-3), "{what}: {} {score}", answer.score);
 }
@@ -69,7 +72,9 @@ fn old_names_of_layer_norms_are_read() {
     let renamed: Vec<(String, Tensor)> = Tensor::read_safetensors(&file)
         .unwrap()
         .into_iter()
-        .map(|(name, t)| (name.replace("LayerNorm.weight", "LayerNorm.gamma").replace("LayerNorm.bias", "LayerNorm.beta"), t))
+        .map(|(name, t)| {
+            (name.replace("LayerNorm.weight", "LayerNorm.gamma").replace("LayerNorm.bias", "LayerNorm.beta"), t)
+        })
         .collect();
     Tensor::write_safetensors(&renamed, &file).unwrap();
     let ask = [("Who watches a red kite?", "two children watch a red kite from the wall")];
@@ -88,14 +93,17 @@ fn a_folder_that_does_not_fit_says_what_does_not() {
         let folder = copied("bert-uncased");
         std::fs::remove_file(folder.path().join(name)).unwrap();
         let said = said(&folder);
-        assert!(said.contains(&format!("/{name}` is not there")) && said.contains("question_answering.folder"), "{said}");
+        assert!(
+            said.contains(&format!("/{name}` is not there")) && said.contains("question_answering.folder"),
+            "{said}"
+        );
     }
     for (key, value, expected) in [
         ("architectures", json!(["RobertaForQuestionAnswering"]), "needs BertForQuestionAnswering or"),
         ("architectures", json!(["DistilBertForQuestionAnswering"]), "no tensor `distilbert.embeddings"),
         ("num_attention_heads", json!(3), "no multiple"),
         ("num_attention_heads", json!(0), "not positive"),
-        ("num_hidden_layers", json!(1 << 40), "absurd"),
+        ("num_hidden_layers", json!(1_i64 << 40), "absurd"),
         ("num_hidden_layers", json!(1 << 20), "no tensor `bert.encoder.layer.2."),
         ("hidden_size", json!(32), "shape"),
         ("hidden_act", json!("gelu_fast"), "unknown variant"),

@@ -132,10 +132,11 @@ fn rust_berts_own_greedy_loop_finds_the_same_tokens() {
     .unwrap();
     let ours = load(&folder).unwrap();
     for case in cases("t5-relu") {
-        let text = format!("answer: {} context: {}", case["answer"].as_str().unwrap(), case["context"].as_str().unwrap());
+        let text =
+            format!("answer: {} context: {}", case["answer"].as_str().unwrap(), case["context"].as_str().unwrap());
         let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
         let made = theirs.generate_indices(Some(&[&text]), None::<GenerateOptions<'_>>).unwrap();
-        let mut input = ours.text().tokens(&text, 512);
+        let mut input = ours.text().tokens(&text);
         // rust-bert ends its input once.
         input.push(ours.text().end());
         let tokens = ours.generate(&[input], &greedy(0), 24, no_random).unwrap().remove(0).remove(0).tokens;
@@ -191,7 +192,11 @@ fn a_configuration_that_does_not_fit_says_which_key() {
         ("num_layers", json!(9), "num_decoder_layers"),
         ("feed_forward_proj", json!("gated-silu"), "feed_forward_proj"),
         ("feed_forward_proj", json!("gated-gelu"), "no tensor `encoder.block.0.layer.1.DenseReluDense.wi_0.weight`"),
-        ("d_model", json!(64), "tensor `shared.weight` has the shape [264, 32], and by `config.json` it must have [264, 64]"),
+        (
+            "d_model",
+            json!(64),
+            "tensor `shared.weight` has the shape [264, 32], and by `config.json` it must have [264, 64]",
+        ),
         ("d_model", json!(1e15 as i64), "absurd"),
         ("d_kv", json!(0), "not positive"),
         ("d_model", json!("x"), "invalid type"),
