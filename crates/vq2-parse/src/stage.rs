@@ -318,6 +318,46 @@ mod tests {
         assert_eq!(stage.files(&Tables::new(Storage::open(&Location::from(folder.path())).unwrap())).unwrap().len(), 1);
     }
 
+    #[cfg(feature = "t5")]
+    #[test]
+    fn t5_questions_are_written_prompt_by_prompt_and_their_models_are_inputs() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/t5");
+        let settings = serde_json::json!({"generator": "t5", "t5": {
+            "device": "cpu", "batch_size": 4, "candidates": ["noun_chunks"], "max_input_tokens": 128, "max_new_tokens": 24,
+            "question_generation": format!("{folder}/t5-relu"),
+            "decoding": {"kind": "greedy", "no_repeat_ngram_size": 0},
+            "filter": {"kind": "q2_equality", "question_answering": {"folder": format!("{folder}/bert-uncased"),
+                "max_tokens": 64, "stride": 16, "max_answer_tokens": 15, "no_answer": true}},
+        }});
+        let stage = Vq2Parse::new(serde_json::from_value(settings.clone()).unwrap()).unwrap();
+        let prompts: Vec<Prompt> = (0..70)
+            .map(|i| {
+                prompt(
+                    &format!("p{i:02}"),
+                    if i % 2 == 0 { "two children watch a red kite from the wall" } else { "🐶" },
+                )
+            })
+            .collect();
+        let (counts, questions) = run(&stage, &prompts).unwrap();
+        assert_eq!((counts["prompts"], counts["prompts_without_question"]), (70, 35));
+        assert_eq!(counts["candidates"], 3 * 35);
+        assert_eq!(
+            counts["questions"],
+            counts["questions_generated"] - counts["questions_disagreeing"] - counts["questions_repeated"]
+        );
+        assert!(questions.is_sorted_by_key(|question| &question.prompt_id));
+        let kept =
+            |question: &Question| question.question == "Who watches a red kite?" && question.answer == "two children";
+        assert_eq!(questions.iter().filter(|q| kept(q)).count(), 35);
+        let files = stage.files(&Tables::new(Storage::open(&Location::new("/tmp")).unwrap())).unwrap();
+        assert_eq!(files.len(), 7);
+        // Where the models lie decides nothing; what the files hold does.
+        assert!(!stage.settings().to_string().contains("fixtures"), "{}", stage.settings());
+        let mut unused = settings;
+        unused["generator"] = "template".into();
+        assert!(matches!(Vq2Parse::new(serde_json::from_value(unused).unwrap()), Err(Vq2ParseError::UnusedT5)));
+    }
+
     #[test]
     fn a_question_about_an_unknown_prompt_fails_the_stage() {
         let folder = tempfile::tempdir().unwrap();

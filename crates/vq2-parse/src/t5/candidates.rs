@@ -159,6 +159,24 @@ mod tests {
         }
     }
 
+    /// The pairs that VQ²'s authors published for two captions, where they lie (`VQ2_DATA`, or `../shared/data`).
+    #[test]
+    fn the_answers_that_vq2s_authors_published_are_candidates() {
+        let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data/vq2_reference");
+        let folder = std::env::var("VQ2_DATA").unwrap_or_else(|_| beside.to_owned());
+        let Ok(text) = std::fs::read_to_string(format!("{folder}/vq2_qa_pairs_vqa.json")) else {
+            return eprintln!("no data at {folder}, so this is not checked");
+        };
+        let captions: serde_json::Value = serde_json::from_str(&text).unwrap();
+        for caption in captions.as_array().unwrap() {
+            let found = texts(caption["caption"].as_str().unwrap(), &[Entities, NounChunks]);
+            let mut answers: Vec<&str> =
+                caption["qa_pairs"].as_array().unwrap().iter().map(|pair| pair["answer"].as_str().unwrap()).collect();
+            answers.dedup();
+            assert_eq!(found, answers);
+        }
+    }
+
     #[test]
     fn an_empty_or_odd_prompt_has_no_candidates() {
         for prompt in ["", "   ", "🐶🐶", "?!", "собака"] {
