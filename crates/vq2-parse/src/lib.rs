@@ -34,5 +34,5 @@ pub use settings::{
 };
 pub use stage::Vq2Parse;
 #[cfg(feature = "t5")]
-pub use t5::{T5Error, T5Generator};
+pub use t5::{T5Counts, T5Error, T5Generator};
 pub use template::{TemplateQuestion, template_questions};

@@ -17,12 +17,12 @@ pub struct Choice {
 pub fn choices(logits: &[f32], temperature: f64, top_k: usize, top_p: f64) -> Vec<Choice> {
     let mut scores: Vec<(usize, f64)> =
         logits.iter().map(|&logit| f64::from(logit) / temperature).enumerate().filter(|(_, s)| !s.is_nan()).collect();
-    scores.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
-    if top_k > 0 {
-        // `transformers` keeps what ties with the last of the k.
-        let last = scores.get(top_k - 1).map_or(f64::NEG_INFINITY, |&(_, score)| score);
+    if (1..scores.len()).contains(&top_k) {
+        // Without sorting all of a vocabulary. `transformers` keeps what ties with the last of the k.
+        let last = scores.select_nth_unstable_by(top_k - 1, |a, b| b.1.total_cmp(&a.1)).1.1;
         scores.retain(|&(_, score)| score >= last);
     }
+    scores.sort_unstable_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
     let mut choices = normalised(&scores);
     if top_p < 1.0 {
         let mut before = 0.0;
@@ -103,6 +103,14 @@ mod tests {
             assert!((n[choice.token] as f64 / 10_000.0 - choice.probability).abs() < 2e-4, "{choice:?} {n:?}");
         }
         assert_eq!(n[3], 0);
+    }
+
+    #[test]
+    fn what_ties_with_the_last_of_the_k_stays() {
+        let tokens =
+            |top_k| choices(&[1.0, 3.0, 1.0, 2.0], 1.0, top_k, 1.0).iter().map(|c| c.token).collect::<Vec<_>>();
+        assert_eq!((tokens(1), tokens(2), tokens(3)), (vec![1], vec![1, 3], vec![1, 3, 0, 2]));
+        assert_eq!((tokens(0), tokens(9)), (vec![1, 3, 0, 2], vec![1, 3, 0, 2]));
     }
 
     #[test]

@@ -192,3 +192,21 @@ fn a_missing_model_fails_before_anything_is_generated() {
     let error = T5Generator::open(&settings(GREEDY, filter)).err().unwrap();
     assert!(error.to_string().contains("vocab.txt` is not there"), "{error}");
 }
+
+/// On request, on a machine with a GPU: `cargo test --workspace --lib -- --ignored a_gpu_gives_the_same_questions`.
+#[test]
+#[ignore = "needs a GPU"]
+fn a_gpu_gives_the_same_questions() {
+    let prompts = prompts(&TAUGHT);
+    let beams =
+        Decoding::Beams { num_beams: 4, keep: 2, length_penalty: 1.0, early_stopping: false, no_repeat_ngram_size: 0 };
+    for decoding in [GREEDY, beams, SAMPLE] {
+        let of = |device| {
+            let settings = T5Settings { device, ..settings(decoding.clone(), f1(0.6)) };
+            T5Generator::open(&settings).unwrap().questions(&prompts).unwrap()
+        };
+        let on_gpu = of(DeviceSetting::Cuda(0));
+        assert!(on_gpu.iter().any(|questions| !questions.is_empty()));
+        assert_eq!(pairs(&on_gpu), pairs(&of(DeviceSetting::Cpu)), "{decoding:?}");
+    }
+}
