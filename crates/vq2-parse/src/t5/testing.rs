@@ -32,3 +32,12 @@ pub fn configure(folder: &tempfile::TempDir, key: &str, value: serde_json::Value
     config[key] = value;
     std::fs::write(&file, config.to_string()).unwrap();
 }
+
+/// Sets one byte of a folder's file: `place` in [0, 1) says which one, counted among the first `within`.
+pub fn damage(folder: &tempfile::TempDir, name: &str, place: f64, within: usize, byte: u8) {
+    let file = folder.path().join(name);
+    let mut bytes = std::fs::read(&file).unwrap();
+    let at = (place * bytes.len().min(within) as f64) as usize;
+    bytes[at] = byte;
+    std::fs::write(&file, bytes).unwrap();
+}

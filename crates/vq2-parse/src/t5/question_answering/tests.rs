@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use tables::Location;
 
 use super::*;
-use crate::t5::testing::{configure, copied, expected, fixture};
+use crate::t5::testing::{configure, copied, damage, expected, fixture};
 
 fn settings(folder: &std::path::Path, no_answer: bool) -> QuestionAnsweringSettings {
     // As in reference.py.
@@ -137,5 +137,14 @@ proptest! {
                 }
             }
         });
+    }
+
+    #[test]
+    fn a_damaged_byte_is_an_error_or_harmless(which in 0_usize..4, place in 0.0..1.0, byte in any::<u8>()) {
+        let folder = copied("distilbert-cased");
+        damage(&folder, QUESTION_ANSWERING.files[which], place, 4_000, byte);
+        if let Ok(model) = load(folder.path(), true) {
+            let _ = model.answers(&[("Who watches a red kite?", "two children watch a red kite from the wall")]);
+        }
     }
 }

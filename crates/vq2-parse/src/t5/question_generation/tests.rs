@@ -1,10 +1,11 @@
 //! Tokens and scores against `transformers` on two tiny models, and folders that do not fit.
 
+use proptest::prelude::*;
 use serde_json::{Value, json};
 use tch::Device;
 
 use super::*;
-use crate::t5::testing::{configure, copied, expected};
+use crate::t5::testing::{configure, copied, damage, expected};
 
 fn load(folder: &tempfile::TempDir) -> Result<QuestionGeneration, T5Error> {
     QuestionGeneration::load(&Location::from(folder.path()), Device::Cpu)
@@ -237,4 +238,21 @@ fn a_token_outside_the_network_is_an_error_and_no_panic() {
     let model = load(&copied("t5-relu")).unwrap();
     let error = model.generate(&[vec![100_000, 1]], &greedy(0), 8, no_random).unwrap_err();
     assert!(matches!(error, T5Error::Torch { doing: "reading prompts", .. }), "{error}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(150))]
+
+    /// Loading and two tokens of a question: an error or a question, never a panic.
+    #[test]
+    fn a_damaged_byte_is_an_error_or_harmless(which in 0_usize..3, place in 0.0..1.0, byte in any::<u8>()) {
+        let folder = copied("t5-relu");
+        let name = QUESTION_GENERATION.files[which];
+        // Of the weights the header alone: other numbers are other numbers.
+        damage(&folder, name, place, 5_000, byte);
+        if let Ok(model) = load(&folder) {
+            let (input, _) = model.text().input("a red kite", "a red kite above the old harbour", 64);
+            let _ = model.generate(&[input], &greedy(0), 2, no_random).map(|made| model.text().question(&made[0][0].tokens));
+        }
+    }
 }
