@@ -6,6 +6,7 @@
 
 mod agreement;
 mod answer_span;
+mod batches;
 mod candidates;
 mod decoding;
 mod error;
@@ -24,6 +25,7 @@ use tables::{InputFile, Prompt, Question, QuestionSource};
 
 pub use self::error::T5Error;
 
+use self::batches::of_each_batch;
 use self::candidates::{Candidate, candidates};
 use self::decoding::Sequence;
 use self::folder::{QUESTION_ANSWERING, QUESTION_GENERATION};
@@ -109,7 +111,8 @@ impl T5Generator {
     /// The questions of prompts, in their order; a prompt without a candidate, or whose questions the filter drops, has
     /// none.
     ///
-    /// The memory grows with the number of prompts by their texts alone; the networks see `batch_size` sequences at once.
+    /// The memory grows with the number of prompts by their texts alone; the networks see `batch_size` sequences at once (on a CPU, on
+    /// each core).
     ///
     /// # Errors
     /// [`T5Error::Torch`] if LibTorch fails, [`T5Error::NotFinite`] for damaged weights.
@@ -153,17 +156,18 @@ impl T5Generator {
         // Equal lengths together: little padding.
         let mut order: Vec<usize> = (0..inputs.len()).collect();
         order.sort_by_key(|&at| inputs[at].0.len());
-        let mut sequences: Vec<Vec<Sequence>> = vec![Vec::new(); inputs.len()];
-        for batch in order.chunks((settings.batch_size / rows_of(&settings.decoding)).max(1)) {
+        let batches: Vec<&[usize]> = order.chunks((settings.batch_size / rows_of(&settings.decoding)).max(1)).collect();
+        let made = of_each_batch(self.generation.device(), &batches, |batch| {
             let tokens: Vec<Vec<i64>> = batch.iter().map(|&at| inputs[at].0.clone()).collect();
             let random = |in_batch: usize, i: usize| {
                 let (of, candidate) = &candidates[batch[in_batch]];
                 random_of(&settings.decoding, &prompts[*of].prompt, candidate, i)
             };
-            let made = self.generation.generate(&tokens, &settings.decoding, settings.max_new_tokens, random)?;
-            for (&at, of_input) in batch.iter().zip(made) {
-                sequences[at] = of_input;
-            }
+            self.generation.generate(&tokens, &settings.decoding, settings.max_new_tokens, random)
+        })?;
+        let mut sequences: Vec<Vec<Sequence>> = vec![Vec::new(); inputs.len()];
+        for (&at, of_input) in order.iter().zip(made.into_iter().flatten()) {
+            sequences[at] = of_input;
         }
         Ok(sequences)
     }

@@ -18,7 +18,8 @@ pub type Device = String;
 pub struct T5Settings {
     /// Where to compute. CPU and CUDA differ in the last digits.
     pub device: Device,
-    /// Sequences (inputs × beams or samples) that go through a network together; bounds the memory. Rounding depends
+    /// Sequences (inputs × beams or samples) that go through a network together; bounds the memory (on a CPU each
+    /// core has as many). Rounding depends
     /// on it in the last digits.
     pub batch_size: usize,
     /// Which parts of a prompt become answers, in this order; of equal texts the first stays. VQ²: entities, noun_chunks.

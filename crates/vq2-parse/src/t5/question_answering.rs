@@ -14,6 +14,7 @@ use tch::nn::{self, VarStore};
 use tch::{Device, Kind, Tensor};
 
 use super::answer_span::{Piece, Span, best_span, pieces};
+use super::batches::of_each_batch;
 use super::error::{AnyError, T5Error, guarded};
 use super::folder::{OpenFolder, QUESTION_ANSWERING};
 use super::weights::WeightFile;
@@ -35,6 +36,11 @@ pub struct QuestionAnswering {
     sep: i64,
     pad: i64,
 }
+
+#[allow(unsafe_code, reason = "tch's tensors are not Sync, because their in-place operations take `&self`")]
+// SAFETY: nothing writes to the weights after `load`, which froze them, and LibTorch may read a tensor from several
+// threads; the gradient switch that `guarded` turns is each thread's own.
+unsafe impl Sync for QuestionAnswering {}
 
 enum Network {
     Bert { bert: BertModel<BertEmbeddings>, qa_outputs: nn::Linear },
@@ -274,11 +280,11 @@ impl QuestionAnswering {
         }
         // Equal lengths together: little padding.
         inputs.sort_by_key(|input| (input.ids.len(), input.of, input.context));
+        let batches: Vec<&[Input]> = inputs.chunks(self.batch_size.max(1)).collect();
+        let made = of_each_batch(self.device, &batches, |batch| self.pieces(batch))?;
         let mut found: Vec<Vec<Piece>> = vec![Vec::new(); questions.len()];
-        for batch in inputs.chunks(self.batch_size.max(1)) {
-            for (input, piece) in batch.iter().zip(self.pieces(batch)?) {
-                found[input.of].push(piece);
-            }
+        for (input, piece) in inputs.iter().zip(made.into_iter().flatten()) {
+            found[input.of].push(piece);
         }
         let answer = |(&(_, context), mut pieces): (&(&str, &str), Vec<Piece>)| {
             pieces.sort_by_key(|piece| piece.first);

@@ -25,6 +25,11 @@ pub struct QuestionGeneration {
     start: i64,
 }
 
+#[allow(unsafe_code, reason = "tch's tensors are not Sync, because their in-place operations take `&self`")]
+// SAFETY: nothing writes to the weights after `load`, which froze them, and LibTorch may read a tensor from several
+// threads; the gradient switch that `guarded` turns is each thread's own.
+unsafe impl Sync for QuestionGeneration {}
+
 /// What of `config.json` matters.
 #[derive(Deserialize)]
 struct Config {
@@ -183,6 +188,11 @@ impl QuestionGeneration {
         let model = guarded("building T5", || Ok(T5ForConditionalGeneration::new(variables.root(), &for_rust_bert)))?;
         file.fill(&mut variables)?;
         Ok(Self { folder, text, model, device, start })
+    }
+
+    /// Where it computes.
+    pub fn device(&self) -> Device {
+        self.device
     }
 
     /// The tokenizer.
