@@ -5,7 +5,8 @@ PYTHON ?= python3
 FINEGRAIN = target/debug/finegrain
 ARGS ?=
 
-.PHONY: pipeline setup build demo ingest vq2-parse synth-feedback embed train evaluate plan test check kill-test fault-test bench-client
+.PHONY: pipeline setup build demo ingest vq2-parse synth-feedback embed train evaluate plan test check kill-test fault-test bench-client test-vlm-server
+.PHONY: bucket-report bench-buckets
 
 pipeline: build demo ## the whole default run
 	$(FINEGRAIN) run $(ARGS)
@@ -37,12 +38,29 @@ check: setup ## formatting, lints, schemas
 kill-test: build tests/.python/ready ## kill -9 a default run at random moments, then compare with an undisturbed one
 	$(PYTHON) scripts/kill_test.py
 
+test-vlm-server: build tests/.python/ready ## synth-feedback against a real llama-server with a random vision projector
+	$(PYTHON) scripts/vlm_server_test.py
+
 fault-test: build tests/.python/ready ## 20,000 questions to a faulty VLM, killed ten times; then every answer is checked
 	$(PYTHON) scripts/fault_test.py
 
 bench-client: build ## CPU and throughput of asking a VLM, beside Python's clients and wrk
 	$(CARGO) build --quiet --workspace --examples
 	$(PYTHON) scripts/bench_vlm_client.py $(ARGS)
+
+bucket-report: setup ## accuracy of the buckets on DSG's questions, into crates/vq2-parse/docs/buckets.md; needs DSG_DATA
+	@$(CARGO) build --quiet --workspace --example bucket_accuracy
+	DSG_BUCKETS=$(DSG_DATA)/buckets_dev.tsv target/debug/examples/bucket_accuracy > crates/vq2-parse/docs/buckets.md.new
+	mv crates/vq2-parse/docs/buckets.md.new crates/vq2-parse/docs/buckets.md
+
+bench-buckets: build tests/.python-bench/ready ## buckets beside spaCy 3.8: speed, and accuracy if DSG_DATA is set
+	@$(CARGO) build --quiet --workspace --example classify_questions
+	tests/.python-bench/bin/python scripts/bench_buckets.py $(ARGS)
+
+tests/.python-bench/ready: tests/requirements-bench.txt
+	$(PYTHON) -m venv tests/.python-bench
+	tests/.python-bench/bin/pip install --quiet --disable-pip-version-check -r tests/requirements-bench.txt
+	touch $@
 
 # What the notebooks read tables with; used by the tests only.
 tests/.python/ready: tests/requirements.txt

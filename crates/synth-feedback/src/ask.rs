@@ -26,7 +26,8 @@ use crate::lane::{Lane, Lanes};
 use crate::pictures::{Picture, Pictures};
 use crate::plan::Plan;
 use crate::raw;
-use crate::readout::{Readout, read};
+use crate::reading::Reading;
+use crate::readout::{Readout, join};
 use crate::retry::Retry;
 use crate::spending::{Billed, Permit, Spending, Usage};
 use crate::store::{Keeper, KnownAnswers, Manner, StoredAnswer, now};
@@ -38,6 +39,8 @@ pub struct Asking<'a> {
     pub clients: &'a [Client],
     /// How they are asked.
     pub manner: &'a Manner,
+    /// How their answers are read.
+    pub readout: &'a Readout,
     /// The ends of the requests for one question: what each wants of its answer. More than one where answers are sampled
     /// and an endpoint gives too few at a time.
     pub tails: &'a [String],
@@ -222,10 +225,11 @@ impl<'a> Asking<'a> {
                 if let Some(usage) = usage {
                     question.usage.get_or_insert_default().add(usage);
                 }
-                if question.completions.len() + 1 >= self.tails.len() {
-                    return Some((question, Ok(completion), seconds));
-                }
                 question.completions.push(completion);
+                if question.completions.len() >= self.tails.len() {
+                    let whole = join(std::mem::take(&mut question.completions));
+                    return Some((question, Ok(whole), seconds));
+                }
                 lanes.again(lane, now, question);
                 return None;
             }
@@ -253,17 +257,19 @@ impl<'a> Asking<'a> {
         tally: &mut Tally,
         known: &mut KnownAnswers,
     ) -> Result<bool, SynthFeedbackError> {
-        let readout = match &outcome {
+        let reading = match &outcome {
             Err(error) => Err((error.to_string(), error.clone())),
-            Ok(completion) => read(completion).map_err(|reason| (reason.clone(), CallError::Malformed(reason))),
+            Ok(completion) => {
+                self.readout.read(completion).map_err(|reason| (reason.clone(), CallError::Malformed(reason)))
+            }
         };
-        let row = self.stored(&question, outcome.as_ref().ok(), &readout, seconds);
+        let row = self.stored(&question, outcome.as_ref().ok(), &reading, seconds);
         known.insert(&row);
         if !self.keeper.keep(row) {
             return Ok(false);
         }
         let picture = &question.picture;
-        match readout {
+        match reading {
             Ok(_) => {
                 tally.answered();
                 breaker.answered();
@@ -280,10 +286,10 @@ impl<'a> Asking<'a> {
         &self,
         question: &Question,
         completion: Option<&Completion>,
-        readout: &Result<Readout, (String, CallError)>,
+        reading: &Result<Reading, (String, CallError)>,
         seconds: f64,
     ) -> StoredAnswer {
-        let read = readout.as_ref().ok();
+        let read = reading.as_ref().ok();
         let Manner { model, revision, readout: key, template, image_form } = self.manner.clone();
         let usage = question.usage.filter(|_| completion.is_some());
         let tokens =
@@ -296,12 +302,12 @@ impl<'a> Asking<'a> {
             readout: key,
             template,
             image_form,
-            status: read.map_or(AnswerStatus::Error, |readout| readout.status),
-            p_yes: read.and_then(|readout| readout.p_yes),
-            logit_yes: read.and_then(|readout| readout.logit_yes),
-            logit_no: read.and_then(|readout| readout.logit_no),
-            label_mass: read.and_then(|readout| readout.label_mass),
-            reason: readout.as_ref().err().map(|(reason, _)| reason.clone()),
+            status: read.map_or(AnswerStatus::Error, |reading| reading.status),
+            p_yes: read.and_then(|reading| reading.p_yes),
+            logit_yes: read.and_then(|reading| reading.logit_yes),
+            logit_no: read.and_then(|reading| reading.logit_no),
+            label_mass: read.and_then(|reading| reading.label_mass),
+            reason: reading.as_ref().err().map(|(reason, _)| reason.clone()),
             raw: completion.and_then(raw::json),
             attempts: i64::from(question.attempts),
             seconds,

@@ -16,7 +16,7 @@ use crate::interrupt::Interrupt;
 use crate::lane::Lane;
 use crate::pictures::Pictures;
 use crate::plan::Plan;
-use crate::request::TOP_LOGPROBS;
+use crate::readout::Readout;
 use crate::retry::Patience;
 use crate::serve::Server;
 use crate::settings::{Endpoint, Model};
@@ -36,6 +36,7 @@ const PAUSE_IN_BACKOFFS: u32 = 4;
 /// What keeps it from asking them all. Answers that came before are kept.
 pub fn ask_model(
     model: &Model<'_>,
+    readout: &Readout,
     plan: &Plan<'_>,
     run: &StageRun,
     first_backoff: Duration,
@@ -80,7 +81,8 @@ pub fn ask_model(
     let asking = Asking {
         clients: &clients,
         manner: &manner,
-        tails: &[TOP_LOGPROBS.to_owned()],
+        readout,
+        tails: &readout.tails(),
         pictures: &sent,
         progress: &run.progress(plan.size().n_open, "questions"),
         spending: &spending,

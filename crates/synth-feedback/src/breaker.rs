@@ -118,7 +118,7 @@ impl Breaker {
     }
 }
 
-fn advice(status: u16) -> &'static str {
+pub(crate) fn advice(status: u16) -> &'static str {
     match status {
         401 => "set `synth-feedback.endpoint.api_key_env` to the environment variable that holds a valid API key",
         402 => "the account behind the API key has no credit left",

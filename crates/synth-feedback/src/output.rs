@@ -3,11 +3,13 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use tables::{
-    Answer, AnswerKind, AnswerStatus, AttributeScore, Counts, Image, ScoreSource, StageRun, Table, TableError,
-    TableWriter,
+    Answer, AnswerKind, AnswerReadout, AnswerStatus, AttributeScore, Counts, Image, ScoreSource, StageRun, Table,
+    TableError, TableWriter,
 };
 
 use crate::question::Questions;
+use crate::reading::p_yes_alone;
+use crate::readout::word_of_key;
 use crate::score::scores_of_answers;
 use crate::settings::MissingAnswer;
 use crate::store::KnownAnswers;
@@ -103,6 +105,8 @@ pub fn write(
 
 /// One row per question. A question that was somehow left out is an `error` of no attempts, not a gap.
 fn answers_of_endpoint(known: &KnownAnswers, image: &Image, questions: &Questions) -> Vec<Answer> {
+    // An `error` of no attempts would have been read in this way.
+    let readout = word_of_key(&known.manner().readout).unwrap_or(AnswerReadout::TopLogprobs);
     let row = |question: &crate::question::ImageQuestion| {
         let answer = image.sha256.as_deref().and_then(|sha256| known.get(sha256, &question.query));
         Answer {
@@ -110,10 +114,14 @@ fn answers_of_endpoint(known: &KnownAnswers, image: &Image, questions: &Question
             question_id: question.question_id.as_ref().to_owned(),
             kind: question.kind,
             status: answer.map_or(AnswerStatus::Error, |answer| answer.status),
-            p_yes: answer.and_then(|answer| answer.p_yes),
+            p_yes: answer.and_then(|answer| match question.is_vqascore {
+                true => p_yes_alone(answer.logit_yes, answer.p_yes, answer.label_mass),
+                false => answer.p_yes,
+            }),
             logit_yes: answer.and_then(|answer| answer.logit_yes),
             logit_no: answer.and_then(|answer| answer.logit_no),
             label_mass: answer.and_then(|answer| answer.label_mass),
+            readout: answer.map_or(readout, |answer| answer.readout),
             model: known.manner().model.clone(),
             attempts: answer.map_or(0, |answer| i64::from(answer.attempts)),
             seconds: answer.map(|answer| f64::from(answer.seconds)),

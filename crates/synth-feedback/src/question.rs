@@ -3,9 +3,9 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use tables::{AnswerKind, Bucket, Image, Question};
+use tables::{AnswerKind, Bucket, Image, Prompt, Question};
 
-use crate::settings::Quality;
+use crate::settings::{Quality, VqaScore};
 
 /// One question about an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +20,8 @@ pub struct ImageQuestion {
     pub bucket: Option<Bucket>,
     /// The questions of its prompt that rule it out when they are answered "no".
     pub depends_on: Arc<[String]>,
+    /// Whether its score is P(yes) itself, not divided by P(yes) + P(no).
+    pub is_vqascore: bool,
 }
 
 /// The questions about every image.
@@ -28,6 +30,8 @@ pub struct Questions {
     quality: Vec<ImageQuestion>,
     by_prompt: HashMap<String, Vec<ImageQuestion>>,
     names: HashSet<Arc<str>>,
+    vqascore: HashMap<String, ImageQuestion>,
+    instruction: Option<String>,
 }
 
 impl Questions {
@@ -46,10 +50,35 @@ impl Questions {
             query: quality.query(attribute).into(),
             bucket: None,
             depends_on: Arc::default(),
+            is_vqascore: false,
         };
         let quality =
             quality.map(|quality| quality.attributes.iter().map(|name| quality_question(quality, name)).collect());
         Self { quality: quality.unwrap_or_default(), ..Self::default() }
+    }
+
+    /// With an instruction after every text, those that are added later too; a space stands between them.
+    pub fn with_instruction(mut self, instruction: Option<&str>) -> Self {
+        self.instruction = instruction.map(str::to_owned);
+        for question in self.quality.iter_mut().chain(self.by_prompt.values_mut().flatten()) {
+            question.query = with_instruction(&question.query, instruction).into();
+        }
+        self
+    }
+
+    /// With the question of VQAScore about every prompt, which is a quality question by its kind. It has its instruction in
+    /// itself.
+    pub fn with_vqascore(mut self, vqascore: &VqaScore, prompts: &[Prompt]) -> Self {
+        let question = |prompt: &Prompt| ImageQuestion {
+            kind: AnswerKind::Quality,
+            question_id: vqascore.attribute.as_str().into(),
+            query: vqascore.query(&prompt.prompt).into(),
+            bucket: None,
+            depends_on: Arc::default(),
+            is_vqascore: true,
+        };
+        self.vqascore = prompts.iter().map(|prompt| (prompt.prompt_id.clone(), question(prompt))).collect();
+        self
     }
 
     /// Adds rows of the table of questions: it may be read piece by piece.
@@ -67,12 +96,13 @@ impl Questions {
             self.by_prompt.entry(question.prompt_id.clone()).or_default().push(ImageQuestion {
                 kind: AnswerKind::Alignment,
                 question_id,
-                query: question.query.as_str().into(),
+                query: with_instruction(&question.query, self.instruction.as_deref()).into(),
                 bucket: Some(question.bucket),
                 depends_on: match &question.depends_on[..] {
                     [] => Arc::default(),
                     some => some.into(),
                 },
+                is_vqascore: false,
             });
         }
     }
@@ -87,10 +117,20 @@ impl Questions {
         self.by_prompt.get(prompt_id).map_or(&[], Vec::as_slice)
     }
 
+    /// The question of VQAScore about a prompt's images.
+    pub fn vqascore(&self, prompt_id: &str) -> Option<&ImageQuestion> {
+        self.vqascore.get(prompt_id)
+    }
+
     /// All questions about an image.
     pub fn about(&self, image: &Image) -> impl Iterator<Item = &ImageQuestion> {
-        self.quality.iter().chain(self.alignment(&image.prompt_id))
+        self.quality.iter().chain(self.vqascore(&image.prompt_id)).chain(self.alignment(&image.prompt_id))
     }
+}
+
+/// A question's text with the instruction after it.
+pub(crate) fn with_instruction(query: &str, instruction: Option<&str>) -> String {
+    instruction.map_or_else(|| query.to_owned(), |instruction| format!("{query} {}", instruction.trim()))
 }
 
 #[cfg(test)]
@@ -132,6 +172,37 @@ pub(crate) mod tests {
         Quality {
             attributes: attributes.iter().map(|name| (*name).to_owned()).collect(),
             question: "is the image {attribute}".into(),
+            questions: std::collections::BTreeMap::new(),
         }
+    }
+
+    #[test]
+    fn an_instruction_follows_every_question_and_vqascore_has_its_own_in_it() {
+        let asked = [question("p1", "q1", "is there a dog?", Bucket::Noun)];
+        let prompt = Prompt {
+            prompt_id: "p1".into(),
+            prompt: "a red dog".into(),
+            category: None,
+            challenge: None,
+            split: Split::Train,
+        };
+        let vqascore =
+            VqaScore { attribute: "vqascore".into(), question: "Does this figure show \"{prompt}\"?".into() };
+        let mut questions = Questions::of_quality(Some(&quality(&["bright"])))
+            .with_instruction(Some("Answer yes or no. "))
+            .with_vqascore(&vqascore, &[prompt]);
+        questions.add(&asked);
+        let about = |prompt_id| -> Vec<String> {
+            let image = image("i", prompt_id, Some("a"));
+            questions.about(&image).map(|question| question.query.as_ref().to_owned()).collect()
+        };
+        let expected = [
+            "is the image bright Answer yes or no.",
+            "Does this figure show \"a red dog\"?",
+            "is there a dog? Answer yes or no.",
+        ];
+        assert_eq!(about("p1"), expected);
+        assert_eq!(about("p2"), expected[..1], "a prompt that is not there has no question");
+        assert!(questions.vqascore("p1").unwrap().is_vqascore && questions.vqascore("p2").is_none());
     }
 }

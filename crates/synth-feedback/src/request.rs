@@ -12,10 +12,6 @@ use http_body::{Body, Frame, SizeHint};
 /// The form of a request, with its version: part of an answer's name in the store.
 pub const TEMPLATE: &str = "image-text/1";
 
-/// What a request wants of its answer, to end its body with: at most one token, temperature 0, and the 20 most probable
-/// first tokens with their log-probabilities (OpenAI and vLLM refuse more).
-pub const TOP_LOGPROBS: &str = "\"max_tokens\":1,\"temperature\":0,\"logprobs\":true,\"top_logprobs\":20}";
-
 /// The body of every question about one image, but for the text and what is wanted of the answer.
 #[derive(Debug, Clone)]
 pub struct ImageRequest {
@@ -38,7 +34,7 @@ impl ImageRequest {
     }
 
     /// The whole body of one request for one question, which shares the image's bytes with all others; `tail` is what is
-    /// wanted of the answer, to the closing brace.
+    /// wanted of the answer, to the closing brace: one of [`Readout::tails`](crate::readout::Readout).
     pub fn body(&self, text: &str, tail: &str) -> QuestionBody {
         let mut rest = json_string(text);
         rest.push_str("}]}],");
@@ -52,6 +48,13 @@ impl ImageRequest {
 pub struct QuestionBody {
     chunks: [Bytes; 2],
     n_sent: usize,
+}
+
+impl QuestionBody {
+    /// All of it in one piece.
+    pub(crate) fn concat(&self) -> Bytes {
+        self.chunks.concat().into()
+    }
 }
 
 #[cfg(test)]
@@ -118,7 +121,7 @@ mod tests {
     #[test]
     fn the_questions_about_an_image_share_its_bytes() {
         let request = ImageRequest::new("m", b"\x89PNG\r\n\x1a\n").unwrap();
-        let (one, other) = (request.body("one", TOP_LOGPROBS), request.body("other", TOP_LOGPROBS));
+        let (one, other) = (request.body("one", "}"), request.body("other", "}"));
         assert_eq!(one.chunks[0].as_ptr(), other.chunks[0].as_ptr());
         assert_eq!(one.clone().chunks[0].as_ptr(), one.chunks[0].as_ptr());
     }
@@ -127,7 +130,9 @@ mod tests {
     fn the_image_comes_first_and_any_text_survives() {
         let image = b"\x89PNG\r\n\x1a\n and the rest";
         for text in ["is there a dog?", "say \"no\"\n\\ {port} \u{1f436}", ""] {
-            let body = ImageRequest::new("org/model \"x\"", image).unwrap().body(text, TOP_LOGPROBS);
+            let body = ImageRequest::new("org/model \"x\"", image)
+                .unwrap()
+                .body(text, &crate::readout::Readout::top_logprobs().tails()[0]);
             assert_eq!(body.size_hint().exact(), Some(whole(body.clone()).len() as u64));
             let parsed: serde_json::Value = serde_json::from_slice(&whole(body)).unwrap();
             let url = format!("data:image/png;base64,{}", BASE64_STANDARD.encode(image));

@@ -54,7 +54,9 @@ pub fn scores_of_answers(
         });
     };
     if kinds.contains(&AnswerKind::Quality) {
-        questions.quality().iter().for_each(|question| score(&question.question_id, &mut std::iter::once(question)));
+        let of_prompt = questions.vqascore(&image.prompt_id);
+        let quality = questions.quality().iter().chain(of_prompt);
+        quality.for_each(|question| score(&question.question_id, &mut std::iter::once(question)));
     }
     if kinds.contains(&AnswerKind::Alignment) {
         let alignment = questions.alignment(&image.prompt_id);
@@ -131,6 +133,7 @@ mod tests {
             logit_yes: None,
             logit_no: None,
             label_mass: None,
+            readout: tables::AnswerReadout::TopLogprobs,
             model: "m".into(),
             attempts: 1,
             seconds: None,

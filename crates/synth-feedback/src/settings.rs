@@ -1,6 +1,6 @@
 //! The `synth-feedback` section of the pipeline file.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::num::NonZeroU32;
 
@@ -23,6 +23,10 @@ pub struct Settings {
     pub quality: Option<Quality>,
     /// Whether the questions of `vq2-parse` are answered, and scored per bucket and as `vq2`.
     pub alignment: bool,
+    /// A question with the whole prompt in it, as an attribute. None: it is not asked.
+    pub vqascore: Option<VqaScore>,
+    /// What is said after every question but VQAScore's, such as `Please answer yes or no.` None: nothing. Paper: nothing.
+    pub instruction: Option<String>,
     /// The VLM that is asked. None: no VLM is asked, unless `endpoints` names some.
     pub endpoint: Option<Endpoint>,
     /// Several of them instead: those of one model share its questions, every model is asked them all. The scores are
@@ -48,12 +52,34 @@ pub struct Quality {
     pub attributes: Vec<String>,
     /// What is asked, with `{attribute}` in the attribute's place. Paper: `is the image {attribute}` (App. B.5.1).
     pub question: String,
+    /// What is asked instead about some of the attributes, by attribute; `{attribute}` stands for it here too.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub questions: BTreeMap<String, String>,
+}
+
+/// The question of VQAScore (Lin et al. 2024) about every image: does it show its prompt? Its score is the probability of
+/// "yes" among all first tokens, not divided by P(yes) + P(no).
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct VqaScore {
+    /// The attribute's name.
+    pub attribute: String,
+    /// What is asked, with `{prompt}` in the prompt's place. Lin et al.: `Does this figure show "{prompt}"? Please answer
+    /// yes or no.`
+    pub question: String,
+}
+
+impl VqaScore {
+    /// The question about one prompt's images.
+    pub fn query(&self, prompt: &str) -> String {
+        self.question.replace(PROMPT, prompt)
+    }
 }
 
 impl Quality {
     /// The question about one attribute.
     pub fn query(&self, attribute: &str) -> String {
-        self.question.replace(ATTRIBUTE, attribute)
+        self.questions.get(attribute).unwrap_or(&self.question).replace(ATTRIBUTE, attribute)
     }
 }
 
@@ -82,6 +108,14 @@ pub struct Endpoint {
     pub deadline_seconds: Option<f64>,
     /// How often a question is tried before it is an `error`.
     pub max_attempts: u32,
+    /// How the probability of "yes" is read; `auto` if it is not said: the best way that the endpoint has.
+    #[serde(default)]
+    pub readout: WantedReadout,
+    /// How answers are sampled where the endpoint gives no log-probabilities. None: such an endpoint is an error.
+    pub sample: Option<Sampling>,
+    /// Whether answers of this model that were read in another way may stand in the same table.
+    #[serde(default)]
+    pub allow_mixed_readouts: bool,
     /// Requests a minute that it may be sent. None: any number.
     pub requests_per_minute: Option<NonZeroU32>,
     /// Tokens a minute, of questions and answers, as it counts them. None: any number.
@@ -101,6 +135,47 @@ pub struct Endpoint {
     pub max_requests: Option<u64>,
     /// What one run may spend, in the currency of `prices`; counted as `max_requests` is.
     pub max_cost: Option<f64>,
+}
+
+/// How the probability of "yes" is to be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WantedReadout {
+    /// What a probe of the endpoint finds first of: token_ids, top_logprobs, sample.
+    #[default]
+    Auto,
+    /// From the log-probabilities of the 20 most probable first tokens; there is no probe.
+    TopLogprobs,
+    /// From the log-probabilities of the tokens that spell yes and no (vLLM).
+    TokenIds,
+    /// From sampled answers.
+    Sample,
+}
+
+impl WantedReadout {
+    /// The word in the pipeline file.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::TopLogprobs => "top_logprobs",
+            Self::TokenIds => "token_ids",
+            Self::Sample => "sample",
+        }
+    }
+}
+
+/// How several answers to one question are sampled.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sampling {
+    /// How many.
+    pub n: u32,
+    /// The sampling temperature; above 0, or all answers are the same.
+    pub temperature: f64,
+    /// The seed of the first; the next ones count up from it.
+    pub seed: u64,
+    /// How many tokens an answer may have, a reasoning model's thoughts included.
+    pub max_tokens: u32,
 }
 
 /// Answers from files.
@@ -127,6 +202,7 @@ pub enum MissingAnswer {
 }
 
 const ATTRIBUTE: &str = "{attribute}";
+const PROMPT: &str = "{prompt}";
 /// Stands for the free port in `base_url` and in the arguments of `serve`.
 pub(crate) const PORT: &str = "{port}";
 
@@ -145,10 +221,20 @@ impl Settings {
         if self.quality.is_some() && !answered {
             return Err(wrong("quality", "nobody answers the questions: set `endpoint` or `import`, or leave it out"));
         }
-        if answered && !self.alignment && self.quality.is_none() {
+        if self.vqascore.is_some() && models.is_empty() {
+            return Err(wrong("vqascore", "nobody answers the question: set `endpoint`, or leave it out"));
+        }
+        if answered && !self.alignment && self.quality.is_none() && self.vqascore.is_none() {
             return Err(wrong("endpoint", "there is nothing to ask: set `quality` or `alignment: true`"));
         }
+        if self.instruction.as_ref().is_some_and(|instruction| instruction.trim().is_empty()) {
+            return Err(wrong("instruction", "it is empty; leave it out instead"));
+        }
         self.quality.as_ref().map_or(Ok(()), Quality::validate)?;
+        if let Some(vqascore) = &self.vqascore {
+            let quality = self.quality.as_ref().map_or(&[][..], |quality| &quality.attributes);
+            vqascore.validate(quality)?;
+        }
         if let Some(import) = &self.import {
             if import.model.trim().is_empty() {
                 return Err(wrong("import.model", "it is empty: name who gave the answers"));
@@ -227,12 +313,14 @@ impl Settings {
                 // One answer must not depend on which of them gave it, and one budget is kept for all.
                 let same = endpoint.image.unwrap_or_default() == model.image()
                     && endpoint.model_revision == first.model_revision
+                    && (endpoint.readout, endpoint.sample) == (first.readout, first.sample)
+                    && endpoint.allow_mixed_readouts == first.allow_mixed_readouts
                     && endpoint.prices == first.prices
                     && endpoint.image_tokens == first.image_tokens
                     && endpoint.limits() == first.limits();
                 if !same {
                     let problem = format!(
-                        "the endpoints of `{}` differ in `image`, `model_revision`, `prices`, `image_tokens` or a limit",
+                        "the endpoints of `{}` differ in `image`, `model_revision`, a readout, `prices`, `image_tokens` or a limit",
                         model.name
                     );
                     return Err(wrong("endpoints", problem));
@@ -255,17 +343,57 @@ impl Quality {
         if let Some(twice) = first_repeated(&self.attributes) {
             return Err(wrong("quality.attributes", format!("`{twice}` is listed twice")));
         }
-        let taken = |name: &&String| {
-            name.trim().is_empty() || name.as_str() == VQ2 || Bucket::ALL.iter().any(|bucket| bucket.as_str() == *name)
-        };
-        if let Some(name) = self.attributes.iter().find(taken) {
+        if let Some(name) = self.attributes.iter().find(|name| is_taken(name)) {
             return Err(wrong("quality.attributes", format!("`{name}` is empty or the name of an alignment score")));
         }
         if !self.question.contains(ATTRIBUTE) {
             return Err(wrong("quality.question", "it must contain `{attribute}`"));
         }
+        if let Some(name) = self.questions.keys().find(|name| !self.attributes.contains(name)) {
+            return Err(wrong("quality.questions", format!("`{name}` is not among `quality.attributes`")));
+        }
+        if let Some((name, _)) = self.questions.iter().find(|(_, question)| question.trim().is_empty()) {
+            return Err(wrong("quality.questions", format!("the question about `{name}` is empty")));
+        }
         Ok(())
     }
+}
+
+impl VqaScore {
+    fn validate(&self, quality: &[String]) -> Result<(), SynthFeedbackError> {
+        if is_taken(&self.attribute) || quality.contains(&self.attribute) {
+            let problem = format!("`{}` is empty or the name of another score", self.attribute);
+            return Err(wrong("vqascore.attribute", problem));
+        }
+        if !self.question.contains(PROMPT) {
+            return Err(wrong("vqascore.question", "it must contain `{prompt}`"));
+        }
+        Ok(())
+    }
+}
+
+impl Sampling {
+    fn validate(self) -> Result<(), SynthFeedbackError> {
+        if !(1..=1_000).contains(&self.n) {
+            return Err(wrong("endpoint.sample.n", "it must be from 1 to 1000"));
+        }
+        if !(self.temperature > 0.0 && self.temperature <= 2.0) {
+            return Err(wrong("endpoint.sample.temperature", "it must be above 0 and at most 2"));
+        }
+        if self.max_tokens == 0 {
+            return Err(wrong("endpoint.sample.max_tokens", "it must be at least 1"));
+        }
+        // JSON numbers are exact up to here on every server; the last draw has the largest seed.
+        if self.seed > (1 << 31) {
+            return Err(wrong("endpoint.sample.seed", "it must be at most 2147483648"));
+        }
+        Ok(())
+    }
+}
+
+/// Whether a name means something else in `attribute_scores`.
+fn is_taken(name: &str) -> bool {
+    name.trim().is_empty() || name == VQ2 || Bucket::ALL.iter().any(|bucket| bucket.as_str() == name)
 }
 
 impl Endpoint {
@@ -277,7 +405,11 @@ impl Endpoint {
         self.api_key_env.as_deref().map(ApiKey::from_environment).transpose()
     }
 
-    fn validate(&self) -> Result<(), SynthFeedbackError> {
+    /// Checks what the types do not.
+    ///
+    /// # Errors
+    /// [`SynthFeedbackError::Setting`] naming the key.
+    pub fn validate(&self) -> Result<(), SynthFeedbackError> {
         let with_port = self.base_url.contains(PORT);
         if with_port && self.serve.is_none() {
             return Err(wrong(
@@ -302,6 +434,13 @@ impl Endpoint {
         }
         if self.api_key_env.as_deref() == Some("") {
             return Err(wrong("endpoint.api_key_env", "it names no environment variable"));
+        }
+        self.sample.map_or(Ok(()), Sampling::validate)?;
+        if self.readout == WantedReadout::Sample && self.sample.is_none() {
+            return Err(wrong(
+                "endpoint.sample",
+                "`readout: sample` needs `{ n, temperature, seed, max_tokens }` here",
+            ));
         }
         let Concurrency { min, max } = self.concurrency;
         if min == 0 || min > max {
@@ -467,6 +606,25 @@ missing_answer: null
     }
 
     #[test]
+    fn each_attribute_may_have_a_question_of_its_own_and_vqascore_asks_for_the_whole_prompt() {
+        let questions = "{attribute}', questions: { funny: 'would people laugh at this image ({attribute})?' } }";
+        let quality = with("{attribute}' }", questions).unwrap().quality.unwrap();
+        assert_eq!(quality.query("bright"), "is the image bright");
+        assert_eq!(quality.query("funny"), "would people laugh at this image (funny)?");
+        let vqascore = VqaScore { attribute: "vqascore".into(), question: "does it show \"{prompt}\"?".into() };
+        assert_eq!(vqascore.query("a {prompt}"), "does it show \"a {prompt}\"?");
+    }
+
+    #[test]
+    fn the_readout_is_auto_unless_it_is_said() {
+        assert_eq!(parsed(WHOLE).unwrap().endpoint.unwrap().readout, WantedReadout::Auto);
+        for wanted in ["auto", "top_logprobs", "token_ids"] {
+            let endpoint = with("max_attempts: 6", &format!("max_attempts: 6\n  readout: {wanted}")).unwrap().endpoint;
+            assert_eq!(endpoint.unwrap().readout.as_str(), wanted);
+        }
+    }
+
+    #[test]
     fn a_misspelt_key_lists_the_known_ones() {
         let error = with("concurrency", "concurency").unwrap_err();
         assert!(error.contains("unknown field `concurency`") && error.contains("`concurrency`"), "{error}");
@@ -503,6 +661,18 @@ missing_answer: null
         refused("max_attempts: 6", &money("model_revision: ''"), "endpoint.model_revision");
         with("max_attempts: 6", &money("prices: { per_image: 0.01, currency: EUR }\n  max_cost: 2.5")).unwrap();
         refused("missing_answer", "human: [realism, realism]\nmissing_answer", "human");
+        refused("missing_answer", "instruction: ' '\nmissing_answer", "instruction");
+        refused("missing_answer", "vqascore: { attribute: bright, question: '{prompt}?' }\nmissing_answer", "`bright`");
+        refused("missing_answer", "vqascore: { attribute: v, question: 'is it?' }\nmissing_answer", "`{prompt}`");
+        refused("{attribute}' }", "{attribute}', questions: { dark: is it dark } }", "`dark`");
+        refused("{attribute}' }", "{attribute}', questions: { bright: '' } }", "quality.questions");
+        refused("max_attempts: 6", "max_attempts: 6\n  readout: sample", "endpoint.sample");
+        refused("max_attempts: 6", "max_attempts: 6\n  readout: logits", "unknown variant `logits`");
+        let sample = |what: &str| format!("max_attempts: 6\n  sample: {{ {what} }}");
+        refused("max_attempts: 6", &sample("n: 0, temperature: 1, seed: 0, max_tokens: 8"), "endpoint.sample.n");
+        refused("max_attempts: 6", &sample("n: 9, temperature: 0, seed: 0, max_tokens: 8"), "sample.temperature");
+        refused("max_attempts: 6", &sample("n: 9, temperature: 1, seed: 0, max_tokens: 0"), "sample.max_tokens");
+        refused("max_attempts: 6", &sample("n: 9, temperature: 1, max_tokens: 8"), "missing field `seed`");
         refused(
             "missing_answer",
             "import: { sources: { a: a.csv }, model: demo-vlm, answers: SELECT 1 }\nmissing_answer",

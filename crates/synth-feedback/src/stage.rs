@@ -5,16 +5,18 @@ use std::time::Duration;
 
 use serde_json::json;
 use tables::{
-    AnswerStatus, Counts, Image, InputFile, Preference, Question, Stage, StageError, StageName, StageRun, Storage,
-    StorageError, TableError, TableReader, Tables,
+    AnswerStatus, Counts, Image, InputFile, Preference, Prompt, Question, Stage, StageError, StageName, StageRun,
+    Storage, StorageError, TableError, TableReader, Tables,
 };
 
 use crate::ask_model::ask_model;
+use crate::endpoint_record::known_readout;
 use crate::error::SynthFeedbackError;
 use crate::output::{self, Answers};
 use crate::plan::{Plan, PlanSize};
 use crate::question::Questions;
-use crate::readout::READOUT;
+use crate::readout::Readout;
+use crate::readout_of::readout_of;
 use crate::request::TEMPLATE;
 use crate::score::scores_of_people;
 use crate::settings::{Model, Settings};
@@ -48,23 +50,24 @@ impl Stage for SynthFeedback {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn settings(&self) -> serde_json::Value {
-        let Settings { quality, alignment, import, human, missing_answer, .. } = &self.settings;
+        let Settings { quality, alignment, vqascore, instruction, import, human, missing_answer, .. } = &self.settings;
         // Where and how fast a model is asked changes no answer; which model, what it sees, and how it is read, does.
         let asked = |model: &Model<'_>| {
-            let Manner { model, revision, readout, template, image_form } = manner_of(model);
+            let (endpoint, form) = (model.endpoints[0], model.image().form());
             json!({
-                "model": model, "model_revision": revision, "readout": readout, "template": template,
-                "image_form": image_form,
+                "model": model.name, "model_revision": endpoint.model_revision, "readout": endpoint.readout,
+                "sample": endpoint.sample, "allow_mixed_readouts": endpoint.allow_mixed_readouts, "template": TEMPLATE,
+                "image_form": form,
             })
         };
         let models: Vec<_> = self.settings.models().iter().map(asked).collect();
         let score_model = self.settings.score_model();
         json!({
-            "quality": quality, "alignment": alignment, "models": models, "score_model": score_model, "import": import,
+            "quality": quality, "alignment": alignment, "vqascore": vqascore, "instruction": instruction, "models": models, "score_model": score_model, "import": import,
             "human": human, "missing_answer": missing_answer,
         })
     }
@@ -72,7 +75,8 @@ impl Stage for SynthFeedback {
     fn reads(&self) -> Vec<&'static str> {
         let questions = self.settings.alignment.then_some("questions");
         let preferences = self.settings.human.is_some().then_some("preferences");
-        std::iter::once("images").chain(questions).chain(preferences).collect()
+        let prompts = self.settings.vqascore.is_some().then_some("prompts");
+        std::iter::once("images").chain(prompts).chain(questions).chain(preferences).collect()
     }
 
     fn writes(&self) -> Vec<&'static str> {
@@ -97,9 +101,14 @@ impl Stage for SynthFeedback {
         let store = self.store(tables.storage())?;
         let mut lines = Vec::new();
         for model in &models {
-            let known = KnownAnswers::load(&store, manner_of(model), 0)?;
+            let readout = known_readout(tables.storage(), model.endpoints[0])?;
+            let known = known_answers(&store, model, readout.as_ref(), 0)?;
             let plan = planned(&images, &questions, &known)?;
-            lines.extend(estimate::lines(model.endpoints[0], known.measured(), plan.size(), 1));
+            let per_question = readout.as_ref().map_or(1, |readout| readout.tails().len() as u64);
+            lines.extend(estimate::lines(model.endpoints[0], known.measured(), plan.size(), per_question));
+            if readout.is_none() {
+                lines.push(format!("`{}` has not been probed yet: see `finegrain doctor --endpoint`", model.name));
+            }
         }
         Ok(lines)
     }
@@ -115,7 +124,9 @@ impl Stage for SynthFeedback {
     fn run(&self, run: &mut StageRun) -> Result<Counts, StageError> {
         let Settings { import, human, missing_answer, .. } = &self.settings;
         let images: Vec<Image> = run.read()?;
-        let questions = self.questions(if self.settings.alignment { Some(run.reader()?) } else { None })?;
+        let alignment = if self.settings.alignment { Some(run.reader()?) } else { None };
+        let prompts = if self.settings.vqascore.is_some() { run.read()? } else { Vec::new() };
+        let questions = self.questions(alignment, &prompts)?;
 
         // What may be wrong is found out before a question costs money.
         let of_people = match human {
@@ -170,11 +181,17 @@ impl SynthFeedback {
         let images = tables.open::<Image>()?;
         let questions = if self.settings.alignment { tables.open::<Question>()? } else { None };
         let (Some(images), true) = (images, questions.is_some() || !self.settings.alignment) else { return Ok(None) };
-        Ok(Some((images.rows()?, self.questions(questions)?)))
+        let prompts = if self.settings.vqascore.is_some() { tables.open::<Prompt>()? } else { None };
+        let prompts = prompts.map(|reader| reader.rows()).transpose()?.unwrap_or_default();
+        Ok(Some((images.rows()?, self.questions(questions, &prompts)?)))
     }
 
-    fn questions(&self, alignment: Option<TableReader<Question>>) -> Result<Questions, TableError> {
-        let mut questions = Questions::of_quality(self.settings.quality.as_ref());
+    fn questions(&self, alignment: Option<TableReader<Question>>, prompts: &[Prompt]) -> Result<Questions, TableError> {
+        let Settings { quality, instruction, vqascore, .. } = &self.settings;
+        let mut questions = Questions::of_quality(quality.as_ref()).with_instruction(instruction.as_deref());
+        if let Some(vqascore) = vqascore {
+            questions = questions.with_vqascore(vqascore, prompts);
+        }
         if let Some(alignment) = alignment {
             alignment.for_each_chunk(|chunk| questions.add(&chunk))?;
         }
@@ -193,19 +210,30 @@ impl SynthFeedback {
         let store = self.store(run.storage())?;
         let n_most =
             Plan::new(images, questions, |_, _| false).map_err(|without| no_pixels(&without))?.size().n_questions;
-        let mut known = KnownAnswers::load(&store, manner_of(model), n_most)?;
+        let instruction = self.settings.instruction.as_deref();
+        let readout = if n_most == 0 {
+            Readout::top_logprobs()
+        } else {
+            readout_of(run.storage(), model, instruction, self.first_backoff).map_err(failed)?
+        };
+        let mut known = known_answers(&store, model, Some(&readout), n_most)?;
         let plan = planned(images, questions, &known)?;
         let PlanSize { n_questions, n_open, .. } = plan.size();
         let mut count = |what, n: u64| *counts.entry(what).or_default() += n;
         count("asked", n_open as u64);
         count("reused", (n_questions - n_open) as u64);
-        tracing::info!(n_calls = n_open, n_stored = n_questions - n_open, model = model.name, "questions");
+        tracing::info!(
+            n_calls = n_open,
+            n_stored = n_questions - n_open,
+            model = model.name,
+            readout = readout.key(),
+            "questions"
+        );
         if n_open == 0 {
             return Ok(known);
         }
-        let asked = ask_model(model, &plan, run, self.first_backoff, &store, &mut known);
-        let (spent, n_left_out) =
-            asked.map_err(|error| StageError { retry_later: error.retry_later(), source: error.into() })?;
+        let asked = ask_model(model, &readout, &plan, run, self.first_backoff, &store, &mut known);
+        let (spent, n_left_out) = asked.map_err(failed)?;
         count("requests", spent.n_requests);
         count("prompt_tokens", spent.usage.prompt_tokens);
         count("cached_tokens", spent.usage.cached_tokens);
@@ -220,12 +248,31 @@ impl SynthFeedback {
     }
 }
 
+fn failed(error: SynthFeedbackError) -> StageError {
+    StageError { retry_later: error.retry_later(), source: error.into() }
+}
+
+/// The answers that a model need not be asked for. While it is not known how it will be read, there are none, unless those
+/// of any readout count.
+fn known_answers(
+    store: &AnswerStore,
+    model: &Model<'_>,
+    readout: Option<&Readout>,
+    n_most: usize,
+) -> Result<KnownAnswers, TableError> {
+    let mut known = KnownAnswers::load(store, manner_of(model, readout), n_most)?;
+    if model.endpoints[0].allow_mixed_readouts {
+        known.add_other_readouts(store)?;
+    }
+    Ok(known)
+}
+
 /// How a model is asked.
-fn manner_of(model: &Model<'_>) -> Manner {
+fn manner_of(model: &Model<'_>, readout: Option<&Readout>) -> Manner {
     Manner {
         model: model.name.to_owned(),
         revision: model.endpoints[0].model_revision.clone(),
-        readout: READOUT.to_owned(),
+        readout: readout.map(Readout::key).unwrap_or_default(),
         template: TEMPLATE.to_owned(),
         image_form: model.image().form(),
     }

@@ -2,6 +2,10 @@
 
 use sources::SourceError;
 
+use crate::settings::BadT5Setting;
+#[cfg(feature = "t5")]
+use crate::t5::T5Error;
+
 /// Why `vq2-parse` cannot give questions. Rows are rows of the SELECT's result and count from 1.
 #[derive(Debug, thiserror::Error)]
 pub enum Vq2ParseError {
@@ -13,6 +17,22 @@ pub enum Vq2ParseError {
     /// Files that the chosen generator does not read.
     #[error("`vq2-parse.import` is only read with `vq2-parse.generator: import`: change the generator or remove it")]
     UnusedImport,
+    /// `generator: t5` without its models.
+    #[error("`vq2-parse.generator` is `t5`, but `vq2-parse.t5` is missing: name the models and their settings there")]
+    NoT5,
+    /// Models that the chosen generator does not run.
+    #[error("`vq2-parse.t5` is only read with `vq2-parse.generator: t5`: change the generator or remove it")]
+    UnusedT5,
+    /// A setting of `t5` is out of its range.
+    #[error(transparent)]
+    T5Setting(#[from] BadT5Setting),
+    /// `generator: t5` in a program without LibTorch.
+    #[error("`vq2-parse.generator: t5` needs LibTorch, and this program was built without it")]
+    WithoutLibTorch,
+    /// T5 or the question-answering model failed.
+    #[cfg(feature = "t5")]
+    #[error(transparent)]
+    T5(#[from] T5Error),
     /// The question files could not be read.
     #[error("imported questions")]
     Source(#[from] SourceError),

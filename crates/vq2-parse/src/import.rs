@@ -132,7 +132,7 @@ fn imported_question(row: &ImportedQuestion, row_number: usize) -> Result<Questi
             .map_err(|_| Vq2ParseError::UnknownBucket { word: word.to_owned(), row: row_number })?,
         None => bucket(&question, Some(&answer)).bucket,
     };
-    let query = filled(&row.query).map_or_else(|| query(&question, &answer), str::to_owned);
+    let query = filled(&row.query).map_or_else(|| query_of(&question, &answer), str::to_owned);
     Ok(Question {
         prompt_id: row.prompt_id.clone().unwrap_or_default(),
         question_id: row.question_id.clone().unwrap_or_default(),
@@ -159,7 +159,7 @@ fn parents(depends_on: &str) -> Vec<String> {
 }
 
 /// What is asked of a VLM: a yes/no question as it is, any other in VQ²'s form (Yarom et al. 2023).
-fn query(question: &str, answer: &str) -> String {
+pub fn query_of(question: &str, answer: &str) -> String {
     if answer.eq_ignore_ascii_case("yes") {
         question.to_owned()
     } else {

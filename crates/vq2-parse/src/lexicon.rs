@@ -24,6 +24,13 @@ pub const NUMBERS: &[&str] = &[
     "sixty", "seventy", "eighty", "ninety", "hundred", "thousand", "dozen",
 ];
 
+/// Adverbs that the tagger takes for something else.
+pub const ADVERBS: &[&str] = &[
+    "there", "here", "very", "too", "also", "just", "slightly", "almost", "forward", "forwards", "backward",
+    "backwards", "upward", "upwards", "downward", "downwards", "sideways", "together", "apart", "away",
+    "back-to-back", "side-by-side", "straight", "outdoors", "indoors",
+];
+
 /// Pronouns that stand for a thing or a person.
 pub const PRONOUNS: &[&str] = &[
     "it", "they", "them", "he", "him", "she", "i", "me", "we", "us", "you", "itself", "themselves", "himself",
@@ -198,11 +205,20 @@ pub const NOUNS_IN_ING: &[&str] = &[
     "cooking", "seating", "starling", "firefighting", "wing", "styling",
 ];
 
+/// Nouns in -ed that are no participles.
+pub const NOUNS_IN_ED: &[&str] = &[
+    "flatbed", "flowerbed", "riverbed", "seabed", "daybed", "waterbed", "moped", "biped", "quadruped", "watershed",
+    "woodshed", "bloodshed", "thoroughbred", "purebred", "crossbred", "cornbread", "hundred", "bobsled", "dogsled",
+    "airbed", "testbed", "roadbed", "hotbed", "infrared", "shred", "kindred", "hatred", "mohamed", "undead",
+];
+
 /// Words in -ing that describe more than they say what happens.
 pub const ADJECTIVES_IN_ING: &[&str] = &[
     "interesting", "amazing", "stunning", "charming", "boring", "exciting", "surprising", "appealing", "disgusting",
     "confusing", "striking", "outstanding", "oncoming", "missing", "matching", "long-lasting", "good-looking",
     "delicious-looking", "breathtaking", "disturbing", "captivating", "relaxing", "inspiring", "frightening",
     "terrifying", "fascinating", "embarrassing", "menacing", "imposing", "dazzling", "gleaming", "glistening",
-    "contrasting", "surviving", "revealing", "compelling", "inviting", "existing",
+    "contrasting", "surviving", "revealing", "compelling", "inviting", "existing", "towering", "sprawling", "soothing",
+    "alarming", "intimidating", "welcoming", "appetizing", "mouthwatering", "eye-catching", "overwhelming",
+    "astonishing", "thrilling", "cunning", "ongoing", "upcoming", "never-ending",
 ];

@@ -4,7 +4,8 @@
 //! Source: App. B.5.2 of Collins et al. 2024; VQ² itself is Yarom et al. 2023.
 //!
 //! Text becomes tokens with byte spans, tokens get a part of speech (`tag`). Two readers share that: `bucket` sorts
-//! any question; `read_scene` reads a prompt's objects and facts, which `template` turns into questions.
+//! any question; `read_scene` reads a prompt's objects and facts, which `template` turns into questions. `t5` is VQ²'s
+//! own way, with two language models.
 
 mod bucket;
 mod error;
@@ -18,13 +19,20 @@ mod read_scene;
 mod scene;
 mod settings;
 mod stage;
+#[cfg(feature = "t5")]
+mod t5;
 mod tag;
 mod template;
 mod tokens;
 
-pub use bucket::{BucketDecision, bucket};
+pub use bucket::{BucketDecision, Reading, Rule, bucket};
 pub use error::Vq2ParseError;
 pub use explain::{Explanation, explain};
-pub use settings::{Generator, ImportSettings, Settings};
+pub use settings::{
+    BadT5Setting, CandidateKind, Decoding, Device, Filter, Generator, ImportSettings, QuestionAnsweringSettings,
+    Settings, T5Settings,
+};
 pub use stage::Vq2Parse;
+#[cfg(feature = "t5")]
+pub use t5::{T5Counts, T5Error, T5Generator};
 pub use template::{TemplateQuestion, template_questions};

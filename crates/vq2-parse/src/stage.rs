@@ -11,30 +11,59 @@ use tracing::{info, warn};
 
 use crate::error::Vq2ParseError;
 use crate::import::{WANTED, imported_questions, imported_rows};
-use crate::settings::{Generator, ImportSettings, Settings};
+use crate::settings::{Generator, ImportSettings, Settings, T5Settings};
+#[cfg(feature = "t5")]
+use crate::t5::T5Generator;
 use crate::template::{TemplateQuestion, template_questions};
 
 /// The stage `vq2-parse`: prompts to questions in four buckets.
 #[derive(Debug, Clone)]
 pub struct Vq2Parse {
     settings: Settings,
-    /// Given if and only if questions are imported.
-    import: Option<ImportSettings>,
+    work: Work,
+}
+
+/// What the generator needs.
+#[derive(Debug, Clone)]
+enum Work {
+    Template,
+    Import(ImportSettings),
+    #[cfg(feature = "t5")]
+    T5(T5Settings),
 }
 
 impl Vq2Parse {
     /// The stage under these settings.
     ///
     /// # Errors
-    /// [`Vq2ParseError::NoImport`] or [`Vq2ParseError::UnusedImport`] if generator and files do not fit together.
+    /// [`Vq2ParseError::NoImport`], [`Vq2ParseError::UnusedImport`] and the like if generator and files do not fit
+    /// together; [`Vq2ParseError::T5Setting`] for a value out of its range.
     pub fn new(settings: Settings) -> Result<Self, Vq2ParseError> {
-        let import = match (settings.generator, settings.import.clone()) {
-            (Generator::Import, None) => return Err(Vq2ParseError::NoImport),
-            (Generator::Template, Some(_)) => return Err(Vq2ParseError::UnusedImport),
-            (_, import) => import,
+        if settings.import.is_some() && settings.generator != Generator::Import {
+            return Err(Vq2ParseError::UnusedImport);
+        }
+        if settings.t5.is_some() && settings.generator != Generator::T5 {
+            return Err(Vq2ParseError::UnusedT5);
+        }
+        let work = match settings.generator {
+            Generator::Template => Work::Template,
+            Generator::Import => Work::Import(settings.import.clone().ok_or(Vq2ParseError::NoImport)?),
+            Generator::T5 => t5_work(settings.t5.as_ref().ok_or(Vq2ParseError::NoT5)?)?,
         };
-        Ok(Self { settings, import })
+        Ok(Self { settings, work })
     }
+}
+
+#[cfg(feature = "t5")]
+fn t5_work(settings: &T5Settings) -> Result<Work, Vq2ParseError> {
+    settings.validate()?;
+    Ok(Work::T5(settings.clone()))
+}
+
+#[cfg(not(feature = "t5"))]
+fn t5_work(settings: &T5Settings) -> Result<Work, Vq2ParseError> {
+    settings.validate()?;
+    Err(Vq2ParseError::WithoutLibTorch)
 }
 
 impl Stage for Vq2Parse {
@@ -59,13 +88,20 @@ impl Stage for Vq2Parse {
     }
 
     fn files(&self, _tables: &Tables) -> Result<Vec<InputFile>, StageError> {
-        Ok(self.import.as_ref().map_or_else(Vec::new, |import| import.sources.input_files("import.sources")))
+        Ok(match &self.work {
+            Work::Template => Vec::new(),
+            Work::Import(import) => import.sources.input_files("import.sources"),
+            #[cfg(feature = "t5")]
+            Work::T5(settings) => crate::t5::input_files(settings),
+        })
     }
 
     fn run(&self, run: &mut StageRun) -> Result<Counts, StageError> {
-        let tally = match &self.import {
-            None => write_template_questions(run)?,
-            Some(import) => write_imported_questions(run, import)?,
+        let tally = match &self.work {
+            Work::Template => write_template_questions(run)?,
+            Work::Import(import) => write_imported_questions(run, import)?,
+            #[cfg(feature = "t5")]
+            Work::T5(settings) => return write_t5_questions(run, settings),
         };
         Ok(tally.counts())
     }
@@ -87,6 +123,43 @@ fn write_template_questions(run: &mut StageRun) -> Result<Tally, StageError> {
     })?;
     run.finish(writer)?;
     Ok(tally)
+}
+
+/// Generates and writes questions some prompts at a time.
+#[cfg(feature = "t5")]
+fn write_t5_questions(run: &mut StageRun, settings: &T5Settings) -> Result<Counts, StageError> {
+    // Enough to fill batches of equal length, few enough to show that it moves.
+    const PROMPTS_AT_ONCE: usize = 64;
+    let mut generator = T5Generator::open(settings).map_err(Vq2ParseError::from)?;
+    let prompts = run.reader::<Prompt>()?;
+    let progress = run.progress(prompts.n_rows(), "prompts");
+    let mut writer = run.writer::<Question>(&[], &[])?;
+    let mut tally = Tally::default();
+    prompts.try_for_each_chunk(|prompts| -> Result<(), T5StageError> {
+        for prompts in prompts.chunks(PROMPTS_AT_ONCE) {
+            let of_each = generator.questions(prompts)?;
+            for (prompt, questions) in prompts.iter().zip(&of_each) {
+                tally.add(&prompt.prompt_id, questions);
+            }
+            progress.add(prompts.len());
+            writer.append(&of_each.concat())?;
+        }
+        Ok(())
+    })?;
+    run.finish(writer)?;
+    let mut counts = tally.counts();
+    counts.extend(generator.counts().named());
+    Ok(counts)
+}
+
+/// A table or a model failed.
+#[cfg(feature = "t5")]
+#[derive(Debug, thiserror::Error)]
+enum T5StageError {
+    #[error(transparent)]
+    Table(#[from] TableError),
+    #[error(transparent)]
+    T5(#[from] crate::t5::T5Error),
 }
 
 fn template_rows(prompt: &Prompt) -> Vec<Question> {
@@ -192,7 +265,7 @@ mod tests {
     }
 
     fn template() -> Vq2Parse {
-        Vq2Parse::new(Settings { generator: Generator::Template, import: None }).unwrap()
+        Vq2Parse::new(Settings { generator: Generator::Template, import: None, t5: None }).unwrap()
     }
 
     fn import(folder: &tempfile::TempDir, csv: &str, sql: &str) -> Vq2Parse {
@@ -200,7 +273,7 @@ mod tests {
         fs::write(&path, csv).unwrap();
         let sources = Sources(BTreeMap::from([("raw".to_owned(), Location::from(path.as_path()))]));
         let import = Some(ImportSettings { sources, questions: sql.to_owned() });
-        Vq2Parse::new(Settings { generator: Generator::Import, import }).unwrap()
+        Vq2Parse::new(Settings { generator: Generator::Import, import, t5: None }).unwrap()
     }
 
     #[test]
@@ -245,6 +318,46 @@ mod tests {
         assert_eq!(stage.files(&Tables::new(Storage::open(&Location::from(folder.path())).unwrap())).unwrap().len(), 1);
     }
 
+    #[cfg(feature = "t5")]
+    #[test]
+    fn t5_questions_are_written_prompt_by_prompt_and_their_models_are_inputs() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/t5");
+        let settings = serde_json::json!({"generator": "t5", "t5": {
+            "device": "cpu", "batch_size": 4, "candidates": ["noun_chunks"], "max_input_tokens": 128, "max_new_tokens": 24,
+            "question_generation": format!("{folder}/t5-relu"),
+            "decoding": {"kind": "greedy", "no_repeat_ngram_size": 0},
+            "filter": {"kind": "q2_equality", "question_answering": {"folder": format!("{folder}/bert-uncased"),
+                "max_tokens": 64, "stride": 16, "max_answer_tokens": 15, "no_answer": true}},
+        }});
+        let stage = Vq2Parse::new(serde_json::from_value(settings.clone()).unwrap()).unwrap();
+        let prompts: Vec<Prompt> = (0..70)
+            .map(|i| {
+                prompt(
+                    &format!("p{i:02}"),
+                    if i % 2 == 0 { "two children watch a red kite from the wall" } else { "🐶" },
+                )
+            })
+            .collect();
+        let (counts, questions) = run(&stage, &prompts).unwrap();
+        assert_eq!((counts["prompts"], counts["prompts_without_question"]), (70, 35));
+        assert_eq!(counts["candidates"], 3 * 35);
+        assert_eq!(
+            counts["questions"],
+            counts["questions_generated"] - counts["questions_disagreeing"] - counts["questions_repeated"]
+        );
+        assert!(questions.is_sorted_by_key(|question| &question.prompt_id));
+        let kept =
+            |question: &Question| question.question == "Who watches a red kite?" && question.answer == "two children";
+        assert_eq!(questions.iter().filter(|q| kept(q)).count(), 35);
+        let files = stage.files(&Tables::new(Storage::open(&Location::new("/tmp")).unwrap())).unwrap();
+        assert_eq!(files.len(), 7);
+        // Where the models lie decides nothing; what the files hold does.
+        assert!(!stage.settings().to_string().contains("fixtures"), "{}", stage.settings());
+        let mut unused = settings;
+        unused["generator"] = "template".into();
+        assert!(matches!(Vq2Parse::new(serde_json::from_value(unused).unwrap()), Err(Vq2ParseError::UnusedT5)));
+    }
+
     #[test]
     fn a_question_about_an_unknown_prompt_fails_the_stage() {
         let folder = tempfile::tempdir().unwrap();
@@ -257,8 +370,9 @@ mod tests {
     fn settings_read_from_the_pipeline_file_and_refuse_what_does_not_fit() {
         let read = |text: &str| serde_json::from_str::<Settings>(text);
         let template = read(r#"{"generator": "template"}"#).unwrap();
-        assert_eq!(template, Settings { generator: Generator::Template, import: None });
-        assert!(read(r#"{"generator": "t5"}"#).unwrap_err().to_string().contains("`template` or `import`"));
+        assert_eq!(template, Settings { generator: Generator::Template, import: None, t5: None });
+        assert!(read(r#"{"generator": "gpt"}"#).unwrap_err().to_string().contains("`template`, `import`, `t5`"));
+        assert!(matches!(Vq2Parse::new(read(r#"{"generator": "t5"}"#).unwrap()), Err(Vq2ParseError::NoT5)));
         assert!(read(r#"{"generator": "template", "imports": 1}"#).unwrap_err().to_string().contains("unknown field"));
         let import = read(r#"{"generator": "import"}"#).unwrap();
         assert!(matches!(Vq2Parse::new(import), Err(Vq2ParseError::NoImport)));

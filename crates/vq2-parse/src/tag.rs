@@ -1,10 +1,15 @@
 //! Parts of speech: the Brill tagger's, corrected by small lexicons and by what the neighbours allow.
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
 use harper_brill::{Tagger, UPOS, brill_tagger};
 
 use crate::inflect::is_past_participle;
 use crate::lexicon::*;
 use crate::tokens::{Token, TokenKind, tokenise};
+
+mod neighbours;
 
 /// Part of speech, as coarse as the rules need it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, strum::IntoStaticStr)]
@@ -81,19 +86,23 @@ const LONGEST_PIECE: usize = 256;
 
 /// Tags a text.
 pub fn tag(text: &str) -> Vec<Tagged<'_>> {
-    let tokens = tokenise(text);
+    let mut tokens = tokenise(text);
     let mut tags = Vec::with_capacity(tokens.len());
-    for piece in tokens.chunks(LONGEST_PIECE) {
+    for piece in tokens.chunks_mut(LONGEST_PIECE) {
         tags.extend(tag_piece(piece));
     }
     let mut tagged = join_prepositions(text, tokens, &tags);
-    correct(&mut tagged);
+    neighbours::correct(&mut tagged);
     tagged
 }
 
-fn tag_piece(tokens: &[Token<'_>]) -> Vec<Pos> {
-    let words: Vec<String> = tokens.iter().map(|t| t.lower.clone()).collect();
+fn tag_piece(tokens: &mut [Token<'_>]) -> Vec<Pos> {
+    // The tagger wants owned words: they are lent to it and taken back.
+    let words: Vec<String> = tokens.iter_mut().map(|t| std::mem::take(&mut t.lower)).collect();
     let brill = brill_tagger().tag_sentence(&words);
+    for (token, word) in tokens.iter_mut().zip(words) {
+        token.lower = word;
+    }
     tokens
         .iter()
         .enumerate()
@@ -117,29 +126,42 @@ fn word_pos(token: &Token<'_>, brill: Option<UPOS>, at_start: bool) -> Pos {
     closed_class(word).unwrap_or_else(|| open_class(token, brill, at_start))
 }
 
+/// The words whose part of speech a list settles. Where lists share a word, the earlier list has it.
+static CLOSED_CLASSES: LazyLock<HashMap<&'static str, Pos>> = LazyLock::new(|| {
+    let lists: &[(&[&'static str], Pos)] = &[
+        (&["is", "are", "was", "were", "be", "been", "being", "am"], Pos::Be),
+        (&["has", "have", "had", "having"], Pos::Have),
+        (&["do", "does", "did"], Pos::Do),
+        (&["can", "could", "will", "would", "may", "might", "must", "should"], Pos::Modal),
+        (&["and", "or", "while", "but", "nor", "as well as"], Pos::Conjunction),
+        (&["not", "never"], Pos::Negation),
+        (ADVERBS, Pos::Adverb),
+        (&["that", "who", "which", "what", "whom"], Pos::Pronoun),
+        (NUMBERS, Pos::Number),
+        (PRONOUNS, Pos::Pronoun),
+        (DETERMINERS, Pos::Determiner),
+        (PREPOSITIONS, Pos::Preposition),
+        (COLOURS, Pos::Adjective),
+        (ADJECTIVES, Pos::Adjective),
+        (ADJECTIVES_IN_ING, Pos::Adjective),
+        (NOUNS_IN_ING, Pos::Noun),
+        (MATERIALS, Pos::Noun),
+        (MASS_NOUNS, Pos::Noun),
+        (PICTURE_WORDS, Pos::Noun),
+        (&["left", "right", "front", "top", "bottom", "back"], Pos::Noun),
+    ];
+    let mut classes = HashMap::new();
+    for &(words, pos) in lists {
+        for &word in words {
+            classes.entry(word).or_insert(pos);
+        }
+    }
+    classes
+});
+
 fn closed_class(word: &str) -> Option<Pos> {
-    Some(match word {
-        "is" | "are" | "was" | "were" | "be" | "been" | "being" | "am" => Pos::Be,
-        "has" | "have" | "had" | "having" => Pos::Have,
-        "do" | "does" | "did" => Pos::Do,
-        "can" | "could" | "will" | "would" | "may" | "might" | "must" | "should" => Pos::Modal,
-        "and" | "or" | "while" | "but" | "nor" | "as well as" => Pos::Conjunction,
-        "not" | "never" => Pos::Negation,
-        _ if word.ends_with("n't") || word.ends_with("n’t") => Pos::Negation,
-        "there" | "here" | "very" | "too" | "also" | "just" | "slightly" | "almost" | "forward" | "forwards"
-        | "backward" | "backwards" | "upward" | "upwards" | "downward" | "downwards" | "sideways" | "together"
-        | "apart" | "away" | "back-to-back" | "side-by-side" | "straight" | "outdoors" | "indoors" => Pos::Adverb,
-        "that" | "who" | "which" | "what" | "whom" => Pos::Pronoun,
-        _ if has(NUMBERS, word) => Pos::Number,
-        _ if has(PRONOUNS, word) => Pos::Pronoun,
-        _ if has(DETERMINERS, word) => Pos::Determiner,
-        _ if has(PREPOSITIONS, word) => Pos::Preposition,
-        _ if has(COLOURS, word) || has(ADJECTIVES, word) || has(ADJECTIVES_IN_ING, word) => Pos::Adjective,
-        _ if has(NOUNS_IN_ING, word) => Pos::Noun,
-        _ if has(MATERIALS, word) || has(MASS_NOUNS, word) || has(PICTURE_WORDS, word) => Pos::Noun,
-        "left" | "right" | "front" | "top" | "bottom" | "back" => Pos::Noun,
-        _ => return None,
-    })
+    let negated = word.ends_with("n't") || word.ends_with("n’t");
+    if negated { Some(Pos::Negation) } else { CLOSED_CLASSES.get(word).copied() }
 }
 
 fn open_class(token: &Token<'_>, brill: Option<UPOS>, at_start: bool) -> Pos {
@@ -147,6 +169,10 @@ fn open_class(token: &Token<'_>, brill: Option<UPOS>, at_start: bool) -> Pos {
     let capital = token.text.starts_with(char::is_uppercase);
     match brill {
         Some(UPOS::NOUN) if word.len() > 5 && word.ends_with("ing") => Pos::Gerund,
+        // Of the nouns in -ed the tagger knows some that are verbs in its training text ("painted").
+        Some(UPOS::NOUN) if word.ends_with("ed") && is_past_participle(word) && !has(NOUNS_IN_ED, word) => {
+            Pos::Participle
+        }
         Some(UPOS::NOUN) => Pos::Noun,
         Some(UPOS::PROPN) if capital => Pos::ProperNoun,
         Some(UPOS::PROPN) if word.len() > 5 && word.ends_with("ing") => Pos::Gerund,
@@ -154,6 +180,8 @@ fn open_class(token: &Token<'_>, brill: Option<UPOS>, at_start: bool) -> Pos {
         Some(UPOS::ADJ) if word.len() > 5 && word.ends_with("ing") && !word.contains('-') => Pos::Gerund,
         Some(UPOS::ADJ) => Pos::Adjective,
         Some(UPOS::VERB | UPOS::AUX) => verb_pos(word),
+        // The tagger's training text holds -ing adverbs only by mistake.
+        Some(UPOS::ADV) if word.len() > 5 && word.ends_with("ing") => Pos::Gerund,
         Some(UPOS::ADV) => Pos::Adverb,
         Some(UPOS::ADP) => Pos::Preposition,
         Some(UPOS::CCONJ | UPOS::SCONJ) => Pos::Conjunction,
@@ -195,14 +223,18 @@ fn unknown(word: &str, name: bool) -> Pos {
 }
 
 /// Joins "in front of", "next to", "each other", … into one word each.
-fn join_prepositions<'t>(text: &'t str, tokens: Vec<Token<'t>>, tags: &[Pos]) -> Vec<Tagged<'t>> {
+fn join_prepositions<'t>(text: &'t str, mut tokens: Vec<Token<'t>>, tags: &[Pos]) -> Vec<Tagged<'t>> {
     let mut tagged: Vec<Tagged<'t>> = Vec::with_capacity(tokens.len());
     let mut i = 0;
     while i < tokens.len() {
         let (length, pos) = joined_at(&tokens[i..]).unwrap_or((1, tags[i]));
         let (start, end) = (tokens[i].start, tokens[i + length - 1].end);
-        let lower = tokens[i..i + length].iter().map(|t| t.lower.as_str()).collect::<Vec<_>>().join(" ");
-        let text = if length == 1 { tokens[i].text } else { &text[start..end] };
+        let (text, lower) = if length == 1 {
+            (tokens[i].text, std::mem::take(&mut tokens[i].lower))
+        } else {
+            let words: Vec<&str> = tokens[i..i + length].iter().map(|t| t.lower.as_str()).collect();
+            (&text[start..end], words.join(" "))
+        };
         tagged.push(Tagged { text, lower, pos, start, end });
         i += length;
     }
@@ -268,87 +300,4 @@ fn joined_at(tokens: &[Token<'_>]) -> Option<(usize, Pos)> {
         return None;
     }
     MULTIWORD_PREPOSITIONS.iter().find_map(|phrase| Some((matches(phrase)?, Pos::Preposition)))
-}
-
-/// Whether adjectives alone lead back to a determiner.
-fn after_determiner(words: &[Tagged<'_>], i: usize) -> bool {
-    let before = words[..i].iter().rev().take(6).find(|w| !matches!(w.pos, Pos::Adjective | Pos::Adverb | Pos::Number));
-    before.is_some_and(|w| w.pos == Pos::Determiner) && !words.first().is_some_and(|w| w.pos == Pos::Be)
-}
-
-/// Whether a capitalised word touches another that is a noun: both are one name.
-fn in_name(words: &[Tagged<'_>], i: usize) -> bool {
-    let capital = |w: &Tagged<'_>| w.text.starts_with(char::is_uppercase);
-    let noun = |w: &Tagged<'_>| matches!(w.pos, Pos::Noun | Pos::ProperNoun) && capital(w);
-    let word = &words[i];
-    let demonym = ["ese", "ian", "ish", "ean", "can", "ench", "eek", "man"].iter().any(|e| word.lower.ends_with(e));
-    let after = words.get(i + 1).is_some_and(noun);
-    let before = i > 0 && noun(&words[i - 1]);
-    let title = word.text.len() > 1 && word.text.chars().skip(1).any(char::is_lowercase);
-    capital(word) && word.start > 0 && title && (after || before) && !(demonym && word.pos == Pos::Adjective)
-}
-
-/// What the neighbours do not allow is put right, left to right.
-fn correct(words: &mut [Tagged<'_>]) {
-    for i in 0..words.len() {
-        let before = i.checked_sub(1).map(|b| words[b].pos);
-        let after = words.get(i + 1).map(|w| w.pos);
-        let before_is_modifier =
-            matches!(before, Some(Pos::Determiner | Pos::Adjective | Pos::Number | Pos::Possessive));
-        let noun_follows = matches!(after, Some(Pos::Noun | Pos::ProperNoun));
-        let word = &words[i];
-        let pos = match word.pos {
-            // "a can": no auxiliary after an article either.
-            Pos::Modal if before_is_modifier => Pos::Noun,
-            // "the Great Wall", "Times Square": a capital inside a name.
-            Pos::Adjective | Pos::Participle | Pos::Verb | Pos::Noun if in_name(words, i) => Pos::ProperNoun,
-            // "brain coral"
-            Pos::Adjective
-                if before == Some(Pos::Noun)
-                    && !noun_follows
-                    && has(COLOURS_AND_THINGS, &word.lower)
-                    && words[..i].iter().all(|w| w.pos != Pos::Be) =>
-            {
-                Pos::Noun
-            }
-            // Nothing but a noun can end a phrase that an article opens.
-            Pos::Adverb | Pos::Verb | Pos::Conjunction
-                if words.get(i.wrapping_sub(1)).is_some_and(|w| w.is(&["a", "an"]))
-                    && matches!(after, None | Some(Pos::Preposition | Pos::Mark | Pos::Gerund)) =>
-            {
-                Pos::Noun
-            }
-            // "a walk", "the fly", "two plays": no finite verb after a determiner or a number.
-            Pos::Verb if before_is_modifier => Pos::Noun,
-            // "plastic chair", but "a plastic".
-            Pos::Noun if noun_follows && has(MATERIALS, &word.lower) => Pos::Adjective,
-            // "an orange", "the red": an adjective without its noun after an article is the noun.
-            Pos::Adjective
-                if after_determiner(words, i)
-                    && (matches!(after, None | Some(Pos::Preposition | Pos::Be | Pos::Verb))
-                        || (after == Some(Pos::Gerund)
-                            && words.get(i + 2).is_none_or(|w| !matches!(w.pos, Pos::Noun | Pos::ProperNoun)))
-                        || words.get(i + 1).is_some_and(|w| w.is(&[".", ";", "?"])))
-                    && !word.lower.contains(' ') =>
-            {
-                Pos::Noun
-            }
-            // "to catch": the tagger's preposition before a bare verb.
-            Pos::Preposition if word.lower == "to" && matches!(after, Some(Pos::Verb | Pos::Be | Pos::Have)) => {
-                Pos::Modal
-            }
-            // "the robot writing the word": a noun in -ing between a noun and its object is the verb.
-            Pos::Noun
-                if matches!(before, Some(Pos::Noun | Pos::ProperNoun))
-                    && after == Some(Pos::Determiner)
-                    && word.lower.ends_with("ing") =>
-            {
-                Pos::Gerund
-            }
-            // "that" before a verb is the relative pronoun, before a noun the determiner.
-            Pos::Pronoun if word.lower == "that" && noun_follows => Pos::Determiner,
-            _ => continue,
-        };
-        words[i].pos = pos;
-    }
 }

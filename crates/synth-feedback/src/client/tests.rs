@@ -1,7 +1,7 @@
 //! The client against a real server that answers well, slowly, wrongly, or not at all.
 
 use super::*;
-use crate::readout;
+use crate::reading;
 use crate::test_server::{Deed, Seen, TestServer, completion};
 
 const KEY: &str = "sk-very-secret";
@@ -46,8 +46,8 @@ fn good() -> Deed {
 }
 
 fn is_good(reply: &Reply) -> bool {
-    let readout = reply.outcome.as_ref().map(readout::read);
-    matches!(readout, Ok(Ok(readout)) if readout.p_yes == Some(readout::p_yes(-0.5, -1.5)))
+    let readout = reply.outcome.as_ref().map(reading::read);
+    matches!(readout, Ok(Ok(readout)) if readout.p_yes == Some(reading::p_yes(-0.5, -1.5)))
 }
 
 /// A deed that is tried again: one such, then a good answer, gives the good answer; for ever, the failure.

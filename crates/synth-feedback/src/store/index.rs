@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
-use tables::{AnswerStatus, TableError};
+use tables::{AnswerReadout, AnswerStatus, TableError};
 
 use super::{AnswerStore, Key, Manner, StoredAnswer, is_final, key_of, takes_place};
+use crate::readout::word_of_key;
 use crate::spending::Usage;
 
 /// What the table of answers needs of a stored one.
@@ -21,6 +22,8 @@ pub struct KnownAnswer {
     pub logit_no: Option<f64>,
     /// Probability of a yes or a no at all.
     pub label_mass: Option<f64>,
+    /// How it was read.
+    pub readout: AnswerReadout,
     /// Requests that were sent for it.
     pub attempts: u32,
     /// How long the last one took, in seconds.
@@ -32,7 +35,18 @@ impl From<&StoredAnswer> for KnownAnswer {
     fn from(stored: &StoredAnswer) -> Self {
         let StoredAnswer { status, p_yes, logit_yes, logit_no, label_mass, answered_at, .. } = *stored;
         let attempts = u32::try_from(stored.attempts).unwrap_or(u32::MAX);
-        Self { status, p_yes, logit_yes, logit_no, label_mass, attempts, seconds: stored.seconds as f32, answered_at }
+        let readout = word_of_key(&stored.readout).unwrap_or(AnswerReadout::TopLogprobs);
+        Self {
+            status,
+            p_yes,
+            logit_yes,
+            logit_no,
+            label_mass,
+            readout,
+            attempts,
+            seconds: stored.seconds as f32,
+            answered_at,
+        }
     }
 }
 
@@ -102,6 +116,35 @@ impl KnownAnswers {
         Ok(known)
     }
 
+    /// Adds the answers that a store has of the same model and questions, but read in another way, where there is none.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn add_other_readouts(&mut self, store: &AnswerStore) -> Result<(), TableError> {
+        let own = self.manner.clone();
+        let mut others = Self::new(own.clone(), 0);
+        store.for_each_row(|row| {
+            let manner = Manner { readout: row.readout.clone(), ..own.clone() };
+            let is_other = row.readout != own.readout && word_of_key(&row.readout).is_some() && manner.is_of(&row);
+            if is_other && is_final(row.status) && !self.is_answered(&row.sha256, &row.query) {
+                others.insert(&row);
+            }
+        })?;
+        for (key, at) in &others.at {
+            let other = others.rows.get(*at);
+            match self.at.get(key) {
+                Some(&at) => self.rows.set(at, &other),
+                None => {
+                    let at = u32::try_from(self.rows.status.len()).unwrap_or(u32::MAX);
+                    self.at.insert(*key, at);
+                    self.rows.push(&other);
+                }
+            }
+            self.n_final += 1;
+        }
+        Ok(())
+    }
+
     /// How they were asked for.
     pub fn manner(&self) -> &Manner {
         &self.manner
@@ -163,6 +206,7 @@ struct Rows {
     logit_yes: Vec<f64>,
     logit_no: Vec<f64>,
     label_mass: Vec<f64>,
+    readout: Vec<AnswerReadout>,
     attempts: Vec<u32>,
     seconds: Vec<f32>,
     answered_at: Vec<i64>,
@@ -176,6 +220,7 @@ impl Rows {
             logit_yes: Vec::with_capacity(n),
             logit_no: Vec::with_capacity(n),
             label_mass: Vec::with_capacity(n),
+            readout: Vec::with_capacity(n),
             attempts: Vec::with_capacity(n),
             seconds: Vec::with_capacity(n),
             answered_at: Vec::with_capacity(n),
@@ -188,6 +233,7 @@ impl Rows {
         self.logit_yes.push(row.logit_yes.unwrap_or(f64::NAN));
         self.logit_no.push(row.logit_no.unwrap_or(f64::NAN));
         self.label_mass.push(row.label_mass.unwrap_or(f64::NAN));
+        self.readout.push(row.readout);
         self.attempts.push(row.attempts);
         self.seconds.push(row.seconds);
         self.answered_at.push(row.answered_at);
@@ -200,6 +246,7 @@ impl Rows {
         self.logit_yes[at] = row.logit_yes.unwrap_or(f64::NAN);
         self.logit_no[at] = row.logit_no.unwrap_or(f64::NAN);
         self.label_mass[at] = row.label_mass.unwrap_or(f64::NAN);
+        self.readout[at] = row.readout;
         self.attempts[at] = row.attempts;
         self.seconds[at] = row.seconds;
         self.answered_at[at] = row.answered_at;
@@ -214,6 +261,7 @@ impl Rows {
             logit_yes: number(&self.logit_yes),
             logit_no: number(&self.logit_no),
             label_mass: number(&self.label_mass),
+            readout: self.readout[at],
             attempts: self.attempts[at],
             seconds: self.seconds[at],
             answered_at: self.answered_at[at],

@@ -6,7 +6,8 @@ use super::rewrite::{for_each_valid, lock, rewrite};
 use super::{AnswerStore, StoredAnswer, journal};
 use crate::error::SynthFeedbackError;
 use crate::raw;
-use crate::readout::{present_key, read};
+use crate::reading::read;
+use crate::readout::present_key;
 
 /// What reading the answers anew gave.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]

@@ -132,3 +132,23 @@ fn two_pipelines_that_name_one_store_share_it() {
     let by_name = AnswerStore::open(&Storage::open(&other.path().into()).unwrap(), Some(&named)).unwrap();
     assert!(KnownAnswers::load(&by_name, manner(), 0).unwrap().is_answered(ZEROS, "b"));
 }
+
+#[test]
+fn answers_that_were_read_in_another_way_are_known_only_if_mixing_is_allowed() {
+    let (_folder, store) = store();
+    let voted = StoredAnswer { readout: "sample:n10:t1:s0:m8/1".into(), ..stored("a", AnswerStatus::Ok) };
+    let voted_too = StoredAnswer { query: "b".into(), ..voted.clone() };
+    let failed = StoredAnswer { query: "c".into(), status: AnswerStatus::Error, p_yes: None, ..voted.clone() };
+    let other_model = StoredAnswer { query: "d".into(), model: "n".into(), ..voted.clone() };
+    let own = StoredAnswer { p_yes: Some(0.25), ..stored("b", AnswerStatus::Ok) };
+    let manner = Manner::of(&own);
+    store.parts().append(&[voted, voted_too, failed, other_model, own]).unwrap();
+    let zeros = "0".repeat(64);
+    let mut known = KnownAnswers::load(&store, manner, 0).unwrap();
+    assert!(!known.is_answered(&zeros, "a") && known.is_answered(&zeros, "b"));
+    known.add_other_readouts(&store).unwrap();
+    assert_eq!(known.get(&zeros, "a").unwrap().readout, tables::AnswerReadout::Sample);
+    assert_eq!(known.get(&zeros, "b").unwrap().p_yes, Some(0.25), "its own comes first");
+    assert!(known.get(&zeros, "c").is_none(), "a failure of another readout is nothing");
+    assert!(known.get(&zeros, "d").is_none(), "nor is another model's answer");
+}

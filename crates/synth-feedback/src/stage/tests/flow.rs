@@ -15,7 +15,9 @@ fn with_endpoints(endpoints: &[String]) -> SynthFeedback {
 
 fn entry(server: &TestServer, more: &str) -> String {
     let base_url = server.base_url();
-    format!("base_url: '{base_url}', model: m, concurrency: 2, timeout_seconds: 2, max_attempts: 5{more}")
+    format!(
+        "base_url: '{base_url}', model: m, concurrency: 2, readout: top_logprobs, timeout_seconds: 2, max_attempts: 5{more}"
+    )
 }
 
 fn with_setting(server: &TestServer, setting: &str) -> SynthFeedback {
@@ -71,7 +73,7 @@ fn two_endpoints_share_the_pictures_and_keep_their_questions_together() {
 fn a_dead_endpoint_costs_no_answer_while_another_is_up() {
     let (world, alive) = (World::new(), good_server());
     let dead = format!(
-        "base_url: 'http://127.0.0.1:{}/v1', model: m, concurrency: 2, timeout_seconds: 2, max_attempts: 9",
+        "base_url: 'http://127.0.0.1:{}/v1', model: m, concurrency: 2, readout: top_logprobs, timeout_seconds: 2, max_attempts: 9",
         free_port().unwrap()
     );
     let counts = world.run(&with_endpoints(&[dead.clone(), entry(&alive, "")])).unwrap();
