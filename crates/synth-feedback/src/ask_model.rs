@@ -21,7 +21,7 @@ use crate::retry::Patience;
 use crate::serve::Server;
 use crate::settings::{Endpoint, Model};
 use crate::spending::{Spending, Spent};
-use crate::store::{AnswerStore, Keeper, KnownAnswers, compact_if_many_parts};
+use crate::store::{AnswerStore, Keeper, KnownAnswers};
 
 /// Failures in a row that end a run are counted in rounds of so many where the number at once is found by trying.
 const ROUND: usize = 16;
@@ -92,7 +92,6 @@ pub fn ask_model(
     let asked = runtime.block_on(asking.ask_all(plan, lanes, breaker, known));
     // Whatever happened, what was answered is kept; if that failed, it is the cause of all else.
     let n_left_out = keeper.finish()?;
-    compact_if_many_parts(store)?;
     let spent = spending.spent();
     if let (Err(_), Some(cost)) = (&asked, spending.shown_cost()) {
         tracing::info!(requests = spent.n_requests, cost, "spent");

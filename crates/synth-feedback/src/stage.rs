@@ -20,7 +20,7 @@ use crate::readout_of::readout_of;
 use crate::request::TEMPLATE;
 use crate::score::scores_of_people;
 use crate::settings::{Model, Settings};
-use crate::store::{AnswerStore, AskedQuestions, KnownAnswers, Manner};
+use crate::store::{AnswerStore, AskedQuestions, KnownAnswers, Manner, compact_if_many_parts};
 use crate::{estimate, import};
 
 /// The stage `synth-feedback`.
@@ -102,7 +102,8 @@ impl Stage for SynthFeedback {
         let mut lines = Vec::new();
         for model in &models {
             let readout = known_readout(tables.storage(), model.endpoints[0])?;
-            let known = known_answers(&store, model, readout.as_ref(), 0)?;
+            let n_most = Plan::new(&images, &questions, |_, _| false).map_err(|without| no_pixels(&without))?.size();
+            let known = known_answers(&store, model, readout.as_ref(), n_most.n_questions)?;
             let plan = planned(&images, &questions, &known)?;
             let per_question = readout.as_ref().map_or(1, |readout| readout.tails().len() as u64);
             lines.extend(estimate::lines(model.endpoints[0], known.measured(), plan.size(), per_question));
@@ -151,6 +152,12 @@ impl Stage for SynthFeedback {
             Answers::Endpoint { known, is_scored }
         }));
         counts.extend(output::write(run, &images, &questions, &sources, of_people, *missing_answer)?);
+        // Last, and with their memory back.
+        drop(sources);
+        drop((known, questions, images));
+        if !models.is_empty() {
+            compact_if_many_parts(&self.store(run.storage())?).map_err(failed)?;
+        }
         Ok(counts)
     }
 }

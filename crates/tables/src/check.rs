@@ -100,14 +100,20 @@ impl std::error::Error for Violations {}
 /// Checks the batches of one table one after another; keys are unique across them.
 pub(crate) struct Checker {
     contract: Arc<Contract>,
-    keys: UniqueKeys,
+    /// `None` where keys may come back.
+    keys: Option<UniqueKeys>,
     n_rows: usize,
     found: Vec<Violation>,
 }
 
 impl Checker {
     pub(crate) fn new(contract: Arc<Contract>) -> Self {
-        Self { contract, keys: UniqueKeys::default(), n_rows: 0, found: Vec::new() }
+        Self { contract, keys: Some(UniqueKeys::default()), n_rows: 0, found: Vec::new() }
+    }
+
+    /// The same, but a key may come back.
+    pub(crate) fn of_rows_alone(contract: Arc<Contract>) -> Self {
+        Self { contract, keys: None, n_rows: 0, found: Vec::new() }
     }
 
     /// Checks one more batch; `Err` at once if its columns are not the contract's.
@@ -239,9 +245,10 @@ impl Checker {
     }
 
     fn check_keys(&mut self, batch: &RecordBatch) {
+        let Some(keys) = &mut self.keys else { return };
         let key: Vec<&ArrayRef> = self.contract.key.iter().filter_map(|name| batch.column_by_name(name)).collect();
         for at in 0..batch.num_rows() {
-            match self.keys.insert(&key, at) {
+            match keys.insert(&key, at) {
                 Ok(true) => continue,
                 Ok(false) => {}
                 Err(error) => {

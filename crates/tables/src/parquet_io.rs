@@ -240,12 +240,17 @@ impl TableFile {
         })
     }
 
-    fn try_for_each_batch<E: From<TableError>>(
+    fn try_for_each_batch<E: From<TableError>>(self, take: impl FnMut(&RecordBatch) -> Result<(), E>) -> Result<(), E> {
+        let checker = Checker::new(self.contract.clone());
+        self.try_for_each_checked(checker, take)
+    }
+
+    fn try_for_each_checked<E: From<TableError>>(
         self,
+        mut checker: Checker,
         mut take: impl FnMut(&RecordBatch) -> Result<(), E>,
     ) -> Result<(), E> {
         let Self { contract, file, batches, .. } = self;
-        let mut checker = Checker::new(contract.clone());
         let broken = |violations| TableError::Broken { file: file.clone(), violations };
         for batch in batches {
             let batch = batch.map_err(|error| unreadable(&contract, &file, error.into()))?;
@@ -280,7 +285,8 @@ impl<T: Table> TableReader<T> {
     /// # Errors
     /// [`TableError::Unreadable`] or [`TableError::Broken`].
     pub fn rows(self) -> Result<Vec<T>, TableError> {
-        let mut rows = Vec::new();
+        // A file may say anything of its size.
+        let mut rows = Vec::with_capacity(self.n_rows().min(MOST_RESERVED));
         self.for_each_chunk(|chunk| rows.extend(chunk))?;
         Ok(rows)
     }
@@ -306,7 +312,19 @@ impl<T: Table> TableReader<T> {
         self.file.for_each_batch(|batch| take(T::decode_batch(batch)))
     }
 
-    /// The same, ended by the first error of `take`.
+    /// The same, a thousand rows at a time, for a part of a store: a reader of parts knows what to do with a key that comes
+    /// back, so nobody remembers the keys.
+    pub(crate) fn for_each_part_chunk(self, mut take: impl FnMut(Vec<T>)) -> Result<(), TableError> {
+        let checker = Checker::of_rows_alone(self.file.contract.clone());
+        self.file.try_for_each_checked(checker, |batch| {
+            for start in (0..batch.num_rows()).step_by(PART_CHUNK) {
+                take(T::decode_batch(&batch.slice(start, PART_CHUNK.min(batch.num_rows() - start))));
+            }
+            Ok(())
+        })
+    }
+
+    /// The same as [`for_each_chunk`](Self::for_each_chunk), ended by the first error of `take`.
     ///
     /// # Errors
     /// [`TableError::Unreadable`] or [`TableError::Broken`], or what `take` gave.
@@ -317,6 +335,9 @@ impl<T: Table> TableReader<T> {
         self.file.try_for_each_batch(|batch| take(T::decode_batch(batch)))
     }
 }
+
+const MOST_RESERVED: usize = 1_000_000;
+const PART_CHUNK: usize = 1_024;
 
 fn open_batches<R: parquet::file::reader::ChunkReader + 'static>(
     source: R,

@@ -105,7 +105,7 @@ impl<T: Table> Parts<T> {
                 take(read_older(&self.storage, part)?);
                 Ok(())
             }
-            (reader, _) => reader?.for_each_chunk(take),
+            (reader, _) => reader?.for_each_part_chunk(take),
         }
     }
 
