@@ -94,6 +94,11 @@ static VERB_OF_FORM: LazyLock<HashMap<&'static str, &'static str>> = LazyLock::n
     IRREGULAR_VERBS.iter().flat_map(|&(base, past, participle)| [(past, base), (participle, base)]).collect()
 });
 
+/// The base of an irregular past form: "rode" → "ride"; `None` for any other word.
+pub fn verb_base(form: &str) -> Option<&'static str> {
+    VERB_OF_FORM.get(form).copied()
+}
+
 /// Whether a word looks like a past participle.
 pub fn is_past_participle(word: &str) -> bool {
     (word.len() > 4 && word.ends_with("ed") && !word.ends_with("eed"))

@@ -11,6 +11,7 @@ mod error;
 mod explain;
 mod import;
 mod inflect;
+mod lemma;
 #[rustfmt::skip] // Word lists read as paragraphs.
 mod lexicon;
 mod noun_phrase;
@@ -27,4 +28,5 @@ pub use error::Vq2ParseError;
 pub use explain::{Explanation, explain};
 pub use settings::{Generator, ImportSettings, Settings};
 pub use stage::Vq2Parse;
-pub use template::{TemplateQuestion, template_questions};
+pub use lemma::lemma;
+pub use template::{LONGEST_PROMPT, NoQuestion, TemplateQuestion, template_questions};

@@ -43,7 +43,8 @@ pub struct NounPhrase {
 impl NounPhrase {
     /// As the second and later mention: "the dog", "Yoda".
     pub fn mention(&self) -> String {
-        if self.proper && self.determiner.as_deref() != Some("the") {
+        let bare = (self.proper && self.determiner.as_deref() != Some("the")) || self.name == "someone";
+        if bare {
             self.name.clone()
         } else {
             format!("the {}", self.name)
@@ -79,13 +80,17 @@ pub fn noun_phrase(words: &[Tagged<'_>], start: usize) -> Option<(NounPhrase, us
         phrase.modifiers.pop();
         first_noun -= 1;
     }
-    // "the elephant's back": the owner belongs to the name.
-    while words.get(i).is_some_and(|w| w.pos == Pos::Possessive) {
-        let after = modifiers(words, i + 1, &mut NounPhrase::default());
-        let Some(end) = nouns(words, after) else { break };
+    // "St. Paul's Cathedral", "a women's event": the owner belongs to the name. Elsewhere it is an object of its own.
+    while words.get(i).is_some_and(|w| w.pos == Pos::Possessive) && names_the_kind(words, i, &phrase) {
+        let Some(end) = nouns(words, i + 1) else { break };
         i = end;
     }
     let head = &words[i - 1];
+    // "an orange color car" is an orange car.
+    if !phrase.modifiers.is_empty() && i > first_noun + 1 && words[first_noun].is(&["color", "colour", "colored", "coloured"]) {
+        first_noun += 1;
+    }
+    phrase.modifiers.retain(|m| !matches!(m.text.as_str(), "colored" | "coloured"));
     let name_words = &words[first_noun..i];
     phrase.name_start = words[first_noun].start;
     phrase.end = head.end;
@@ -104,6 +109,24 @@ pub fn noun_phrase(words: &[Tagged<'_>], start: usize) -> Option<(NounPhrase, us
         _ => is_plural(&phrase.head) || (counted && !has(MASS_NOUNS, &phrase.head)),
     };
     Some((phrase, i))
+}
+
+/// What belongs to someone: adjectives and a noun, without an article.
+pub fn noun_phrase_of_owner(words: &[Tagged<'_>], start: usize) -> Option<(NounPhrase, usize)> {
+    let word = words.get(start)?;
+    if matches!(word.pos, Pos::Determiner | Pos::Preposition | Pos::Mark) {
+        return None;
+    }
+    noun_phrase(words, start)
+}
+
+/// Whether a possessive says which kind ("a children's book") or is inside a name ("St. Paul's Cathedral").
+fn names_the_kind(words: &[Tagged<'_>], possessive: usize, phrase: &NounPhrase) -> bool {
+    let owner = &words[possessive - 1];
+    let name = starts_upper(owner) && owner.start > 0;
+    let next_is_name = words.get(possessive + 1).is_some_and(|w| starts_upper(w) && w.pos != Pos::Adjective);
+    let kind = matches!(phrase.determiner.as_deref(), Some("a" | "an")) && is_plural(&owner.lower);
+    kind || (name && next_is_name)
 }
 
 fn starts_upper(word: &Tagged<'_>) -> bool {
@@ -212,8 +235,10 @@ fn reaches_noun(words: &[Tagged<'_>]) -> bool {
 fn nouns(words: &[Tagged<'_>], start: usize) -> Option<usize> {
     let noun = |i: usize| words.get(i).is_some_and(|w| matches!(w.pos, Pos::Noun | Pos::ProperNoun));
     let name = |i: usize| noun(i) && starts_upper(&words[i]) && words[i].start > 0;
+    // "face right arm": a side starts the next phrase.
+    let next_phrase = |i: usize| i > start && words[i].is(&["left", "right"]) && noun(i + 1);
     let mut i = start;
-    while noun(i) {
+    while noun(i) && !next_phrase(i) {
         i += 1;
     }
     if i == start {

@@ -102,7 +102,7 @@ fn template_rows(prompt: &Prompt) -> Vec<Question> {
         source: QuestionSource::Template,
         depends_on: Vec::new(),
     };
-    template_questions(&prompt.prompt).into_iter().map(row).collect()
+    template_questions(&prompt.prompt).unwrap_or_default().into_iter().map(row).collect()
 }
 
 fn write_imported_questions(run: &mut StageRun, import: &ImportSettings) -> Result<Tally, StageError> {

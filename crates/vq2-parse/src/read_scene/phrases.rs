@@ -1,0 +1,300 @@
+//! A noun phrase becomes an object, and takes its part in the clause.
+
+use super::frames::{frame_end, names_the_image};
+use super::words::*;
+use super::{Clause, LONGEST_LIST, Pending, Reader};
+use crate::lexicon::*;
+use crate::noun_phrase::{NounPhrase, noun_phrase};
+use crate::scene::{Fact, Object};
+use crate::tag::Pos;
+
+impl Reader<'_, '_> {
+    pub(super) fn phrase(&mut self, after_be: bool) {
+        let Some((phrase, end)) = noun_phrase(self.words, self.at) else {
+            self.at += 1;
+            return;
+        };
+        let negated = self.words[self.at].is(&["no"]) || self.clause.negated;
+        self.at = end;
+        let mut pending = std::mem::take(&mut self.clause.pending);
+        let joining = std::mem::take(&mut self.clause.joining);
+        if after_be && pending == Pending::Nothing && !self.clause.subjects.is_empty() {
+            pending = Pending::IsA { subjects: self.clause.subjects.clone() };
+        }
+        if negated && let Pending::Has { subjects } | Pending::With { subjects } = pending {
+            pending = Pending::Absent { subjects, text: "without".to_owned() };
+        }
+        let after_preposition =
+            matches!(pending, Pending::Preposition { .. } | Pending::VerbPreposition { .. } | Pending::Fronted { .. });
+        let is_time = has(TIMES, &phrase.head) && (after_preposition || pending == Pending::Unseen);
+        let is_image = names_the_image(phrase.determiner.as_deref(), &phrase.head)
+            && (after_preposition || pending == Pending::Of);
+        let picture_opens = phrase.is_picture() && pending == Pending::Nothing && self.shows_something(end);
+        // "in the background", but "a white background".
+        let is_frame_place = has(FRAME_PLACES, &phrase.head)
+            && phrase.modifiers.iter().all(|m| has(NAME_PARTS, &m.text))
+            && !matches!(pending, Pending::Has { .. } | Pending::With { .. })
+            && (after_preposition || pending == Pending::Of || !matches!(phrase.head.as_str(), "background" | "foreground" | "scene"));
+        let visible = !negated
+            && !picture_opens
+            && !is_time
+            && !is_image
+            && !is_frame_place
+            && !matches!(pending, Pending::Description { .. } | Pending::Absent { .. } | Pending::IsA { .. });
+        if is_image && pending == Pending::Of {
+            // "in the center of the image": the image adds nothing to the place.
+            self.clause.bound_by = Pending::Of;
+            return;
+        }
+        let index = self.owned_phrase(phrase, visible);
+        let end = self.at;
+        if picture_opens {
+            self.scene.facts.push(Fact::Picture { phrase: index });
+            self.clause = Clause::default();
+            self.at += usize::from(self.word(end).is_some_and(|w| w.pos != Pos::Quoted));
+            return;
+        }
+        if is_time {
+            self.scene.facts.push(Fact::Time { phrase: index });
+            return;
+        }
+        if joining && pending == Pending::Nothing && !self.clause.latest.is_empty() {
+            self.joined(index);
+            return;
+        }
+        self.takes_part(index, pending, negated);
+    }
+
+    /// What a phrase does to the clause, and the clause to it.
+    fn takes_part(&mut self, index: usize, mut pending: Pending, negated: bool) {
+        let next_acts = self.word(self.at).is_some_and(|w| w.pos == Pos::Gerund);
+        match &pending {
+            Pending::Nothing if !self.clause.fronted.is_empty() => {
+                self.clause.subjects = vec![index];
+                self.clause.main = vec![index];
+                self.lead = self.lead.or(Some(index));
+                pending = Pending::Placed;
+            }
+            Pending::Nothing => {
+                self.clause.subjects = vec![index];
+                self.clause.main = vec![index];
+                self.clause.relative = false;
+                self.lead = self.lead.or(Some(index));
+            }
+            Pending::Of => {
+                self.belongs(index);
+                return;
+            }
+            Pending::Fronted { text } => self.clause.fronted.push((text.clone(), index)),
+            // "about two cats doing research"
+            Pending::Unseen if next_acts => {
+                self.clause.subjects = vec![index];
+            }
+            _ if negated => self.clause.subjects.clear(),
+            // "with lava pouring down": what follows "with" acts in what comes next; a part does not, if it can't.
+            Pending::With { .. } | Pending::Has { .. } => {
+                let part = self.is_part(index);
+                let part_acts = self.word(self.at).is_none_or(|w| w.pos != Pos::Gerund || w.is(PART_VERBS));
+                if !part || part_acts {
+                    self.clause.subjects = vec![index];
+                }
+            }
+            _ => {}
+        }
+        let end = self.scene.objects[index].phrase.end;
+        self.bind(&pending, index, end);
+        self.clause.latest = vec![index];
+        self.clause.bound_by = pending;
+    }
+
+    /// "a bag of apples", "a row of cars", "a section of the wall".
+    fn belongs(&mut self, index: usize) {
+        let Some(&whole) = self.clause.latest.last() else {
+            self.clause.latest = vec![index];
+            return;
+        };
+        let head = self.scene.objects[whole].phrase.head.clone();
+        let arranged = GROUPS.iter().find(|(group, _)| *group == head);
+        let gathers = arranged.is_some() || has(PORTIONS, &head) || has(MEASURES, &head);
+        if gathers && self.scene.objects[whole].of.is_none() {
+            self.scene.objects[whole].of = Some(index);
+            let span = (self.scene.objects[whole].phrase.start, self.scene.objects[index].phrase.end);
+            if let Some((_, words)) = arranged
+                && self.scene.objects[whole].visible
+            {
+                let predicate = self.arrangement(whole, words);
+                self.scene.facts.push(Fact::Is { subject: Some(index), predicate, span });
+            }
+            self.replace(whole, index);
+            self.scene.objects[whole].visible = false;
+            return;
+        }
+        if self.scene.objects[whole].of.is_none() {
+            self.scene.objects[whole].of = Some(index);
+        }
+        self.clause.bound_by = Pending::Of;
+    }
+
+    /// "in a tall stack": the modifiers of the group go along.
+    fn arrangement(&self, whole: usize, words: &str) -> String {
+        let phrase = &self.scene.objects[whole].phrase;
+        let adjectives: Vec<&str> = phrase.modifiers.iter().map(|m| m.text.as_str()).collect();
+        match words.rsplit_once(' ') {
+            Some((before, noun)) if !adjectives.is_empty() && !before.is_empty() => {
+                let what = format!("{} {noun}", adjectives.join(" "));
+                let start = before.trim_end_matches(" an").trim_end_matches(" a").trim_end_matches("an").trim_end_matches('a');
+                format!("{start} {} {what}", crate::inflect::article(&what)).trim_start().to_owned()
+            }
+            _ => words.to_owned(),
+        }
+    }
+
+    /// Lets the members of a group stand where the group stood: in the clause and in the facts so far.
+    fn replace(&mut self, whole: usize, members: usize) {
+        for list in [&mut self.clause.main, &mut self.clause.subjects, &mut self.clause.latest] {
+            for index in list.iter_mut().filter(|i| **i == whole) {
+                *index = members;
+            }
+        }
+        if self.lead == Some(whole) {
+            self.lead = Some(members);
+        }
+        let recent = self.scene.facts.len().saturating_sub(LONGEST_LIST);
+        for fact in &mut self.scene.facts[recent..] {
+            match fact {
+                Fact::Does { subject, object, .. } | Fact::Relation { subject, object, .. } => {
+                    for end in [Some(subject), object.as_mut()].into_iter().flatten().filter(|i| **i == whole) {
+                        *end = members;
+                    }
+                }
+                Fact::Has { object, .. } if *object == whole => *object = members,
+                _ => {}
+            }
+        }
+        let fronted = self.clause.fronted.iter_mut().filter(|(_, place)| *place == whole);
+        fronted.for_each(|(_, place)| *place = members);
+    }
+
+    /// A noun phrase after "and" or a comma plays the part of the one before it, unless it starts a clause of its own.
+    fn joined(&mut self, index: usize) {
+        let next = self.word(self.at);
+        let phrase = &self.scene.objects[index].phrase;
+        let acts = next.is_some_and(|w| {
+            matches!(w.pos, Pos::Gerund | Pos::Verb | Pos::Be | Pos::Participle)
+                || (w.pos == Pos::Preposition && !w.is(&["of", "with"]))
+        });
+        let own = phrase.determiner.is_some() || phrase.quantity.is_some() || has(BODY_PARTS, &phrase.head);
+        let own_clause = next.is_some_and(|w| matches!(w.pos, Pos::Be | Pos::Verb | Pos::Have));
+        let fragment = has(BODY_PARTS, &phrase.head)
+            && next.is_some_and(|w| matches!(w.pos, Pos::Adjective | Pos::Adverb | Pos::Participle | Pos::Gerund | Pos::Preposition));
+        let end = phrase.end;
+        let bound_by = self.clause.bound_by.clone();
+        if own_clause || fragment {
+            self.clause.subjects = vec![index];
+            if fragment || !matches!(bound_by, Pending::Nothing | Pending::Placed) || self.said_something() {
+                self.clause.main = vec![index];
+                self.clause.latest = vec![index];
+            } else {
+                self.push_subject(index);
+                self.clause.subjects.clone_from(&self.clause.main);
+                self.clause.latest.push(index);
+            }
+            if bound_by == Pending::Placed {
+                self.bind(&Pending::Placed, index, end);
+            } else {
+                self.clause.bound_by = Pending::Nothing;
+            }
+            return;
+        }
+        if matches!(bound_by, Pending::Nothing | Pending::Placed) {
+            self.push_subject(index);
+            if bound_by == Pending::Placed {
+                self.bind(&bound_by, index, end);
+            }
+        } else if acts && own {
+            self.clause.subjects = vec![index];
+            self.clause.bound_by = Pending::Nothing;
+        } else if bound_by == Pending::Of {
+            self.clause.latest.truncate(LONGEST_LIST);
+        } else {
+            if matches!(bound_by, Pending::Has { .. } | Pending::With { .. }) && self.clause.subjects.len() < LONGEST_LIST {
+                self.clause.subjects.push(index);
+            }
+            self.bind(&bound_by, index, end);
+        }
+        if self.clause.latest.len() < LONGEST_LIST {
+            self.clause.latest.push(index);
+        } else {
+            self.clause.latest = vec![index];
+        }
+    }
+
+    /// Whether the latest fact is about the clause's subject: then "and the …" starts a new clause.
+    fn said_something(&self) -> bool {
+        let Some(first) = self.clause.main.first() else { return false };
+        self.scene.facts.last().is_some_and(|fact| match fact {
+            Fact::Is { subject, .. } => *subject == Some(*first) || self.clause.main.contains(&subject.unwrap_or(usize::MAX)),
+            Fact::Does { subject, .. } | Fact::Relation { subject, .. } | Fact::Has { subject, .. } => {
+                self.clause.main.contains(subject)
+            }
+            _ => false,
+        })
+    }
+
+    fn push_subject(&mut self, index: usize) {
+        for list in [&mut self.clause.main, &mut self.clause.subjects] {
+            if list.len() >= LONGEST_LIST {
+                list.clear();
+            }
+            if !list.contains(&index) {
+                list.push(index);
+            }
+        }
+        self.lead = self.lead.or(Some(index));
+    }
+
+    /// "a photo of", "a drawing showing", "an oil painting depicting"
+    fn shows_something(&self, end: usize) -> bool {
+        let showing = self.word(end).is_some_and(|w| w.is(&["of", "showing", "depicting", "featuring"]));
+        showing && frame_end(self.words, end + 1).is_none()
+    }
+
+    /// Keeps an object; one that the prompt has named before ("the dog") is that one.
+    pub(super) fn add(&mut self, phrase: NounPhrase, visible: bool) -> usize {
+        let key = phrase.name.to_lowercase();
+        let known = self.named.get(&key).copied();
+        if let Some((index, 1)) = known
+            && phrase.determiner.as_deref() == Some("the")
+            && phrase.quantity.is_none()
+            && self.scene.objects[index].phrase.plural == phrase.plural
+        {
+            self.said_again(index, &phrase);
+            self.scene.objects[index].visible |= visible;
+            return index;
+        }
+        let index = self.scene.objects.len();
+        let n_named = known.map_or(0, |(_, n)| n);
+        if let Some((first, _)) = known
+            && phrase.modifiers != self.scene.objects[first].phrase.modifiers
+            && visible
+            && self.scene.objects[first].visible
+        {
+            self.scene.objects[first].has_namesake = true;
+        }
+        let has_namesake = known.is_some_and(|(first, _)| self.scene.objects[first].has_namesake);
+        self.named.insert(key, (index, n_named + 1));
+        self.scene.objects.push(Object { phrase, visible, has_namesake, ..Object::default() });
+        index
+    }
+
+    /// "A dog … The brown dog": what the second mention adds.
+    fn said_again(&mut self, index: usize, phrase: &NounPhrase) {
+        for modifier in phrase.modifiers.iter().filter(|m| !m.is_action && !has(NOT_PREDICATIVE, &m.text)) {
+            self.scene.facts.push(Fact::Is {
+                subject: Some(index),
+                predicate: modifier.text.clone(),
+                span: (modifier.start, phrase.end),
+            });
+        }
+    }
+}

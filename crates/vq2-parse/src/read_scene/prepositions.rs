@@ -1,0 +1,122 @@
+//! Prepositions bind what stands before them to what comes after.
+
+use super::frames::frame_end;
+use super::words::*;
+use super::{Pending, Reader};
+use crate::lexicon::*;
+use crate::noun_phrase::noun_phrase;
+use crate::scene::Fact;
+use crate::tag::Pos;
+
+impl Reader<'_, '_> {
+    pub(super) fn preposition(&mut self, after_be: bool) {
+        if self.colour_after_in() || self.in_a_colour() || self.bare_direction(after_be) || self.as_much_as(after_be) {
+            return;
+        }
+        let fronted = self.is_fronted();
+        let word = &self.words[self.at];
+        let with_part = || noun_phrase(self.words, self.at + 1).is_some_and(|(p, _)| has(BODY_PARTS, &p.head) || has(CLOTHES, &p.head));
+        let joining = self.clause.joining;
+        let part_follows = word.is(&["with"]) && joining && with_part();
+        self.at += 1;
+        self.clause.joining = false;
+        let before = std::mem::take(&mut self.clause.pending);
+        if after_be {
+            self.subject_speaks();
+        }
+        let text = word.lower.clone();
+        let subjects = self.clause.subjects.clone();
+        self.clause.pending = if word.is(&["of"]) {
+            Pending::Of
+        } else if fronted && !word.is(&["with", "without"]) && !word.is(UNSEEN) && !word.lower.ends_with("style of") {
+            Pending::Fronted { text }
+        } else if word.is(MADE_OF) {
+            let subjects = if after_be { subjects } else { self.described() };
+            Pending::Description { subjects, text, start: word.start }
+        } else if word.is(&["in the shape of", "in the form of"]) {
+            Pending::Description { subjects: if after_be { subjects } else { self.described() }, text, start: word.start }
+        } else if word.is(&["in the style of", "in style of"]) {
+            Pending::Description { subjects: Vec::new(), text: "in the style of".to_owned(), start: word.start }
+        } else if word.is(&["without"]) {
+            Pending::Absent { subjects, text }
+        } else if word.is(&["with"]) {
+            self.with(before, subjects, joining, part_follows)
+        } else if let Pending::Object { facts } = before {
+            self.after_verb(facts, text)
+        } else if word.is(UNSEEN) || word.is(&["like"]) || before == Pending::Unseen {
+            Pending::Unseen
+        } else {
+            self.after_object(text, subjects)
+        };
+    }
+
+    /// "with" says what the latest phrase has; after a verb, what its subject has.
+    fn with(&self, before: Pending, subjects: Vec<usize>, joining: bool, part_follows: bool) -> Pending {
+        let subjects = match before {
+            Pending::Object { .. } => subjects,
+            _ if part_follows => self.clause.main.clone(),
+            _ if joining => Vec::new(),
+            _ => self.clause.latest.clone(),
+        };
+        Pending::With { subjects }
+    }
+
+    /// "standing on", "looking at", "running through": does the preposition say where, or belong to the verb?
+    fn after_verb(&self, facts: Vec<usize>, text: String) -> Pending {
+        let verb = facts.first().and_then(|&f| match &self.scene.facts[f] {
+            Fact::Does { verb, .. } => verb.split(' ').next(),
+            _ => None,
+        });
+        let place = has(PLACE_PREPOSITIONS, &text) || text.contains(' ');
+        let own = verb.is_some_and(|v| has(VERBS_WITH_PREPOSITION, v)) && !has(STAYING, &text);
+        if place && !own {
+            let subject_of = |&f: &usize| match &self.scene.facts[f] {
+                Fact::Does { subject, .. } => Some(*subject),
+                _ => None,
+            };
+            Pending::Preposition { subjects: facts.iter().filter_map(subject_of).collect(), text }
+        } else {
+            Pending::VerbPreposition { facts, text }
+        }
+    }
+
+    /// After a noun phrase: a place is the subject's; "through", "into", "toward" go on with the verb before.
+    fn after_object(&self, text: String, mut subjects: Vec<usize>) -> Pending {
+        let place = has(PLACE_PREPOSITIONS, &text) || text.contains(' ');
+        if !place && let Pending::Object { facts } | Pending::VerbPreposition { facts, .. } = &self.clause.bound_by {
+            return Pending::Onward { facts: facts.clone(), text };
+        }
+        let in_a_place = matches!(self.clause.bound_by, Pending::Preposition { .. });
+        // "a cup on a table in a kitchen": both are in the kitchen.
+        if in_a_place && has(CONTAINING, &text) {
+            let places = self.clause.latest.iter().filter(|i| !subjects.contains(i)).copied().collect::<Vec<_>>();
+            subjects.extend(places);
+        }
+        Pending::Preposition { subjects, text }
+    }
+
+    /// "In the background," before its subject; "…, behind the door there is a sign".
+    fn is_fronted(&self) -> bool {
+        let none_before = self.clause.subjects.is_empty() && self.clause.latest.is_empty();
+        if none_before && self.clause.fronted.is_empty() {
+            return true;
+        }
+        let piece_starts = self.clause.joining || none_before;
+        piece_starts
+            && noun_phrase(self.words, self.at + 1).is_some_and(|(_, end)| {
+                let comma = usize::from(self.word(end).is_some_and(|w| w.is(&[","])));
+                frame_end(self.words, end + comma).is_some()
+            })
+    }
+
+    /// "as tall as"
+    fn as_much_as(&mut self, after_be: bool) -> bool {
+        let adjective = self.word(self.at + 1).filter(|w| w.pos == Pos::Adjective);
+        let again = self.word(self.at + 2).is_some_and(|w| w.is(&["as"]));
+        let (Some(adjective), true, true) = (adjective, again, self.words[self.at].is(&["as"])) else { return false };
+        let subjects = if after_be { self.clause.subjects.clone() } else { self.described() };
+        self.clause.pending = Pending::Preposition { subjects, text: format!("as {} as", adjective.lower) };
+        self.at += 3;
+        true
+    }
+}

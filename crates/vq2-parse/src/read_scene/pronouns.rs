@@ -1,0 +1,85 @@
+//! What pronouns stand for.
+
+use super::{Pending, Reader};
+use crate::lexicon::{RECIPROCALS, has};
+use crate::scene::Fact;
+use crate::tag::{Pos, Tagged};
+
+impl Reader<'_, '_> {
+    pub(super) fn pronoun(&mut self) {
+        let word = &self.words[self.at];
+        self.at += 1;
+        if word.is(&["that", "which", "who", "whom"]) {
+            self.clause.subjects.clone_from(&self.clause.latest);
+            self.clause.relative = true;
+            self.clause.joining = false;
+            self.clause.pending = Pending::Nothing;
+            return;
+        }
+        let pending = std::mem::take(&mut self.clause.pending);
+        if word.is(RECIPROCALS) {
+            self.reciprocal(pending, word);
+            return;
+        }
+        // "it" and "they" mean the prompt's first subject, if the number agrees.
+        let plural = word.is(&["they", "them"]);
+        let means = self.lead.filter(|&l| {
+            let one = has(&["it", "he", "she", "him", "her"], &word.lower);
+            // "Someone … they": the singular "they".
+            let fits = self.scene.objects[l].phrase.plural == plural || (plural && self.scene.objects[l].phrase.plural == !plural && self.is_someone(l));
+            (one || plural) && fits
+        });
+        let Some(means) = means else {
+            if pending == Pending::Nothing {
+                self.clause.subjects.clear();
+                self.clause.main.clear();
+            }
+            return;
+        };
+        match pending {
+            Pending::Nothing => {
+                self.clause.subjects = vec![means];
+                self.clause.main = vec![means];
+                self.clause.latest = vec![means];
+                self.clause.bound_by = Pending::Nothing;
+                self.clause.joining = false;
+            }
+            Pending::Fronted { text } => self.clause.fronted.push((text, means)),
+            pending => self.bind(&pending, means, word.end),
+        }
+    }
+
+    fn is_someone(&self, index: usize) -> bool {
+        has(&["someone", "somebody", "person", "figure", "subject", "human", "character", "individual"], &self.scene.objects[index].phrase.head)
+    }
+
+    /// "facing each other", "on top of each other"
+    fn reciprocal(&mut self, pending: Pending, word: &Tagged<'_>) {
+        match pending {
+            Pending::Object { facts } | Pending::VerbPreposition { facts, .. } => {
+                for fact in facts {
+                    if let Some(Fact::Does { verb, span, .. }) = self.scene.facts.get_mut(fact) {
+                        *verb = format!("{verb} {}", word.lower);
+                        span.1 = word.end;
+                    }
+                }
+            }
+            Pending::Preposition { subjects, text } => {
+                for subject in subjects {
+                    let start = self.scene.objects[subject].phrase.start;
+                    self.scene.facts.push(Fact::Relation {
+                        subject,
+                        preposition: text.clone(),
+                        object: None,
+                        reciprocal: Some(word.lower.clone()),
+                        span: (start.min(word.start), word.end),
+                    });
+                }
+            }
+            _ => {}
+        }
+        if self.word(self.at).is_some_and(|w| w.pos == Pos::Possessive) {
+            self.at += 1;
+        }
+    }
+}

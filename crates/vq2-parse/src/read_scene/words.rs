@@ -1,0 +1,149 @@
+//! Words that decide how a prompt is read.
+
+/// Parts of bodies. Without an owner of their own they belong to the prompt's only person or animal.
+#[rustfmt::skip]
+pub const BODY_PARTS: &[&str] = &[
+    "arm", "arms", "leg", "legs", "hand", "hands", "foot", "feet", "head", "face", "eye", "eyes", "ear", "ears",
+    "nose", "mouth", "mouths", "lips", "tongue", "teeth", "hair", "beard", "mustache", "moustache", "neck", "shoulder",
+    "shoulders", "elbow", "elbows", "wrist", "wrists", "finger", "fingers", "thumb", "thumbs", "palm", "palms", "fist",
+    "fists", "knee", "knees", "ankle", "ankles", "toe", "toes", "heel", "heels", "thigh", "thighs", "calf", "hip",
+    "hips", "waist", "chest", "torso", "back", "belly", "stomach", "body", "bodies", "skin", "forearm", "forearms",
+    "lap", "chin", "cheek", "cheeks", "forehead", "tail", "tails", "paw", "paws", "fur", "wings", "wing", "beak",
+    "horn", "horns", "antlers", "trunk", "tusks", "mane", "whiskers", "snout", "hooves", "claws", "feathers", "fins",
+    "spine", "eyebrow", "eyebrows", "piercings", "tattoo", "tattoos", "freckles", "wrinkles", "dreadlocks", "bangs",
+];
+
+/// What is worn.
+#[rustfmt::skip]
+pub const CLOTHES: &[&str] = &[
+    "hat", "hats", "cap", "shirt", "shirts", "t-shirt", "jacket", "jackets", "coat", "coats", "dress", "dresses",
+    "skirt", "pants", "trousers", "jeans", "shorts", "shoes", "shoe", "boots", "socks", "gloves", "scarf", "tie",
+    "glasses", "sunglasses", "goggles", "helmet", "helmets", "mask", "masks", "crown", "crowns", "uniform", "uniforms",
+    "suit", "robe", "cape", "armor", "armour", "vest", "sweater", "hoodie", "apron", "necklace", "earrings", "ring",
+    "belt", "costume", "costumes", "wig", "turban", "headphones", "spectacles", "collar", "backpack", "watch",
+    "jewelry", "jewellery", "makeup", "spacesuit", "tuxedo", "kimono", "gown", "bikini", "swimsuit", "sandals", "sneakers",
+    "outfit", "clothes", "clothing", "overalls", "beret", "fedora", "sombrero", "sari", "toga", "cloak", "top hat",
+    "cowboy hat", "bow tie", "neck tie", "blouse", "cardigan", "poncho", "mittens", "visor", "bandana", "plugsuit",
+];
+
+/// Parts of things: had more than stood next to.
+#[rustfmt::skip]
+pub const PARTS: &[&str] = &[
+    "wheel", "wheels", "tire", "tires", "handle", "handles", "handlebars", "door",
+    "doors", "window", "windows", "roof", "roofs", "wall", "walls", "floor", "ceiling", "chimney", "porch", "balcony",
+    "lid", "cover", "label", "labels", "button", "buttons", "screen", "keyboard", "seat", "seats", "cushion",
+    "cushions", "headlights", "headlight", "bumper", "windshield", "engine", "engines", "propeller", "propellers",
+    "sail", "sails", "mast", "deck", "hull", "stripes", "spots", "pattern", "patterns", "stripe", "dots", "polka dots",
+    "logo", "text", "border", "frame", "background", "edges", "edge", "corner", "corners", "surface", "base", "branch",
+    "branches", "leaf", "leaves", "petals", "petal", "stem", "stems", "bark", "roots", "thorns", "flowers", "blossoms",
+    "frosting", "icing", "toppings", "topping", "filling", "crust", "legs", "armrests", "backrest", "drawers",
+    "drawer", "shelves", "steps", "stairs", "columns", "arches", "arch", "tower", "towers", "dome", "turrets",
+    "sleeves", "sleeve", "pocket", "pockets", "zipper", "laces", "hood", "lens", "strap", "straps", "string",
+    "strings", "blade", "blades", "tip", "spout", "nozzle", "antenna", "antennae", "hands", "rim", "spokes", "pedals",
+    "saddle", "basket", "lights", "cockpit", "texture", "reflection", "shadow", "letters", "words", "design",
+    "insert", "cord", "shell", "headband", "bow", "ribbon", "handlebar", "license plate", "number plate", "curtains",
+    "curtain", "expression", "smile", "grin", "frown", "accents", "trim", "details", "gradients", "lines",
+];
+
+/// What owns the body parts of a prompt.
+#[rustfmt::skip]
+pub const BODIES: &[&str] = &[
+    "person", "man", "woman", "boy", "girl", "child", "kid", "baby", "someone", "somebody", "subject", "figure",
+    "human", "guy", "lady", "gentleman", "character", "individual", "model", "player", "dancer", "robot", "athlete",
+    "dog", "cat", "horse", "bird", "bear", "elephant", "lion", "tiger", "monkey", "rabbit", "cow", "sheep", "body",
+    "pose", "mannequin", "soldier", "king", "queen", "warrior", "wizard", "knight", "toddler", "teenager", "doll",
+];
+
+/// Verbs that a body part does itself: "with her tongue hanging out".
+#[rustfmt::skip]
+pub const PART_VERBS: &[&str] = &[
+    "facing", "hanging", "pointing", "touching", "reaching", "bending", "stretching", "resting", "crossing",
+    "extending", "flowing", "blowing", "sticking", "raising", "covering", "showing", "supporting", "dangling",
+    "glowing", "spreading", "waving", "flapping", "shining", "dragging", "forming", "making", "leaning", "coming",
+    "going", "pushing", "holding", "protruding", "growing", "falling", "sprouting", "spinning", "twisting",
+];
+
+/// Nouns that only gather what follows "of": the members act. With the words that ask for the arrangement.
+pub const GROUPS: &[(&str, &str)] = &[
+    ("group", "in a group"), ("groups", "in groups"), ("row", "in a row"), ("rows", "in rows"), ("line", "in a line"),
+    ("pile", "in a pile"), ("piles", "in piles"), ("stack", "in a stack"), ("stacks", "in stacks"),
+    ("flock", "in a flock"), ("herd", "in a herd"), ("crowd", "in a crowd"), ("swarm", "in a swarm"),
+    ("circle", "in a circle"), ("cluster", "in a cluster"), ("bunch", "in a bunch"), ("bundle", "in a bundle"),
+    ("heap", "in a heap"), ("grid", "in a grid"), ("queue", "in a queue"), ("pack", "in a pack"),
+    ("school", "in a school"), ("set", "a set"), ("collection", "a collection"), ("series", "a series"),
+    ("arrangement", "in an arrangement"), ("assortment", "an assortment"), ("array", "in an array"),
+    ("trio", "a trio"), ("duo", "a duo"), ("team", "a team"), ("family", "a family"), ("pair", "a pair"),
+];
+
+/// Nouns that measure or cut out what follows "of": "a section of the wall" is the wall.
+pub const PORTIONS: &[&str] = &[
+    "section", "portion", "part", "piece", "pieces", "slice", "slices", "expanse", "kind", "type", "sort", "bit",
+    "view", "image", "close-up", "closeup", "variety", "composition", "front", "back", "side", "top", "bottom", "rest",
+    "middle", "center", "interior", "exterior", "inside", "outside", "edge", "corner", "end",
+];
+
+/// Verbs whose "at", "on" or "in" belongs to them: "looking at the camera".
+#[rustfmt::skip]
+pub const VERBS_WITH_PREPOSITION: &[&str] = &[
+    "looking", "staring", "gazing", "pointing", "barking", "laughing", "smiling", "waving", "shouting", "peering",
+    "glaring", "aiming", "throwing", "shooting", "glancing", "growling", "pouring", "walking", "running", "flying",
+    "jumping", "driving", "climbing", "leaping", "moving", "crawling", "sailing", "traveling", "travelling", "coming",
+    "going", "heading", "crashing", "shopping", "watching", "tumbling", "turning",
+];
+
+/// Prepositions of place that do not belong to a verb of motion: "running in the park" is in the park.
+pub const STAYING: &[&str] = &["in", "on", "near", "next to", "beside", "behind", "under", "in front of", "inside", "with"];
+
+/// Participles that bind to what follows their preposition: "surrounded by trees".
+#[rustfmt::skip]
+pub const BINDING: &[&str] = &[
+    "surrounded", "covered", "attached", "connected", "filled", "topped", "followed", "chased", "held", "carried",
+    "tied", "wrapped", "decorated", "lit", "inhabited", "separated", "driven", "ridden", "pulled", "crowned", "worn",
+    "eaten", "loaded", "seen", "locked", "crossed", "folded", "reflected", "written", "painted", "printed", "drawn",
+    "propelled", "dressed", "adorned", "illuminated", "lined", "hidden", "stuck", "tucked", "raised", "stretched",
+    "extended", "pressed", "placed", "parked", "balanced", "perched", "mounted", "hung", "draped", "stacked",
+    "sprinkled", "dipped", "soaked", "framed", "garnished", "served",
+];
+
+/// Of these, the ones that are asked for by themselves as well when a place follows: "is the car parked?"
+#[rustfmt::skip]
+pub const STATES_OF_PLACE: &[&str] = &[
+    "placed", "parked", "perched", "mounted", "hung", "stacked", "raised", "stretched", "extended", "written",
+    "painted", "printed", "drawn", "crossed", "folded", "stuck", "tucked", "hidden", "balanced", "served", "draped",
+];
+
+/// Prepositions that make no picture: "for", "about".
+pub const UNSEEN: &[&str] = &[
+    "for", "as", "about", "during", "after", "before", "than", "such as", "instead of", "because of", "due to", "per",
+    "via", "until", "except", "despite", "part of", "to",
+];
+
+/// Prepositions that say where things are so that what holds of the whole holds of what is in it.
+pub const CONTAINING: &[&str] = &["in", "at", "inside", "within"];
+
+/// Nouns that say where in the image, and are no objects: "in the background".
+#[rustfmt::skip]
+pub const FRAME_PLACES: &[&str] = &[
+    "background", "foreground", "distance", "middle", "center", "centre", "corner", "left", "right", "top", "bottom",
+    "side", "front", "back", "air", "scene", "sides", "half", "level", "way", "end", "position", "order", "direction",
+    "directions", "angle", "degree", "degrees", "rest",
+];
+
+/// Nouns that the whole image answers to when they come with "the" or "this".
+pub const FRAME_NOUNS: &[&str] = &["image", "picture", "photo", "photograph", "frame", "scene"];
+
+/// Nouns that bear text: a quoted passage next to them is what they say.
+#[rustfmt::skip]
+pub const BEARERS: &[&str] = &[
+    "sign", "signs", "word", "words", "text", "message", "caption", "title", "label", "letters", "letter", "slogan",
+    "banner", "billboard", "poster", "board", "blackboard", "chalkboard", "whiteboard", "note", "logo", "headline",
+    "inscription", "graffiti", "quote", "phrase", "sentence", "name", "lettering", "writing", "storefront", "screen",
+    "shirt", "t-shirt", "mug", "cover", "page", "book", "newspaper", "plaque", "sticker", "card", "map", "bubble",
+    "speech bubble", "thought bubble", "marquee", "heart", "license plate", "cake", "flag", "circle", "billboards",
+];
+
+/// Verbs before a quoted passage: "a sign that says …".
+pub const SAYING: &[&str] = &[
+    "says", "saying", "say", "reads", "reading", "read", "spells", "spelling", "spell", "spelled", "titled", "labeled",
+    "labelled", "captioned", "written", "displaying", "displays", "states", "stating", "shows", "showing", "reading",
+];

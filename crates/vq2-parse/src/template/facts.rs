@@ -1,0 +1,72 @@
+//! Facts to questions.
+
+use tables::Bucket;
+
+use super::objects::{mention, object_text, possession, with_modifiers};
+use super::{Found, is_seen};
+use crate::inflect::article;
+use crate::scene::{Fact, Scene};
+
+/// Asks what a fact says; nothing if its subject is not to be seen.
+pub fn ask(scene: &Scene, fact: &Fact, found: &mut Vec<Found>) {
+    let be = |i: usize| format!("{} {}", scene.objects[i].phrase.be(), mention(scene, i));
+    match fact {
+        Fact::Time { phrase } => {
+            let phrase = &scene.objects[*phrase].phrase;
+            let what = with_modifiers(phrase);
+            let question =
+                if what == phrase.name { format!("is it {what}?") } else { format!("is it {} {what}?", article(&what)) };
+            found.push((Bucket::Adjective, (phrase.start, phrase.end), question));
+        }
+        Fact::Picture { phrase } => {
+            let phrase = &scene.objects[*phrase].phrase;
+            let what = with_modifiers(phrase);
+            if !matches!(what.as_str(), "image" | "picture") {
+                found.push((Bucket::Adjective, (phrase.start, phrase.end), format!("is the image {} {what}?", article(&what))));
+            }
+        }
+        Fact::Style { text, span } => {
+            let does = if text.starts_with("have ") { "does" } else { "is" };
+            found.push((Bucket::Adjective, *span, format!("{does} the image {text}?")));
+        }
+        Fact::Is { subject: None, predicate, span } => {
+            found.push((Bucket::Adjective, *span, format!("is the image {predicate}?")));
+        }
+        Fact::Is { subject: Some(subject), predicate, span } if is_seen(scene, *subject) => {
+            found.push((Bucket::Adjective, *span, format!("{} {predicate}?", be(*subject))));
+        }
+        Fact::Does { subject, verb, object, span } if is_seen(scene, *subject) => {
+            let wears = verb == "wearing" && object.is_some();
+            let object = object.map_or_else(String::new, |o| {
+                let text = if wears { possession(scene, o) } else { object_text(scene, o, *subject) };
+                format!(" {text}")
+            });
+            let bucket = if wears { Bucket::Noun } else { Bucket::Verb };
+            found.push((bucket, *span, format!("{} {verb}{object}?", be(*subject))));
+        }
+        Fact::Has { subject, object, span } if is_seen(scene, *subject) && is_seen(scene, *object) => {
+            let does = if scene.objects[*subject].phrase.plural { "do" } else { "does" };
+            let question = format!("{does} {} have {}?", mention(scene, *subject), possession(scene, *object));
+            found.push((Bucket::Noun, *span, question));
+        }
+        Fact::Relation { subject, preposition, object, reciprocal, span } if is_seen(scene, *subject) => {
+            let end = match (object, reciprocal) {
+                (Some(object), _) => format!(" {}", object_text(scene, *object, *subject)),
+                (None, Some(reciprocal)) => format!(" {reciprocal}"),
+                (None, None) => String::new(),
+            };
+            found.push((Bucket::Relation, *span, format!("{} {preposition}{end}?", be(*subject))));
+        }
+        Fact::Text { bearer, text, span } => {
+            let question = match bearer.filter(|&b| is_seen(scene, b)) {
+                Some(bearer) => {
+                    let does = if scene.objects[bearer].phrase.plural { "do" } else { "does" };
+                    format!("{does} {} say \"{text}\"?", mention(scene, bearer))
+                }
+                None => format!("is there text that reads \"{text}\"?"),
+            };
+            found.push((Bucket::Noun, *span, question));
+        }
+        Fact::Is { .. } | Fact::Does { .. } | Fact::Has { .. } | Fact::Relation { .. } => {}
+    }
+}
