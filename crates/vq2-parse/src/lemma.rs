@@ -11,13 +11,14 @@ const IRREGULAR: &[(&str, &str)] = &[
     ("calves", "calf"), ("scarves", "scarf"), ("hooves", "hoof"), ("lives", "life"), ("cacti", "cactus"),
     ("dice", "die"), ("fungi", "fungus"), ("wooden", "wood"), ("woollen", "wool"), ("woolen", "wool"),
     ("golden", "gold"), ("colored", "color"), ("coloured", "color"), ("colour", "color"), ("colours", "color"),
-    ("gray", "grey"), ("centre", "center"),
+    ("gray", "grey"), ("centre", "center"), ("lay", "li"), ("lays", "li"), ("laying", "li"), ("laid", "li"),
 ];
 
 /// The key of a word: lower case, without the endings of plurals, verb forms and a final -e.
 ///
 /// "dogs" and "dog" share a key, as do "rode", "rides", "riding" and "ride", "lying" and "lie", "wooden" and "wood".
-/// The key itself need not be a word ("rid"). Derived words differ: "rider" is not "ride".
+/// The key itself need not be a word ("rid"). Derived words differ: "rider" is not "ride". "Lay" counts as "lie": people
+/// who describe images mix them up.
 pub fn lemma(word: &str) -> String {
     let lower = word.to_lowercase();
     if let Some((_, base)) = IRREGULAR.iter().find(|(form, _)| *form == lower) {
@@ -49,7 +50,7 @@ fn stem(word: &str) -> String {
     }
     for ending in ["ches", "shes", "sses", "xes", "zzes", "oes"] {
         if word.ends_with(ending) {
-            return word[..word.len() - 2].to_owned();
+            return undoubled(&word[..word.len() - 2]);
         }
     }
     let singular = word.strip_suffix('s').filter(|s| s.len() > 2 && !s.ends_with(['s', 'u', 'i'])).unwrap_or(word);

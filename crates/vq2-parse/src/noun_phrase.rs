@@ -2,6 +2,7 @@
 
 use crate::inflect::is_plural;
 use crate::lexicon::*;
+use crate::read_scene::BODY_PARTS;
 use crate::tag::{Pos, Tagged};
 
 /// What stands before the noun and says something of it.
@@ -129,6 +130,10 @@ fn names_the_kind(words: &[Tagged<'_>], possessive: usize, phrase: &NounPhrase) 
     kind || (name && next_is_name)
 }
 
+/// Participles that a noun before them completes: "snow covered".
+const NOUN_COMPOUND_ENDS: &[&str] =
+    &["covered", "filled", "lined", "shaped", "topped", "chipped", "painted", "sized", "coated", "themed", "inspired"];
+
 fn starts_upper(word: &Tagged<'_>) -> bool {
     word.text.starts_with(char::is_uppercase)
 }
@@ -208,6 +213,13 @@ fn modifier_end(words: &[Tagged<'_>], start: usize) -> Option<usize> {
     let word = words.get(i)?;
     let is_modifier = match word.pos {
         Pos::Adjective | Pos::Number => true,
+        // "snow covered land"
+        Pos::Noun
+            if words.get(i + 1).is_some_and(|w| w.is(NOUN_COMPOUND_ENDS))
+                && words.get(i + 2).is_some_and(|w| matches!(w.pos, Pos::Noun | Pos::Adjective)) =>
+        {
+            return Some(i + 2);
+        }
         Pos::Gerund | Pos::Participle => words.get(i + 1).is_some_and(|w| {
             matches!(w.pos, Pos::Noun | Pos::ProperNoun | Pos::Adjective)
                 || (w.pos == Pos::Gerund && word.pos == Pos::Participle)
@@ -236,7 +248,9 @@ fn nouns(words: &[Tagged<'_>], start: usize) -> Option<usize> {
     let noun = |i: usize| words.get(i).is_some_and(|w| matches!(w.pos, Pos::Noun | Pos::ProperNoun));
     let name = |i: usize| noun(i) && starts_upper(&words[i]) && words[i].start > 0;
     // "face right arm": a side starts the next phrase.
-    let next_phrase = |i: usize| i > start && words[i].is(&["left", "right"]) && noun(i + 1);
+    // So does a second part of the body: "over the chest face looking up".
+    let part = |i: usize| has(BODY_PARTS, &words[i].lower);
+    let next_phrase = |i: usize| i > start && ((words[i].is(&["left", "right"]) && noun(i + 1)) || (part(i - 1) && part(i)));
     let mut i = start;
     while noun(i) && !next_phrase(i) {
         i += 1;

@@ -16,6 +16,8 @@ mod text;
 mod verbs;
 mod words;
 
+pub use words::BODY_PARTS;
+
 use std::collections::HashMap;
 
 use crate::noun_phrase::noun_phrase;
@@ -98,7 +100,9 @@ struct Clause {
     /// What bound the latest noun phrase, for the one after "and".
     bound_by: Pending,
     /// "In the background,": binds every object that is named after it.
-    fronted: Vec<(String, usize)>,
+    fronted: Vec<(String, Option<usize>)>,
+    /// After "there is", "we can see": what follows is a list of what is there.
+    existential: bool,
     /// A conjunction or comma stands between the latest noun phrase and here.
     joining: bool,
     /// Inside "that is …": the subject is the latest noun phrase.
@@ -152,6 +156,12 @@ enum Pending {
     Of,
     /// It ends a predicate: "made of".
     Description {
+        subjects: Vec<usize>,
+        text: String,
+        start: usize,
+    },
+    /// It ends what a part of a body does: "raised above the head".
+    Posture {
         subjects: Vec<usize>,
         text: String,
         start: usize,
@@ -249,7 +259,7 @@ impl<'w, 't> Reader<'w, 't> {
         self.at.checked_sub(1).is_none_or(|before| {
             let word = &self.words[before];
             word.pos == Pos::Mark
-        }) || (self.words[self.at].is(&["by"]) && self.region != Region::Description)
+        }) || (self.words[self.at].is(&["by", "trending"]) && self.region != Region::Description)
     }
 
     fn read_style_note(&mut self) -> bool {
@@ -268,7 +278,7 @@ impl<'w, 't> Reader<'w, 't> {
     /// "there is", "we can see": what comes next is a subject of its own, at the place named before.
     fn frame(&mut self, end: usize) {
         let fronted = std::mem::take(&mut self.clause.fronted);
-        self.clause = Clause { fronted, ..Clause::default() };
+        self.clause = Clause { fronted, existential: true, ..Clause::default() };
         self.at = end;
     }
 

@@ -37,6 +37,17 @@ pub enum Fact {
         /// Where it stands.
         span: Span,
     },
+    /// "the right arm is raised above the head": a state that needs another object to be said.
+    Posture {
+        /// Index of the object.
+        subject: usize,
+        /// "raised above".
+        predicate: String,
+        /// Index of the other object.
+        object: Option<usize>,
+        /// Where it stands.
+        span: Span,
+    },
     /// "does the image have volumetric lighting?": what a style note says of the picture.
     Style {
         /// The question's end: "have volumetric lighting".

@@ -12,6 +12,7 @@ use crate::noun_phrase::spelled;
 use crate::read_scene::read_scene;
 use crate::scene::{Scene, Span};
 use crate::tag::{Pos, tag};
+pub(crate) use objects::with_modifiers;
 pub use reason::{LONGEST_PROMPT, NoQuestion};
 
 #[cfg(test)]

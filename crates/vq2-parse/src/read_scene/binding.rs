@@ -21,14 +21,32 @@ impl Reader<'_, '_> {
             Pending::Preposition { subjects, text } | Pending::Absent { subjects, text } => {
                 for &subject in subjects.iter().filter(|&&s| s != object) {
                     let span = self.span_of(subject, object, end);
-                    self.relate(subject, text, object, span);
+                    if text == "in" && self.is_clothing(object) && !self.is_part(subject) {
+                        self.wear(subject, object, span);
+                    } else {
+                        self.relate(subject, text, object, span);
+                    }
                 }
             }
             Pending::Placed => {
                 for (text, place) in self.clause.fronted.clone() {
-                    if place != object {
-                        let span = self.span_of(place, object, end);
-                        self.relate(object, &text, place, span);
+                    match place {
+                        Some(place) if place != object => {
+                            let span = self.span_of(place, object, end);
+                            self.relate(object, &text, place, span);
+                        }
+                        Some(_) => {}
+                        None => {
+                            let phrase = &self.scene.objects[object].phrase;
+                            let span = (phrase.start, phrase.end);
+                            self.scene.facts.push(Fact::Relation {
+                                subject: object,
+                                preposition: text,
+                                object: None,
+                                reciprocal: None,
+                                span,
+                            });
+                        }
                     }
                 }
             }
@@ -37,6 +55,13 @@ impl Reader<'_, '_> {
             Pending::Description { subjects, text, start } => {
                 let predicate = format!("{text} {}", self.text_of(object));
                 self.describe(subjects, &predicate, *start, end);
+            }
+            Pending::Posture { subjects, text, start } => {
+                for &subject in subjects.iter().filter(|&&s| s != object) {
+                    let (from, end) = self.span_of(subject, object, end);
+                    let (predicate, object) = (text.clone(), Some(object));
+                    self.scene.facts.push(Fact::Posture { subject, predicate, object, span: (from.min(*start), end) });
+                }
             }
             Pending::IsA { subjects } => {
                 let predicate = self.text_of(object);
@@ -67,6 +92,9 @@ impl Reader<'_, '_> {
         };
         if subject == object {
             return;
+        }
+        if verb == "wearing" && self.scene.objects[object].owner.is_none() {
+            self.scene.objects[object].owner = Some(subject);
         }
         let verb = match pending {
             Pending::VerbPreposition { text, .. } if !verb.ends_with(&format!(" {text}")) => format!("{verb} {text}"),

@@ -14,6 +14,19 @@ pub fn frame_end(words: &[Tagged<'_>], start: usize) -> Option<usize> {
     {
         return Some(start + 3 + usize::from(is(start + 3, &[","])));
     }
+    // "This image consists of", "the picture shows"
+    if is(start, &["this", "the"]) && at(start + 1).is_some_and(|w| has(FRAME_NOUNS, &w.lower)) {
+        if is(start + 2, &["consists", "is"]) && is(start + 3, &["of"]) {
+            return Some(start + 4);
+        }
+        if is(start + 2, &["contains", "shows", "depicts", "features", "includes", "has", "presents"]) {
+            return Some(start + 3);
+        }
+    }
+    // "this is a …"
+    if is(start, &["this", "these"]) && at(start + 1).is_some_and(|w| w.pos == Pos::Be) {
+        return Some(start + 2);
+    }
     // "we can see", "I see", "you can also notice"
     if is(start, &["i", "we", "you", "one"]) || is(start, &["it"]) && is(start + 1, &["shows", "looks"]) {
         let mut i = start + 1;

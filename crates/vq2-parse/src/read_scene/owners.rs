@@ -11,7 +11,20 @@ impl Reader<'_, '_> {
     /// Whether an object is had, rather than stood next to.
     pub(super) fn is_part(&self, index: usize) -> bool {
         let phrase = &self.scene.objects[index].phrase;
-        has(BODY_PARTS, &phrase.head) || has(PARTS, &phrase.head) || has(PARTS, &phrase.name)
+        has(BODY_PARTS, &phrase.head) || self.is_clothing(index) || has(PARTS, &phrase.head) || has(PARTS, &phrase.name)
+    }
+
+    pub(super) fn is_clothing(&self, index: usize) -> bool {
+        let phrase = &self.scene.objects[index].phrase;
+        has(CLOTHES, &phrase.head) || has(CLOTHES, &phrase.name)
+    }
+
+    /// "in a red dress": worn, if its wearer is no garment or part.
+    pub(super) fn wear(&mut self, subject: usize, object: usize, span: (usize, usize)) {
+        if self.scene.objects[object].owner.is_none() && object != subject {
+            self.scene.objects[object].owner = Some(subject);
+        }
+        self.scene.facts.push(Fact::Does { subject, verb: "wearing".to_owned(), object: Some(object), span });
     }
 
     /// Keeps a phrase with what follows its possessive: the object is the last of the chain.

@@ -2,10 +2,12 @@
 
 use super::frames::{frame_end, names_the_image};
 use super::words::*;
+use super::style::Region;
 use super::{Clause, LONGEST_LIST, Pending, Reader};
 use crate::lexicon::*;
 use crate::noun_phrase::{NounPhrase, noun_phrase};
 use crate::scene::{Fact, Object};
+use crate::template::with_modifiers;
 use crate::tag::Pos;
 
 impl Reader<'_, '_> {
@@ -30,6 +32,7 @@ impl Reader<'_, '_> {
         let is_image = names_the_image(phrase.determiner.as_deref(), &phrase.head)
             && (after_preposition || pending == Pending::Of);
         let picture_opens = phrase.is_picture() && pending == Pending::Nothing && self.shows_something(end);
+        let by_artist = picture_opens && self.word(end).is_some_and(|w| w.is(&["by"]));
         // "in the background", but "a white background".
         let is_frame_place = has(FRAME_PLACES, &phrase.head)
             && phrase.modifiers.iter().all(|m| has(NAME_PARTS, &m.text))
@@ -51,7 +54,11 @@ impl Reader<'_, '_> {
         if picture_opens {
             self.scene.facts.push(Fact::Picture { phrase: index });
             self.clause = Clause::default();
-            self.at += usize::from(self.word(end).is_some_and(|w| w.pos != Pos::Quoted));
+            if by_artist {
+                self.region = Region::Style;
+            } else {
+                self.at += 1;
+            }
             return;
         }
         if is_time {
@@ -85,7 +92,7 @@ impl Reader<'_, '_> {
                 self.belongs(index);
                 return;
             }
-            Pending::Fronted { text } => self.clause.fronted.push((text.clone(), index)),
+            Pending::Fronted { text } => self.clause.fronted.push((text.clone(), Some(index))),
             // "about two cats doing research"
             Pending::Unseen if next_acts => {
                 self.clause.subjects = vec![index];
@@ -115,14 +122,16 @@ impl Reader<'_, '_> {
         };
         let head = self.scene.objects[whole].phrase.head.clone();
         let arranged = GROUPS.iter().find(|(group, _)| *group == head);
-        let gathers = arranged.is_some() || has(PORTIONS, &head) || has(MEASURES, &head);
+        let gathers = arranged.is_some() || has(QUALITIES, &head) || has(PORTIONS, &head) || has(MEASURES, &head);
         if gathers && self.scene.objects[whole].of.is_none() {
             self.scene.objects[whole].of = Some(index);
             let span = (self.scene.objects[whole].phrase.start, self.scene.objects[index].phrase.end);
-            if let Some((_, words)) = arranged
-                && self.scene.objects[whole].visible
-            {
-                let predicate = self.arrangement(whole, words);
+            let quality = has(QUALITIES, &head) && !self.scene.objects[whole].phrase.modifiers.is_empty();
+            if (arranged.is_some() || quality) && self.scene.objects[whole].visible {
+                let predicate = arranged.map_or_else(
+                    || with_modifiers(&self.scene.objects[whole].phrase),
+                    |(_, words)| self.arrangement(whole, words),
+                );
                 self.scene.facts.push(Fact::Is { subject: Some(index), predicate, span });
             }
             self.replace(whole, index);
@@ -171,8 +180,8 @@ impl Reader<'_, '_> {
                 _ => {}
             }
         }
-        let fronted = self.clause.fronted.iter_mut().filter(|(_, place)| *place == whole);
-        fronted.for_each(|(_, place)| *place = members);
+        let fronted = self.clause.fronted.iter_mut().filter(|(_, place)| *place == Some(whole));
+        fronted.for_each(|(_, place)| *place = Some(members));
     }
 
     /// A noun phrase after "and" or a comma plays the part of the one before it, unless it starts a clause of its own.
@@ -184,21 +193,18 @@ impl Reader<'_, '_> {
                 || (w.pos == Pos::Preposition && !w.is(&["of", "with"]))
         });
         let own = phrase.determiner.is_some() || phrase.quantity.is_some() || has(BODY_PARTS, &phrase.head);
-        let own_clause = next.is_some_and(|w| matches!(w.pos, Pos::Be | Pos::Verb | Pos::Have));
+        let verb_follows = next.is_some_and(|w| matches!(w.pos, Pos::Be | Pos::Verb | Pos::Have));
+        // "a cat and a dog are", but "…, and the wall is": a verb in the singular has one subject.
+        let singular = next.is_some_and(|w| !w.is(&["are", "were", "have"]) && (w.pos != Pos::Verb || w.lower.ends_with('s')));
+        let own_clause = verb_follows && (singular || !matches!(self.clause.bound_by, Pending::Nothing | Pending::Placed));
         let fragment = has(BODY_PARTS, &phrase.head)
             && next.is_some_and(|w| matches!(w.pos, Pos::Adjective | Pos::Adverb | Pos::Participle | Pos::Gerund | Pos::Preposition));
         let end = phrase.end;
         let bound_by = self.clause.bound_by.clone();
         if own_clause || fragment {
             self.clause.subjects = vec![index];
-            if fragment || !matches!(bound_by, Pending::Nothing | Pending::Placed) || self.said_something() {
-                self.clause.main = vec![index];
-                self.clause.latest = vec![index];
-            } else {
-                self.push_subject(index);
-                self.clause.subjects.clone_from(&self.clause.main);
-                self.clause.latest.push(index);
-            }
+            self.clause.main = vec![index];
+            self.clause.latest = vec![index];
             if bound_by == Pending::Placed {
                 self.bind(&Pending::Placed, index, end);
             } else {
@@ -206,7 +212,15 @@ impl Reader<'_, '_> {
             }
             return;
         }
-        if matches!(bound_by, Pending::Nothing | Pending::Placed) {
+        let listed = self.clause.existential && matches!(bound_by, Pending::Preposition { .. });
+        if listed {
+            // "we can see a cup on a table, a lamp and a chair": the list of what is seen goes on.
+            self.clause.subjects = vec![index];
+            self.clause.main = vec![index];
+            self.clause.latest.clear();
+            self.clause.bound_by = if self.clause.fronted.is_empty() { Pending::Nothing } else { Pending::Placed };
+            self.bind(&Pending::Placed, index, end);
+        } else if matches!(bound_by, Pending::Nothing | Pending::Placed) {
             self.push_subject(index);
             if bound_by == Pending::Placed {
                 self.bind(&bound_by, index, end);
@@ -229,18 +243,6 @@ impl Reader<'_, '_> {
         }
     }
 
-    /// Whether the latest fact is about the clause's subject: then "and the …" starts a new clause.
-    fn said_something(&self) -> bool {
-        let Some(first) = self.clause.main.first() else { return false };
-        self.scene.facts.last().is_some_and(|fact| match fact {
-            Fact::Is { subject, .. } => *subject == Some(*first) || self.clause.main.contains(&subject.unwrap_or(usize::MAX)),
-            Fact::Does { subject, .. } | Fact::Relation { subject, .. } | Fact::Has { subject, .. } => {
-                self.clause.main.contains(subject)
-            }
-            _ => false,
-        })
-    }
-
     fn push_subject(&mut self, index: usize) {
         for list in [&mut self.clause.main, &mut self.clause.subjects] {
             if list.len() >= LONGEST_LIST {
@@ -255,7 +257,7 @@ impl Reader<'_, '_> {
 
     /// "a photo of", "a drawing showing", "an oil painting depicting"
     fn shows_something(&self, end: usize) -> bool {
-        let showing = self.word(end).is_some_and(|w| w.is(&["of", "showing", "depicting", "featuring"]));
+        let showing = self.word(end).is_some_and(|w| w.is(&["of", "showing", "depicting", "featuring", "by"]));
         showing && frame_end(self.words, end + 1).is_none()
     }
 
@@ -264,7 +266,7 @@ impl Reader<'_, '_> {
         let key = phrase.name.to_lowercase();
         let known = self.named.get(&key).copied();
         if let Some((index, 1)) = known
-            && phrase.determiner.as_deref() == Some("the")
+            && (phrase.determiner.as_deref() == Some("the") || (phrase.determiner.is_none() && phrase.modifiers.is_empty()))
             && phrase.quantity.is_none()
             && self.scene.objects[index].phrase.plural == phrase.plural
         {

@@ -8,9 +8,11 @@ use crate::noun_phrase::noun_phrase;
 use crate::scene::Fact;
 use crate::tag::Pos;
 
+const CHAIN_ALL: bool = true;
+
 impl Reader<'_, '_> {
     pub(super) fn preposition(&mut self, after_be: bool) {
-        if self.colour_after_in() || self.in_a_colour() || self.bare_direction(after_be) || self.as_much_as(after_be) {
+        if self.fronted_direction() || self.colour_after_in() || self.in_a_colour() || self.bare_direction(after_be) || self.as_much_as(after_be) {
             return;
         }
         let fronted = self.is_fronted();
@@ -88,7 +90,7 @@ impl Reader<'_, '_> {
         }
         let in_a_place = matches!(self.clause.bound_by, Pending::Preposition { .. });
         // "a cup on a table in a kitchen": both are in the kitchen.
-        if in_a_place && has(CONTAINING, &text) {
+        if in_a_place && (has(CONTAINING, &text) || CHAIN_ALL) {
             let places = self.clause.latest.iter().filter(|i| !subjects.contains(i)).copied().collect::<Vec<_>>();
             subjects.extend(places);
         }
@@ -97,16 +99,36 @@ impl Reader<'_, '_> {
 
     /// "In the background," before its subject; "…, behind the door there is a sign".
     fn is_fronted(&self) -> bool {
-        let none_before = self.clause.subjects.is_empty() && self.clause.latest.is_empty();
-        if none_before && self.clause.fronted.is_empty() {
-            return true;
+        let none_before = self.clause.subjects.is_empty() && self.clause.latest.is_empty() && self.clause.pending != Pending::Unseen;
+        let Some((_, end)) = noun_phrase(self.words, self.at + 1) else {
+            return none_before && self.word(self.at + 1).is_some_and(|w| w.pos == Pos::Pronoun);
+        };
+        // "of the image", "of the bridge"
+        let end = if self.word(end).is_some_and(|w| w.is(&["of"])) {
+            noun_phrase(self.words, end + 1).map_or(end, |(_, end)| end)
+        } else {
+            end
+        };
+        let comma = usize::from(self.word(end).is_some_and(|w| w.is(&[","])));
+        let frame = frame_end(self.words, end + comma).is_some();
+        let subject_follows = self.word(end).is_some_and(|w| matches!(w.pos, Pos::Determiner | Pos::Number | Pos::Be | Pos::Verb));
+        (none_before && (comma == 1 || frame || subject_follows)) || (self.clause.joining && frame)
+    }
+
+    /// "On the right, we can see": a place without a noun.
+    pub(super) fn fronted_direction(&mut self) -> bool {
+        let word = &self.words[self.at];
+        let first = self.clause.subjects.is_empty() && self.clause.latest.is_empty();
+        let next = self.at + 1;
+        let comma = usize::from(self.word(next).is_some_and(|w| w.is(&[","])));
+        let place = matches!(word.lower.as_str(), "behind" | "in front" | "on the left" | "on the right" | "at the bottom" | "at the top" | "to the left" | "to the right");
+        if !place || !(first || self.clause.joining) || frame_end(self.words, next + comma).is_none() {
+            return false;
         }
-        let piece_starts = self.clause.joining || none_before;
-        piece_starts
-            && noun_phrase(self.words, self.at + 1).is_some_and(|(_, end)| {
-                let comma = usize::from(self.word(end).is_some_and(|w| w.is(&[","])));
-                frame_end(self.words, end + comma).is_some()
-            })
+        let text = word.lower.clone();
+        self.clause = super::Clause { fronted: vec![(text, None)], ..super::Clause::default() };
+        self.at = next + comma;
+        true
     }
 
     /// "as tall as"

@@ -2,6 +2,7 @@
 
 use super::{Pending, Reader};
 use crate::lexicon::{RECIPROCALS, has};
+use crate::noun_phrase::NounPhrase;
 use crate::scene::Fact;
 use crate::tag::{Pos, Tagged};
 
@@ -29,6 +30,18 @@ impl Reader<'_, '_> {
             let fits = self.scene.objects[l].phrase.plural == plural || (plural && self.scene.objects[l].phrase.plural == !plural && self.is_someone(l));
             (one || plural) && fits
         });
+        // "He is smiling" without anyone named before: a person.
+        let nobody = self.lead.is_none() && pending == Pending::Nothing && word.is(&["he", "she"]);
+        let means = means.or_else(|| {
+            nobody.then(|| {
+                let (start, name_start, end) = (word.start, word.start, word.end);
+                let (name, head) = ("person".to_owned(), "person".to_owned());
+                let phrase = NounPhrase { name, head, start, name_start, end, ..NounPhrase::default() };
+                let index = self.add(phrase, true);
+                self.lead = Some(index);
+                index
+            })
+        });
         let Some(means) = means else {
             if pending == Pending::Nothing {
                 self.clause.subjects.clear();
@@ -44,7 +57,7 @@ impl Reader<'_, '_> {
                 self.clause.bound_by = Pending::Nothing;
                 self.clause.joining = false;
             }
-            Pending::Fronted { text } => self.clause.fronted.push((text, means)),
+            Pending::Fronted { text } => self.clause.fronted.push((text, Some(means))),
             pending => self.bind(&pending, means, word.end),
         }
     }

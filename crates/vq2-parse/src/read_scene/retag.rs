@@ -52,7 +52,10 @@ fn join_directions<'t>(text: &'t str, words: Vec<Tagged<'t>>) -> Vec<Tagged<'t>>
             let same = direction.iter().enumerate().all(|(n, d)| words.get(i + n).is_some_and(|w| w.lower == *d));
             let after = words.get(i + direction.len());
             same && !after.is_some_and(|w| {
-                w.is(&["of", "side", "color", "colour"]) || (matches!(w.pos, Pos::Noun | Pos::ProperNoun | Pos::Adjective) && !w.is(&["left", "right"]))
+                w.is(&["of", "side", "color", "colour"])
+                    || (matches!(w.pos, Pos::Noun | Pos::ProperNoun | Pos::Adjective)
+                        && !w.is(&["left", "right"])
+                        && !has(BODY_PARTS, &w.lower))
             })
         };
         let can_start = words[i].is(&["to", "on", "in", "a", "at", "all"]);
@@ -92,7 +95,33 @@ fn corrected(words: &[Tagged<'_>], i: usize) -> Option<Pos> {
     {
         return Some(Pos::Adverb);
     }
+    // "He's balancing"
+    if word.pos == Pos::Possessive && word.lower.len() > 1 && before.is_some_and(|b| b.is(&["he", "she", "it", "there", "that"])) {
+        return Some(Pos::Be);
+    }
+    // "serving spoon set of six", "set of two chairs"
+    if word.is(&["set"]) && !before.is_some_and(|b| b.pos == Pos::Be) {
+        return Some(Pos::Noun);
+    }
     match word.pos {
+        // "the head leans to the left"
+        Pos::Noun
+            if before.is_some_and(|b| has(BODY_PARTS, &b.lower) && !is_plural(&b.lower))
+                && word.lower.ends_with('s')
+                && is_plural(&word.lower)
+                && !has(BODY_PARTS, &word.lower)
+                && after.is_some_and(|a| matches!(a.pos, Pos::Adverb | Pos::Preposition | Pos::Determiner)) =>
+        {
+            Some(Pos::Verb)
+        }
+        // "a fox shopping at a mall"
+        Pos::Noun
+            if word.is(&["shopping", "cooking", "bowling", "writing", "parking", "meeting"])
+                && noun(before)
+                && after.is_some_and(|a| matches!(a.pos, Pos::Preposition | Pos::Determiner | Pos::Quoted)) =>
+        {
+            Some(Pos::Gerund)
+        }
         // "a blue whale looms over": after "a" and a singular noun an -s ends a verb.
         Pos::Noun if verb_after_article(words, i) => Some(Pos::Verb),
         // "a pear, orange, and two bananas"; "bed and human"

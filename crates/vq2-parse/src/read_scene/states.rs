@@ -16,7 +16,7 @@ impl Reader<'_, '_> {
         let takes_object = !after_be
             && noun_phrase(self.words, self.at + 1).is_some()
             && next.is_some_and(|w| {
-                matches!(w.pos, Pos::Determiner | Pos::Noun | Pos::ProperNoun | Pos::Adjective | Pos::Number)
+                matches!(w.pos, Pos::Determiner | Pos::ProperNoun | Pos::Number)
             })
             && !self.body_part_next();
         if takes_object && !self.clause.subjects.is_empty() {
@@ -41,8 +41,19 @@ impl Reader<'_, '_> {
             && noun_phrase(self.words, self.at + 1).is_some()
             && !preposition.is(MADE_OF)
         {
+            // "the right arm raised above the head": a posture is one state.
+            let posture = subjects.first().is_some_and(|&s| has(BODY_PARTS, &self.scene.objects[s].phrase.head))
+                && !preposition.is(&["by"]);
+            if posture {
+                self.at += 1;
+                let text = format!("{} {}", word.lower, preposition.lower);
+                self.clause.subjects.clone_from(&subjects);
+                self.clause.pending = Pending::Posture { subjects, text, start: word.start };
+                return;
+            }
             let place = word.is(STATES_OF_PLACE) && !preposition.is(&["by", "with", "to", "over"]);
-            let text = if place { preposition.lower.clone() } else { format!("{} {}", word.lower, preposition.lower) };
+            let placed = word.is(&["placed", "arranged", "kept", "located", "positioned", "set", "seated"]);
+            let text = if place || placed { preposition.lower.clone() } else { format!("{} {}", word.lower, preposition.lower) };
             if place {
                 self.state(&subjects, word.lower.clone(), (word.start, word.end));
             }
@@ -113,6 +124,11 @@ impl Reader<'_, '_> {
             return;
         }
         if word.pos == Pos::Adverb {
+            self.at -= 1;
+            if self.fronted_direction() {
+                return;
+            }
+            self.at += 1;
             let directed = after_be || self.latest_is_body_part() || word.lower.contains(' ');
             if continues && directed && is_direction(&word.lower) && !self.next_is_state() {
                 let (predicate, end) = self.complement(word.lower.clone(), word.end);
@@ -163,8 +179,8 @@ impl Reader<'_, '_> {
         let Some((phrase, end)) = noun_phrase(self.words, self.at + 1).filter(|_| self.words[self.at].is(&["in", "of"])) else {
             return false;
         };
-        let colour = matches!(phrase.head.as_str(), "color" | "colour" | "colors" | "colours");
-        if !colour || phrase.modifiers.is_empty() || self.clause.latest.is_empty() {
+        let colour = matches!(phrase.head.as_str(), "color" | "colour" | "colors" | "colours" | "combination");
+        if !colour || self.clause.latest.is_empty() {
             return false;
         }
         let subjects = self.clause.subjects.clone();

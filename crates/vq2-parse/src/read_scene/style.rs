@@ -39,11 +39,18 @@ pub enum Region {
 pub fn style_note(words: &[Tagged<'_>], start: usize, region: Region) -> Option<(Fact, usize, Region)> {
     let ends = |w: &Tagged<'_>| w.pos == Pos::Mark && w.is(&[",", ".", ";", "!", "|", "?", "(", ")", "-"]);
     let length = words[start..].iter().take(MOST_WORDS + 1).position(ends).unwrap_or(words.len() - start);
-    // A name inside ends where the next "by" begins.
-    let next_by = words[start..].iter().take(length).skip(1).position(|w| w.is(&["by"])).map(|n| n + 1);
-    let length = next_by.filter(|_| words[start].is(&["by"])).unwrap_or(length);
+    // A note ends where the next one begins.
+    let next_note = words[start..].iter().take(length).skip(1).position(|w| w.is(&["by", "trending"])).map(|n| n + 1);
+    let length = next_note.unwrap_or(length);
+    let opens_with_article = words.get(start).is_some_and(|w| w.is(&["a", "an"])) && region != Region::Description;
+    let start = start + usize::from(opens_with_article);
+    let length = length.saturating_sub(usize::from(opens_with_article));
     let note = words.get(start..start + length)?;
     if note.is_empty() || note.len() > MOST_WORDS || note.iter().any(|w| is_clause_word(w)) {
+        return None;
+    }
+    let picture = has(PICTURE_WORDS, &note[note.len() - 1].lower);
+    if opens_with_article && !picture {
         return None;
     }
     let (text, region) = if note[0].is(&["by"]) {

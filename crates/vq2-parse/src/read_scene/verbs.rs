@@ -27,7 +27,17 @@ impl Reader<'_, '_> {
             self.at += 1;
             return;
         }
-        let (verb, end) = self.complement(present_participle(&word.lower), word.end);
+        let (mut verb, mut end) = self.complement(present_participle(&word.lower), word.end);
+        // "wearing red", "looking dejected"
+        let verb_takes_adjective = matches!(verb.as_str(), "wearing" | "looking" | "feeling" | "turning" | "getting" | "standing");
+        if verb_takes_adjective
+            && let Some(adjective) = self.word(self.at).filter(|w| w.pos == Pos::Adjective || (w.pos == Pos::Participle && verb == "looking"))
+            && !self.word(self.at + 1).is_some_and(|w| matches!(w.pos, Pos::Noun | Pos::ProperNoun | Pos::Adjective | Pos::Conjunction) || w.is(&[","]))
+        {
+            verb = format!("{verb} {}", adjective.lower);
+            end = adjective.end;
+            self.at += 1;
+        }
         self.clause.pending = Pending::Nothing;
         // After a comma a participle goes back to the subject, unless only a part can do it: "head tilted, looking up".
         if joining && !self.clause.main.is_empty() && !has(PART_VERBS, &word.lower) {

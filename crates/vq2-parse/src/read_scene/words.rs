@@ -49,9 +49,9 @@ pub const PARTS: &[&str] = &[
 #[rustfmt::skip]
 pub const BODIES: &[&str] = &[
     "person", "man", "woman", "boy", "girl", "child", "kid", "baby", "someone", "somebody", "subject", "figure",
-    "human", "guy", "lady", "gentleman", "character", "individual", "model", "player", "dancer", "robot", "athlete",
-    "dog", "cat", "horse", "bird", "bear", "elephant", "lion", "tiger", "monkey", "rabbit", "cow", "sheep", "body",
-    "pose", "mannequin", "soldier", "king", "queen", "warrior", "wizard", "knight", "toddler", "teenager", "doll",
+    "human", "guy", "lady", "gentleman", "character", "individual", "model", "player", "dancer", "robot", "athlete", "skateboarder",
+    "dog", "cat", "horse", "bird", "bear", "elephant", "lion", "tiger", "monkey", "rabbit", "cow", "sheep", "bride",
+    "mannequin", "soldier", "king", "queen", "warrior", "wizard", "knight", "toddler", "teenager", "doll",
 ];
 
 /// Verbs that a body part does itself: "with her tongue hanging out".
@@ -74,6 +74,9 @@ pub const GROUPS: &[(&str, &str)] = &[
     ("arrangement", "in an arrangement"), ("assortment", "an assortment"), ("array", "in an array"),
     ("trio", "a trio"), ("duo", "a duo"), ("team", "a team"), ("family", "a family"), ("pair", "a pair"),
 ];
+
+/// Nouns that say how the things after "of" look: "different colors of balloons".
+pub const QUALITIES: &[&str] = &["colors", "colours", "sizes", "shapes", "styles", "kinds", "types", "varieties", "shades"];
 
 /// Nouns that measure or cut out what follows "of": "a section of the wall" is the wall.
 pub const PORTIONS: &[&str] = &[
@@ -102,13 +105,14 @@ pub const BINDING: &[&str] = &[
     "eaten", "loaded", "seen", "locked", "crossed", "folded", "reflected", "written", "painted", "printed", "drawn",
     "propelled", "dressed", "adorned", "illuminated", "lined", "hidden", "stuck", "tucked", "raised", "stretched",
     "extended", "pressed", "placed", "parked", "balanced", "perched", "mounted", "hung", "draped", "stacked",
-    "sprinkled", "dipped", "soaked", "framed", "garnished", "served",
+    "sprinkled", "dipped", "soaked", "framed", "garnished", "served", "arranged", "kept", "located", "positioned", "set",
+    "seated", "inspired",
 ];
 
 /// Of these, the ones that are asked for by themselves as well when a place follows: "is the car parked?"
 #[rustfmt::skip]
 pub const STATES_OF_PLACE: &[&str] = &[
-    "placed", "parked", "perched", "mounted", "hung", "stacked", "raised", "stretched", "extended", "written",
+    "parked", "perched", "mounted", "hung", "stacked", "raised", "stretched", "extended", "written",
     "painted", "printed", "drawn", "crossed", "folded", "stuck", "tucked", "hidden", "balanced", "served", "draped",
 ];
 

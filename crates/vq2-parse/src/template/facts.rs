@@ -7,6 +7,19 @@ use super::{Found, is_seen};
 use crate::inflect::article;
 use crate::scene::{Fact, Scene};
 
+/// What the prompt calls the picture: "the painting"; else "the image".
+fn picture(scene: &Scene) -> String {
+    let named = scene.facts.iter().take(PICTURE_IS_NAMED_EARLY).find_map(|fact| match fact {
+        Fact::Picture { phrase } => Some(&scene.objects[*phrase].phrase),
+        _ => None,
+    });
+    let named = named.filter(|p| !p.plural && !matches!(p.name.as_str(), "view" | "scene" | "shot" | "close-up" | "closeup"));
+    named.map_or_else(|| "the image".to_owned(), |phrase| format!("the {}", phrase.name))
+}
+
+// Looking no further keeps the time linear.
+const PICTURE_IS_NAMED_EARLY: usize = 8;
+
 /// Asks what a fact says; nothing if its subject is not to be seen.
 pub fn ask(scene: &Scene, fact: &Fact, found: &mut Vec<Found>) {
     let be = |i: usize| format!("{} {}", scene.objects[i].phrase.be(), mention(scene, i));
@@ -27,13 +40,17 @@ pub fn ask(scene: &Scene, fact: &Fact, found: &mut Vec<Found>) {
         }
         Fact::Style { text, span } => {
             let does = if text.starts_with("have ") { "does" } else { "is" };
-            found.push((Bucket::Adjective, *span, format!("{does} the image {text}?")));
+            found.push((Bucket::Adjective, *span, format!("{does} {} {text}?", picture(scene))));
         }
         Fact::Is { subject: None, predicate, span } => {
-            found.push((Bucket::Adjective, *span, format!("is the image {predicate}?")));
+            found.push((Bucket::Adjective, *span, format!("is {} {predicate}?", picture(scene))));
         }
         Fact::Is { subject: Some(subject), predicate, span } if is_seen(scene, *subject) => {
             found.push((Bucket::Adjective, *span, format!("{} {predicate}?", be(*subject))));
+        }
+        Fact::Posture { subject, predicate, object, span } if is_seen(scene, *subject) => {
+            let object = object.map_or_else(String::new, |o| format!(" {}", object_text(scene, o, *subject)));
+            found.push((Bucket::Adjective, *span, format!("{} {predicate}{object}?", be(*subject))));
         }
         Fact::Does { subject, verb, object, span } if is_seen(scene, *subject) => {
             let wears = verb == "wearing" && object.is_some();
@@ -67,6 +84,6 @@ pub fn ask(scene: &Scene, fact: &Fact, found: &mut Vec<Found>) {
             };
             found.push((Bucket::Noun, *span, question));
         }
-        Fact::Is { .. } | Fact::Does { .. } | Fact::Has { .. } | Fact::Relation { .. } => {}
+        Fact::Is { .. } | Fact::Posture { .. } | Fact::Does { .. } | Fact::Has { .. } | Fact::Relation { .. } => {}
     }
 }

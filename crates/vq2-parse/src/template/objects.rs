@@ -71,7 +71,7 @@ fn ask_how_many(scene: &Scene, index: usize, found: &mut Vec<Found>) {
 /// "is there a dog?", "are there dogs?", "is there water?", "is there a glass of water?", "is Yoda in the image?"
 fn existence(scene: &Scene, object: &Object) -> String {
     let phrase = &object.phrase;
-    let name = with_contents(scene, object, &phrase.name);
+    let name = with_contents(scene, object, &kind(phrase));
     if phrase.proper && phrase.name != "someone" {
         format!("{} {} in the image?", phrase.be(), phrase.mention())
     } else if phrase.plural {
@@ -81,6 +81,18 @@ fn existence(scene: &Scene, object: &Object) -> String {
     } else {
         format!("is there {} {name}?", article(&name))
     }
+}
+
+/// The name with the adjectives that say which kind: "electronic device", "steel pole", "fried egg".
+fn kind(phrase: &NounPhrase) -> String {
+    let kinds = phrase.modifiers.iter().filter(|m| !m.is_action && names_a_kind(&m.text)).map(|m| m.text.as_str());
+    kinds.chain([phrase.name.as_str()]).collect::<Vec<_>>().join(" ")
+}
+
+/// Adjectives made from nouns or verbs sort things; they come in no degrees.
+fn names_a_kind(adjective: &str) -> bool {
+    let made = ["ic", "ical", "ial", "ed", "ese", "ian", "ish", "ary"].iter().any(|e| adjective.len() > e.len() + 2 && adjective.ends_with(e));
+    has(MATERIALS, adjective) || (made && !has(COLOURS, adjective) && !adjective.contains(' '))
 }
 
 /// "is there water?": no article.
