@@ -96,7 +96,10 @@ pub fn noun_phrase(words: &[Tagged<'_>], start: usize) -> Option<(NounPhrase, us
     phrase.name_start = words[first_noun].start;
     phrase.end = head.end;
     phrase.head.clone_from(&head.lower);
-    phrase.proper = name_words.iter().any(|w| w.pos == Pos::ProperNoun || (w.start > 0 && starts_upper(w)))
+    let numbered = head.pos == Pos::Number && name_words.len() > 1 && phrase.determiner.as_deref() == Some("the");
+    phrase.proper = (name_words.iter().any(|w| w.pos == Pos::ProperNoun || (w.start > 0 && starts_upper(w)))
+        && (starts_upper(head) || head.pos != Pos::Noun || name_words.len() == 1)
+        || numbered)
         && !matches!(phrase.determiner.as_deref(), Some("a" | "an"))
         && phrase.quantity.is_none();
     phrase.name = spelled(name_words);
@@ -147,7 +150,11 @@ pub fn spelled(words: &[Tagged<'_>]) -> String {
         }
         let at_start = word.start == 0;
         let abbreviation = word.text.chars().filter(|c| c.is_uppercase()).count() > 1;
-        let keep = abbreviation || word.pos == Pos::ProperNoun || (!at_start && starts_upper(word));
+        // A name's first word at the start of the prompt has another capital after it.
+        let name_goes_on = words.get(1).is_some_and(|w| starts_upper(w) && w.start > 0);
+        let keep = abbreviation
+            || word.pos == Pos::ProperNoun
+            || (starts_upper(word) && (!at_start || (name_goes_on && word.pos == Pos::Noun)));
         if keep { text.push_str(word.text) } else { text.push_str(&word.lower) }
     }
     text
@@ -184,7 +191,7 @@ fn determiners(words: &[Tagged<'_>], start: usize, phrase: &mut NounPhrase) -> u
 fn modifiers(words: &[Tagged<'_>], start: usize, phrase: &mut NounPhrase) -> usize {
     let mut i = start;
     loop {
-        let Some(end) = modifier_end(words, i) else { return i };
+        let Some(end) = modifier_end(words, i, !phrase.modifiers.is_empty()) else { return i };
         let last = &words[end - 1];
         let is_action = last.pos == Pos::Gerund;
         if last.pos == Pos::Number {
@@ -198,14 +205,14 @@ fn modifiers(words: &[Tagged<'_>], start: usize, phrase: &mut NounPhrase) -> usi
         while words.get(next).is_some_and(|w| w.is(&[",", "and"])) {
             next += 1;
         }
-        if next > i && modifier_end(words, next).is_some() {
+        if next > i && modifier_end(words, next, true).is_some() {
             i = next;
         }
     }
 }
 
 /// One past a modifier that starts here and has a noun somewhere after it.
-fn modifier_end(words: &[Tagged<'_>], start: usize) -> Option<usize> {
+fn modifier_end(words: &[Tagged<'_>], start: usize, listed: bool) -> Option<usize> {
     let mut i = start;
     while words.get(i)?.pos == Pos::Adverb {
         i += 1;
@@ -223,6 +230,8 @@ fn modifier_end(words: &[Tagged<'_>], start: usize) -> Option<usize> {
         Pos::Gerund | Pos::Participle => words.get(i + 1).is_some_and(|w| {
             matches!(w.pos, Pos::Noun | Pos::ProperNoun | Pos::Adjective)
                 || (w.pos == Pos::Gerund && word.pos == Pos::Participle)
+                // "happy, surprised and smiling faces"
+                || (listed && w.is(&[",", "and"]))
         }),
         _ => false,
     };

@@ -16,7 +16,7 @@ mod text;
 mod verbs;
 mod words;
 
-pub use words::BODY_PARTS;
+pub use words::{BODY_PARTS, CONTAINERS};
 
 use std::collections::HashMap;
 

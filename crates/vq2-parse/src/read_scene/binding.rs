@@ -1,6 +1,8 @@
 //! What is pending acts on the object that it waited for.
 
 use super::{Pending, Reader};
+use super::words::BODY_PARTS;
+use crate::lexicon::has;
 use crate::noun_phrase::spelled;
 use crate::scene::Fact;
 
@@ -92,6 +94,11 @@ impl Reader<'_, '_> {
         };
         if subject == object {
             return;
+        }
+        // "raising both arms"
+        let own_part = has(BODY_PARTS, &self.scene.objects[object].phrase.head) && !matches!(pending, Pending::VerbPreposition { .. });
+        if own_part && self.scene.objects[object].owner.is_none() && self.clause.main.len() < 2 {
+            self.scene.objects[object].owner = Some(subject);
         }
         if verb == "wearing" && self.scene.objects[object].owner.is_none() {
             self.scene.objects[object].owner = Some(subject);

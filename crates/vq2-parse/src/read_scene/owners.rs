@@ -31,6 +31,7 @@ impl Reader<'_, '_> {
     pub(super) fn owned_phrase(&mut self, phrase: NounPhrase, visible: bool) -> usize {
         let by_pronoun = match phrase.determiner.as_deref() {
             Some("his" | "her" | "its" | "their") if visible => self.antecedent(&phrase),
+            Some("whose") if visible => self.clause.latest.last().copied(),
             _ => None,
         };
         let start = phrase.start;
@@ -53,7 +54,7 @@ impl Reader<'_, '_> {
     }
 
     /// What "his", "her", "its", "their" mean: the clause's subject, else the prompt's first one.
-    fn antecedent(&self, phrase: &NounPhrase) -> Option<usize> {
+    pub(super) fn antecedent(&self, phrase: &NounPhrase) -> Option<usize> {
         let fits = |&&i: &&usize| {
             let object = &self.scene.objects[i];
             object.visible && !self.is_part(i) && object.phrase.name != phrase.name

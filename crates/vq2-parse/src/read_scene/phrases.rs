@@ -16,6 +16,11 @@ impl Reader<'_, '_> {
             self.at += 1;
             return;
         };
+        // "stands a few feet in front of"
+        if has(LENGTHS, &phrase.head) && self.word(end).is_some_and(|w| w.pos == Pos::Preposition && !w.is(&["of"])) {
+            self.at = end;
+            return;
+        }
         let negated = self.words[self.at].is(&["no"]) || self.clause.negated;
         self.at = end;
         let mut pending = std::mem::take(&mut self.clause.pending);
@@ -34,7 +39,9 @@ impl Reader<'_, '_> {
         let picture_opens = phrase.is_picture() && pending == Pending::Nothing && self.shows_something(end);
         let by_artist = picture_opens && self.word(end).is_some_and(|w| w.is(&["by"]));
         // "in the background", but "a white background".
+        let one_word = phrase.name.split(' ').all(|w| w == phrase.head || has(NAME_PARTS, w));
         let is_frame_place = has(FRAME_PLACES, &phrase.head)
+            && one_word
             && phrase.modifiers.iter().all(|m| has(NAME_PARTS, &m.text))
             && !matches!(pending, Pending::Has { .. } | Pending::With { .. })
             && (after_preposition || pending == Pending::Of || !matches!(phrase.head.as_str(), "background" | "foreground" | "scene"));
@@ -44,6 +51,15 @@ impl Reader<'_, '_> {
             && !is_image
             && !is_frame_place
             && !matches!(pending, Pending::Description { .. } | Pending::Absent { .. } | Pending::IsA { .. });
+        if let (true, Some(text)) = (is_frame_place, self.side_of(&phrase, &pending))
+            && let Some(owner) = self.antecedent(&phrase)
+            && let Pending::Preposition { subjects, .. } = &pending
+        {
+            // "on its left"
+            let beside = Pending::Preposition { subjects: subjects.clone(), text };
+            self.bind(&beside, owner, phrase.end);
+            return;
+        }
         if is_image && pending == Pending::Of {
             // "in the center of the image": the image adds nothing to the place.
             self.clause.bound_by = Pending::Of;
@@ -70,6 +86,16 @@ impl Reader<'_, '_> {
             return;
         }
         self.takes_part(index, pending, negated);
+    }
+
+    /// "on its left" is "on the left of" what "its" means.
+    fn side_of(&self, phrase: &NounPhrase, pending: &Pending) -> Option<String> {
+        let owned = matches!(phrase.determiner.as_deref(), Some("its" | "his" | "her" | "their"));
+        let side = matches!(phrase.head.as_str(), "left" | "right" | "side");
+        match pending {
+            Pending::Preposition { text, .. } if owned && side => Some(format!("{text} the {} of", phrase.name)),
+            _ => None,
+        }
     }
 
     /// What a phrase does to the clause, and the clause to it.

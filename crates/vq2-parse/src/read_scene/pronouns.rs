@@ -1,6 +1,6 @@
 //! What pronouns stand for.
 
-use super::{Pending, Reader};
+use super::{LONGEST_LIST, Pending, Reader};
 use crate::lexicon::{RECIPROCALS, has};
 use crate::noun_phrase::NounPhrase;
 use crate::scene::Fact;
@@ -20,6 +20,10 @@ impl Reader<'_, '_> {
         let pending = std::mem::take(&mut self.clause.pending);
         if word.is(RECIPROCALS) {
             self.reciprocal(pending, word);
+            return;
+        }
+        if let Some(holder) = self.holder(&pending, word) {
+            self.bind(&pending, holder, word.end);
             return;
         }
         // "it" and "they" mean the prompt's first subject, if the number agrees.
@@ -60,6 +64,25 @@ impl Reader<'_, '_> {
             Pending::Fronted { text } => self.clause.fronted.push((text, Some(means))),
             pending => self.bind(&pending, means, word.end),
         }
+    }
+
+    /// "a shirt with a drawing on it": what has the drawing.
+    fn holder(&self, pending: &Pending, word: &Tagged<'_>) -> Option<usize> {
+        let Pending::Preposition { subjects, .. } = pending else { return None };
+        let held = *subjects.first()?;
+        if !word.is(&["it", "them"]) {
+            return None;
+        }
+        let plural = word.is(&["them"]);
+        let recent = self.scene.facts.len().saturating_sub(LONGEST_LIST);
+        let mut found = self.scene.facts[recent..].iter().rev().filter_map(|fact| match fact {
+            Fact::Has { subject, object, .. } if *object == held => Some(*subject),
+            Fact::Relation { subject, preposition, object, .. } if *object == Some(held) && preposition == "with" => {
+                Some(*subject)
+            }
+            _ => None,
+        });
+        found.find(|&s| self.scene.objects[s].phrase.plural == plural && !subjects.contains(&s))
     }
 
     fn is_someone(&self, index: usize) -> bool {

@@ -30,7 +30,7 @@ const KINDS: &[(&str, &str)] = &[
 /// Adjectives that stand for a thing when no noun follows.
 const NOUNS_TOO: &[&str] = &[
     "human", "individual", "subject", "native", "giant", "square", "round", "oval", "plastic", "leather", "metal",
-    "animal", "female", "male", "evergreen", "submarine", "cooler", "toaster", "washer", "printer", "mixer", "fryer",
+    "animal", "female", "male", "evergreen", "submarine", "cooler", "toaster", "washer", "printer", "mixer", "fryer", "radish",
 ];
 
 /// Puts right what the tagger, trained on sentences, gets wrong in prompts.
@@ -58,6 +58,14 @@ fn join_directions<'t>(text: &'t str, words: Vec<Tagged<'t>>) -> Vec<Tagged<'t>>
                         && !has(BODY_PARTS, &w.lower))
             })
         };
+        // "not more than five"
+        if let Some(length) = bounded_number(&words[i..]) {
+            let (start, end) = (words[i].start, words[i + length - 1].end);
+            let lower = words[i..i + length].iter().map(|w| w.lower.as_str()).collect::<Vec<_>>().join(" ");
+            joined.push(Tagged { text: text.get(start..end).unwrap_or_default(), lower, pos: Pos::Number, start, end });
+            i += length;
+            continue;
+        }
         let can_start = words[i].is(&["to", "on", "in", "a", "at", "all"]);
         let length = if can_start { DIRECTIONS.iter().find(fits).map_or(1, |d| d.len()) } else { 1 };
         if length == 1 {
@@ -74,11 +82,25 @@ fn join_directions<'t>(text: &'t str, words: Vec<Tagged<'t>>) -> Vec<Tagged<'t>>
     joined
 }
 
+/// Words of "more than five", "no more than two", "at least three".
+fn bounded_number(words: &[Tagged<'_>]) -> Option<usize> {
+    let is = |i: usize, list: &[&str]| words.get(i).is_some_and(|w| w.is(list));
+    let negated = usize::from(is(0, &["not", "no"]));
+    let bounded = is(negated, &["more", "less", "fewer"]) && is(negated + 1, &["than"]);
+    let at_least = is(0, &["at"]) && is(1, &["least", "most"]);
+    let length = if bounded { negated + 3 } else { 3 };
+    let number = words.get(length - 1).is_some_and(|w| w.pos == Pos::Number);
+    ((bounded || at_least) && number).then_some(length)
+}
+
 fn corrected(words: &[Tagged<'_>], i: usize) -> Option<Pos> {
     let word = &words[i];
     let before = i.checked_sub(1).map(|b| &words[b]);
     let after = words.get(i + 1);
     let noun = |w: Option<&Tagged<'_>>| w.is_some_and(|w| matches!(w.pos, Pos::Noun | Pos::ProperNoun));
+    if word.is(&["whose"]) {
+        return Some(Pos::Determiner);
+    }
     if word.is(&["someone", "somebody"]) {
         return Some(Pos::Noun);
     }

@@ -51,7 +51,7 @@ impl Reader<'_, '_> {
                 self.clause.pending = Pending::Posture { subjects, text, start: word.start };
                 return;
             }
-            let place = word.is(STATES_OF_PLACE) && !preposition.is(&["by", "with", "to", "over"]);
+            let place = word.is(STATES_OF_PLACE) && !preposition.is(&["by", "with", "to", "over", "as"]);
             let placed = word.is(&["placed", "arranged", "kept", "located", "positioned", "set", "seated"]);
             let text = if place || placed { preposition.lower.clone() } else { format!("{} {}", word.lower, preposition.lower) };
             if place {

@@ -24,6 +24,14 @@ const STRONG: &[&str] = &[
     "surreal", "abstract", "psychedelic", "holography", "close-up", "closeup", "colours", "colors", "k",
 ];
 
+/// Words that open a note with a capital only because a sentence starts there.
+#[rustfmt::skip]
+const STRONG_OPENERS: &[&str] = &[
+    "oil", "digital", "detailed", "highly", "realistic", "photorealistic", "cinematic", "abstract", "vector", "pencil",
+    "charcoal", "watercolor", "watercolour", "illustration", "painting", "photo", "photograph", "concept", "high",
+    "wide", "black", "studio", "comic", "cartoon", "impressionistic", "surreal", "dramatic", "award-winning", "trending",
+];
+
 /// Whether a note with "by" came before, so that bare names are artists too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Region {
@@ -40,7 +48,7 @@ pub fn style_note(words: &[Tagged<'_>], start: usize, region: Region) -> Option<
     let ends = |w: &Tagged<'_>| w.pos == Pos::Mark && w.is(&[",", ".", ";", "!", "|", "?", "(", ")", "-"]);
     let length = words[start..].iter().take(MOST_WORDS + 1).position(ends).unwrap_or(words.len() - start);
     // A note ends where the next one begins.
-    let next_note = words[start..].iter().take(length).skip(1).position(|w| w.is(&["by", "trending"])).map(|n| n + 1);
+    let next_note = words[start..].iter().take(length).skip(1).position(|w| w.is(&["by", "trending", "in the style of", "in style of"])).map(|n| n + 1);
     let length = next_note.unwrap_or(length);
     let opens_with_article = words.get(start).is_some_and(|w| w.is(&["a", "an"])) && region != Region::Description;
     let start = start + usize::from(opens_with_article);
@@ -103,7 +111,15 @@ fn predicate(note: &[Tagged<'_>]) -> String {
     }
 }
 
-/// Digits that stand apart belong together: "8 k".
+/// The words of a note; its first one starts a sentence more often than a name.
 fn as_written(note: &[Tagged<'_>]) -> String {
-    spelled(note)
+    let first = &note[0];
+    let ordinary = first.text.chars().skip(1).all(char::is_lowercase) && has(STRONG_OPENERS, &first.lower);
+    if ordinary && note.len() > 1 {
+        format!("{} {}", first.lower, spelled(&note[1..]))
+    } else if ordinary {
+        first.lower.clone()
+    } else {
+        spelled(note)
+    }
 }

@@ -19,7 +19,7 @@ pub const CLOTHES: &[&str] = &[
     "hat", "hats", "cap", "shirt", "shirts", "t-shirt", "jacket", "jackets", "coat", "coats", "dress", "dresses",
     "skirt", "pants", "trousers", "jeans", "shorts", "shoes", "shoe", "boots", "socks", "gloves", "scarf", "tie",
     "glasses", "sunglasses", "goggles", "helmet", "helmets", "mask", "masks", "crown", "crowns", "uniform", "uniforms",
-    "suit", "robe", "cape", "armor", "armour", "vest", "sweater", "hoodie", "apron", "necklace", "earrings", "ring",
+    "suit", "robe", "cape", "armor", "armour", "vest", "sweater", "hoodie", "apron", "necklace", "earrings",
     "belt", "costume", "costumes", "wig", "turban", "headphones", "spectacles", "collar", "backpack", "watch",
     "jewelry", "jewellery", "makeup", "spacesuit", "tuxedo", "kimono", "gown", "bikini", "swimsuit", "sandals", "sneakers",
     "outfit", "clothes", "clothing", "overalls", "beret", "fedora", "sombrero", "sari", "toga", "cloak", "top hat",
@@ -135,6 +135,18 @@ pub const FRAME_PLACES: &[&str] = &[
 
 /// Nouns that the whole image answers to when they come with "the" or "this".
 pub const FRAME_NOUNS: &[&str] = &["image", "picture", "photo", "photograph", "frame", "scene"];
+
+/// Units: "a few feet in front of" says nothing of feet.
+pub const LENGTHS: &[&str] = &["feet", "foot", "meters", "metres", "inches", "miles", "yards", "steps", "kilometers"];
+
+/// Nouns for what holds or measures something: "the cup of tea" keeps its name.
+#[rustfmt::skip]
+pub const CONTAINERS: &[&str] = &[
+    "glass", "glasses", "cup", "cups", "bowl", "bowls", "bag", "bags", "bottle", "bottles", "plate", "plates", "can",
+    "cans", "box", "boxes", "basket", "baskets", "jar", "jars", "mug", "mugs", "bucket", "buckets", "pot", "pots",
+    "slice", "slices", "drop", "drops", "sea", "ball", "loaf", "tray", "pitcher", "carton", "vase", "vases", "field",
+    "sheet", "bouquet", "blob", "crate", "crates", "barrel", "barrels", "tub", "pool", "puddle", "cloud", "wall", "pack",
+];
 
 /// Nouns that bear text: a quoted passage next to them is what they say.
 #[rustfmt::skip]

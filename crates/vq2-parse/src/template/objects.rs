@@ -6,6 +6,7 @@ use super::Found;
 use crate::inflect::article;
 use crate::lexicon::*;
 use crate::noun_phrase::NounPhrase;
+use crate::read_scene::CONTAINERS;
 use crate::scene::{Fact, Object, Scene};
 
 // "the man's dog's tail's …": nobody says more than that.
@@ -136,7 +137,12 @@ fn owned_mention(scene: &Scene, index: usize, beside: Option<usize>, chain: usiz
     let adjective = object.phrase.modifiers.iter().find(|m| !has(NOT_PREDICATIVE, &m.text)).filter(|_| object.has_namesake);
     let which = adjective.map_or_else(String::new, |m| format!("{} ", m.text));
     let other = if object.has_namesake && object.phrase.determiner.as_deref() == Some("another") { "other " } else { "" };
-    format!("the {other}{which}{}", with_contents(scene, object, &object.phrase.name))
+    let name = if has(CONTAINERS, &object.phrase.head) {
+        with_contents(scene, object, &object.phrase.name)
+    } else {
+        object.phrase.name.clone()
+    };
+    format!("the {other}{which}{name}")
 }
 
 /// "the dog's", "the dogs'"
@@ -151,7 +157,7 @@ pub fn object_text(scene: &Scene, index: usize, subject: usize) -> String {
     let unmarked = phrase.determiner.is_none() && phrase.quantity.is_none();
     let bare = unmarked && (phrase.plural || has(MASS_NOUNS, &phrase.head)) && object.owner.is_none();
     if bare || phrase.determiner.as_deref() == Some("no") {
-        with_contents(scene, object, &phrase.name)
+        phrase.name.clone()
     } else {
         mention_beside(scene, index, Some(subject))
     }
