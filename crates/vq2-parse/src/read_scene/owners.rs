@@ -90,8 +90,20 @@ impl Reader<'_, '_> {
     /// "with": a part is had; anything else is stood with.
     pub(super) fn bind_with(&mut self, subjects: &[usize], object: usize, end: usize) {
         let part = self.is_part(object);
+        let body_part = has(BODY_PARTS, &self.scene.objects[object].phrase.head);
         for &subject in subjects.iter().filter(|&&s| s != object) {
             let span = self.span_of(subject, object, end);
+            // "the left leg back with the toe pointed": a part is its owner's, not another part's.
+            let head = &self.scene.objects[subject].phrase.head;
+            if body_part && (has(BODY_PARTS, head) || has(&["position", "pose", "floor", "ground"], head)) {
+                if let Some(owner) = self.scene.objects[subject].owner.or(self.lead).filter(|&o| o != object && o != subject)
+                    && self.scene.objects[object].owner.is_none()
+                    && !has(BODY_PARTS, &self.scene.objects[owner].phrase.head)
+                {
+                    self.own(owner, object, span.0);
+                }
+                continue;
+            }
             if part {
                 if self.scene.objects[object].owner.is_none() && subjects.len() == 1 {
                     self.scene.objects[object].owner = Some(subject);

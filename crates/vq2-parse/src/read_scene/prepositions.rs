@@ -8,8 +8,6 @@ use crate::noun_phrase::noun_phrase;
 use crate::scene::Fact;
 use crate::tag::Pos;
 
-const CHAIN_ALL: bool = true;
-
 impl Reader<'_, '_> {
     pub(super) fn preposition(&mut self, after_be: bool) {
         if self.fronted_direction() || self.colour_after_in() || self.in_a_colour() || self.bare_direction(after_be) || self.as_much_as(after_be) {
@@ -88,9 +86,13 @@ impl Reader<'_, '_> {
         if !place && let Pending::Object { facts } | Pending::VerbPreposition { facts, .. } = &self.clause.bound_by {
             return Pending::Onward { facts: facts.clone(), text };
         }
-        let in_a_place = matches!(self.clause.bound_by, Pending::Preposition { .. });
-        // "a cup on a table in a kitchen": both are in the kitchen.
-        if in_a_place && (has(CONTAINING, &text) || CHAIN_ALL) {
+        // "a cup on a table next to a lamp": both are. "Holding a cup in a kitchen": the cup too is in it.
+        let also = match self.clause.bound_by {
+            Pending::Preposition { .. } => true,
+            Pending::Object { .. } => has(CONTAINING, &text),
+            _ => false,
+        };
+        if also {
             let places = self.clause.latest.iter().filter(|i| !subjects.contains(i)).copied().collect::<Vec<_>>();
             subjects.extend(places);
         }

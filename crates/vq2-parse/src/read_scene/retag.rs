@@ -24,13 +24,14 @@ const KINDS: &[(&str, &str)] = &[
     ("running", "shoes"), ("hot", "tub"), ("high", "chair"), ("fighter", "jet"), ("fast", "food"), ("black", "hole"),
     ("french", "fries"), ("roller", "coaster"), ("washing", "machine"), ("sewing", "machine"), ("vending", "machine"),
     ("tea", "pot"), ("rocking", "chair"), ("fishing", "rod"), ("shopping", "cart"), ("shopping", "bag"), ("mixing", "bowl"),
-    ("traffic", "light"), ("still", "life"), ("stained", "glass"), ("serving", "spoon"), ("rolling", "pin"),
+    ("traffic", "light"), ("still", "life"), ("stained", "glass"), ("serving", "spoon"), ("hot", "air"), ("milky", "way"), ("prime", "minister"), ("grand", "piano"), ("grand", "canyon"),
+    ("police", "officer"), ("polar", "bear"), ("guinea", "pig"), ("sweet", "potato"), ("solar", "panel"), ("solar", "panels"), ("rolling", "pin"),
 ];
 
 /// Adjectives that stand for a thing when no noun follows.
 const NOUNS_TOO: &[&str] = &[
     "human", "individual", "subject", "native", "giant", "square", "round", "oval", "plastic", "leather", "metal",
-    "animal", "female", "male", "evergreen", "submarine", "cooler", "toaster", "washer", "printer", "mixer", "fryer", "radish",
+    "animal", "female", "male", "evergreen", "submarine", "cooler", "toaster", "uniform", "washer", "printer", "mixer", "fryer", "radish",
 ];
 
 /// Puts right what the tagger, trained on sentences, gets wrong in prompts.
@@ -126,6 +127,26 @@ fn corrected(words: &[Tagged<'_>], i: usize) -> Option<Pos> {
         return Some(Pos::Noun);
     }
     match word.pos {
+        // "left to dog": no finite verb after a preposition.
+        Pos::Verb if before.is_some_and(|b| b.pos == Pos::Preposition && !b.is(&["than", "as", "like"])) => Some(Pos::Noun),
+        // "a computer monitor": a singular noun does not take a verb without -s.
+        Pos::Verb
+            if before.is_some_and(|b| b.pos == Pos::Noun && !is_plural(&b.lower))
+                && !word.lower.ends_with('s')
+                && base_form_ends_phrase(words, i) =>
+        {
+            Some(Pos::Noun)
+        }
+        // "wearing aviator goggles": the clause has its verb.
+        Pos::Verb
+            if word.lower.ends_with('s')
+                && noun(before)
+                && i > 1
+                && words[i - 2].pos == Pos::Gerund
+                && after.is_none_or(|a| matches!(a.pos, Pos::Conjunction | Pos::Mark | Pos::Gerund)) =>
+        {
+            Some(Pos::Noun)
+        }
         // "the head leans to the left"
         Pos::Noun
             if before.is_some_and(|b| has(BODY_PARTS, &b.lower) && !is_plural(&b.lower))
@@ -164,6 +185,15 @@ fn corrected(words: &[Tagged<'_>], i: usize) -> Option<Pos> {
         }
         _ => None,
     }
+}
+
+/// Whether a bare verb form is the last word of a phrase with an article: "under a computer monitor".
+fn base_form_ends_phrase(words: &[Tagged<'_>], i: usize) -> bool {
+    let ends = words.get(i + 1).is_none_or(|a| matches!(a.pos, Pos::Mark | Pos::Conjunction | Pos::Preposition));
+    let past = crate::inflect::verb_base(&words[i].lower).is_some() || words[i].lower.ends_with("ed");
+    let opens = words[..i].iter().rev().take(5).find(|w| !matches!(w.pos, Pos::Noun | Pos::Adjective));
+    let listed = words[..i].iter().rev().take(5).any(|w| w.pos == Pos::Conjunction);
+    ends && !past && !listed && opens.is_some_and(|w| w.is(&["a", "an"]))
 }
 
 fn verb_after_article(words: &[Tagged<'_>], i: usize) -> bool {

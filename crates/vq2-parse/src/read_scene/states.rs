@@ -36,14 +36,17 @@ impl Reader<'_, '_> {
         } else {
             self.described()
         };
-        let binds = next.filter(|w| w.pos == Pos::Preposition && (word.is(BINDING) || w.is(&["by"])) && !w.is(&["without"]));
+        let of_body = subjects.first().is_some_and(|&s| has(BODY_PARTS, &self.scene.objects[s].phrase.head));
+        let binds = next.filter(|w| {
+            let with = w.is(&["with", "without", "of"]);
+            w.pos == Pos::Preposition && (word.is(BINDING) || w.is(&["by"]) || (of_body && !with)) && !w.is(&["without"])
+        });
         if let Some(preposition) = binds
             && noun_phrase(self.words, self.at + 1).is_some()
             && !preposition.is(MADE_OF)
         {
             // "the right arm raised above the head": a posture is one state.
-            let posture = subjects.first().is_some_and(|&s| has(BODY_PARTS, &self.scene.objects[s].phrase.head))
-                && !preposition.is(&["by"]);
+            let posture = of_body && !preposition.is(&["by"]);
             if posture {
                 self.at += 1;
                 let text = format!("{} {}", word.lower, preposition.lower);
@@ -70,9 +73,24 @@ impl Reader<'_, '_> {
         };
         self.at += usize::from(colour.is_some());
         let (predicate, end) = self.complement(predicate, end);
-        self.state(&subjects, predicate, (word.start, end));
-        self.clause.subjects = subjects;
+        self.clause.subjects.clone_from(&subjects);
         self.clause.pending = Pending::Nothing;
+        self.posture_or_state(subjects, predicate, (word.start, end));
+    }
+
+    /// "lifted up to chin level": for a part of a body the place goes on with the state.
+    fn posture_or_state(&mut self, subjects: Vec<usize>, predicate: String, span: Span) {
+        let of_body = subjects.first().is_some_and(|&s| has(BODY_PARTS, &self.scene.objects[s].phrase.head));
+        let place = self.word(self.at).filter(|w| w.pos == Pos::Preposition && !w.is(&["with", "without", "of", "by", "like"]));
+        if let Some(place) = place.filter(|_| of_body && !self.clause.negated)
+            && noun_phrase(self.words, self.at + 1).is_some()
+        {
+            self.at += 1;
+            let text = format!("{predicate} {}", place.lower);
+            self.clause.pending = Pending::Posture { subjects, text, start: span.0 };
+            return;
+        }
+        self.state(&subjects, predicate, span);
     }
 
     /// "legs spread apart left arm is raised": without a comma, a body part starts a new piece.
@@ -132,7 +150,7 @@ impl Reader<'_, '_> {
             let directed = after_be || self.latest_is_body_part() || word.lower.contains(' ');
             if continues && directed && is_direction(&word.lower) && !self.next_is_state() {
                 let (predicate, end) = self.complement(word.lower.clone(), word.end);
-                self.state(&subjects, predicate, (word.start, end));
+                self.posture_or_state(subjects, predicate, (word.start, end));
                 return;
             }
             self.clause.after_be = after_be;
@@ -143,7 +161,7 @@ impl Reader<'_, '_> {
             let degree = before.filter(|w| !w.is(&["there", "here", "also", "just"])).map_or_else(String::new, |w| format!("{} ", w.lower));
             let predicate = format!("{degree}{}", spelled(std::slice::from_ref(word)));
             let (predicate, end) = self.complement(predicate, word.end);
-            self.state(&subjects, predicate, (word.start, end));
+            self.posture_or_state(subjects, predicate, (word.start, end));
             self.clause.after_be = after_be && self.next_is(&["and", ","]);
             if self.next_is(&["and"]) && self.word(self.at + 1).is_some_and(|w| matches!(w.pos, Pos::Adjective | Pos::Participle)) {
                 self.at += 1;
@@ -202,7 +220,7 @@ impl Reader<'_, '_> {
         let subjects = if after_be { self.clause.subjects.clone() } else { self.described() };
         self.at += 1;
         let (predicate, end) = self.complement(word.lower.clone(), word.end);
-        self.state(&subjects, predicate, (word.start, end));
+        self.posture_or_state(subjects, predicate, (word.start, end));
         true
     }
 }

@@ -22,7 +22,12 @@ impl Reader<'_, '_> {
             self.clause.pending = Pending::Nothing;
             return;
         }
-        // "covers the background, while …": "appears to be stepping" appears nowhere.
+        // "is being used to cover": the verb comes.
+        if word.is(&["used", "supposed", "meant"]) && self.next_is(&["to"]) {
+            self.at += 1;
+            return;
+        }
+        // "appears to be stepping" appears nowhere.
         if word.is(&["appears", "appear", "seems", "seem", "starts", "begins", "tries"]) && self.next_is(&["to"]) {
             self.at += 1;
             return;
@@ -38,6 +43,7 @@ impl Reader<'_, '_> {
             end = adjective.end;
             self.at += 1;
         }
+        let complete = verb.contains(' ') && self.words[self.at - 1].pos == Pos::Adjective;
         self.clause.pending = Pending::Nothing;
         // After a comma a participle goes back to the subject, unless only a part can do it: "head tilted, looking up".
         if joining && !self.clause.main.is_empty() && !has(PART_VERBS, &word.lower) {
@@ -51,7 +57,11 @@ impl Reader<'_, '_> {
             self.scene.facts.push(Fact::Does { subject, verb: verb.clone(), object: None, span });
         }
         let facts: Vec<usize> = (first_fact..self.scene.facts.len()).collect();
-        self.clause.pending = if facts.is_empty() { Pending::Unseen } else { Pending::Object { facts } };
+        self.clause.pending = match facts.is_empty() {
+            true => Pending::Unseen,
+            false if complete => Pending::Nothing,
+            false => Pending::Object { facts },
+        };
     }
 
     /// A verb, participle or adjective with the directions after it: "leaning forward to the right".

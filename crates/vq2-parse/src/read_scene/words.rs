@@ -122,7 +122,7 @@ pub const UNSEEN: &[&str] = &[
     "via", "until", "except", "despite", "part of", "to",
 ];
 
-/// Prepositions that say where things are so that what holds of the whole holds of what is in it.
+/// Prepositions of places that hold whatever is in them.
 pub const CONTAINING: &[&str] = &["in", "at", "inside", "within"];
 
 /// Nouns that say where in the image, and are no objects: "in the background".

@@ -10,11 +10,12 @@ use crate::scene::{Fact, Scene};
 /// What the prompt calls the picture: "the painting"; else "the image".
 fn picture(scene: &Scene) -> String {
     let named = scene.facts.iter().take(PICTURE_IS_NAMED_EARLY).find_map(|fact| match fact {
-        Fact::Picture { phrase } => Some(&scene.objects[*phrase].phrase),
+        Fact::Picture { phrase } => Some(scene.objects[*phrase].phrase.name.as_str()),
+        Fact::Style { text, .. } if text.starts_with("a ") || text.starts_with("an ") => text.rsplit(' ').next(),
         _ => None,
     });
-    let named = named.filter(|p| !p.plural && !matches!(p.name.as_str(), "view" | "scene" | "shot" | "close-up" | "closeup"));
-    named.map_or_else(|| "the image".to_owned(), |phrase| format!("the {}", phrase.name))
+    let named = named.filter(|name| !matches!(*name, "view" | "scene" | "shot" | "close-up" | "closeup" | "still"));
+    format!("the {}", named.unwrap_or("image"))
 }
 
 // Looking no further keeps the time linear.
@@ -40,7 +41,9 @@ pub fn ask(scene: &Scene, fact: &Fact, found: &mut Vec<Found>) {
         }
         Fact::Style { text, span } => {
             let does = if text.starts_with("have ") { "does" } else { "is" };
-            found.push((Bucket::Adjective, *span, format!("{does} {} {text}?", picture(scene))));
+            let says_which = text.starts_with("a ") || text.starts_with("an ");
+            let what = if says_which { "the image".to_owned() } else { picture(scene) };
+            found.push((Bucket::Adjective, *span, format!("{does} {what} {text}?")));
         }
         Fact::Is { subject: None, predicate, span } => {
             found.push((Bucket::Adjective, *span, format!("is {} {predicate}?", picture(scene))));
