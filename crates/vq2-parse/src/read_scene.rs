@@ -16,7 +16,7 @@ mod text;
 mod verbs;
 mod words;
 
-pub use words::{BODY_PARTS, CONTAINERS};
+pub use words::{ABSTRACT, BODY_PARTS, CONTAINERS};
 
 use std::collections::HashMap;
 
@@ -24,6 +24,7 @@ use crate::noun_phrase::noun_phrase;
 use crate::read_scene::frames::frame_end;
 use crate::read_scene::retag::retag;
 use crate::read_scene::style::{Region, style_note};
+use crate::read_scene::words::MAKING;
 use crate::scene::Scene;
 use crate::tag::{Pos, Tagged, tag};
 
@@ -204,7 +205,7 @@ impl<'w, 't> Reader<'w, 't> {
     }
 
     fn step(&mut self) {
-        if self.at_piece_start() && self.read_style_note() {
+        if (self.at_piece_start() && self.read_style_note()) || self.made_by() {
             return;
         }
         if let Some(end) = frame_end(self.words, self.at) {
@@ -260,6 +261,18 @@ impl<'w, 't> Reader<'w, 't> {
             let word = &self.words[before];
             word.pos == Pos::Mark
         }) || (self.words[self.at].is(&["by", "trending"]) && self.region != Region::Description)
+    }
+
+    /// "painted by Jane Doe": the maker of the picture, where a piece starts.
+    fn made_by(&mut self) -> bool {
+        let makes = self.at_piece_start() && self.at > 0 && self.words[self.at].is(MAKING);
+        if !makes || !self.word(self.at + 1).is_some_and(|w| w.is(&["by"])) {
+            return false;
+        }
+        self.at += 1;
+        let read = self.read_style_note();
+        self.at -= usize::from(!read);
+        read
     }
 
     fn read_style_note(&mut self) -> bool {

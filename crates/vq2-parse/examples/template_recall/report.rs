@@ -20,15 +20,17 @@ pub fn markdown(prompts: &[GoldPrompt], questions: &[Vec<TemplateQuestion>], mea
         let _ = writeln!(text, "\n## The {title}: {n} prompts\n");
         text += &bucket_table(&select(prompts, measured, &|p| p.develop == develop));
     }
-    text += "\n## By source, both halves\n";
+    text += "\n## By source, held-back half\n";
     let sources: BTreeSet<&str> = prompts.iter().map(|p| p.source.as_str()).collect();
     for source in sources {
-        let n = prompts.iter().filter(|p| p.source == source).count();
+        let n = prompts.iter().filter(|p| !p.develop && p.source == source).count();
         let _ = writeln!(text, "\n### {source}: {n} prompts\n");
-        text += &bucket_table(&select(prompts, measured, &|p| p.source == source));
+        text += &bucket_table(&select(prompts, measured, &|p| !p.develop && p.source == source));
     }
-    text += "\n## Misses by family, both halves\n\n";
-    text += &family_table(&select(prompts, measured, &|_| true));
+    text += "\n## Misses by family, held-back half\n\n";
+    text += &family_table(&select(prompts, measured, &|p| !p.develop));
+    text += "\n## Misses by family, half that rules were developed on\n\n";
+    text += &family_table(&select(prompts, measured, &|p| p.develop));
     let n_without = questions.iter().filter(|q| q.is_empty()).count();
     let _ = writeln!(text, "\n{n_without} of {} prompts got no question.", prompts.len());
     text

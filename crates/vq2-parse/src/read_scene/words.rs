@@ -133,8 +133,25 @@ pub const FRAME_PLACES: &[&str] = &[
     "directions", "angle", "degree", "degrees", "rest",
 ];
 
+/// Who these participles name made the picture: "painted by".
+pub const MAKING: &[&str] = &[
+    "painted", "drawn", "illustrated", "photographed", "designed", "created", "directed", "filmed", "rendered", "made",
+];
+
 /// Nouns that the whole image answers to when they come with "the" or "this".
 pub const FRAME_NOUNS: &[&str] = &["image", "picture", "photo", "photograph", "frame", "scene"];
+
+/// Nouns that name no thing to be seen; what is said of them may be asked, not whether they are there.
+#[rustfmt::skip]
+pub const ABSTRACT: &[&str] = &[
+    "background", "foreground", "style", "styles", "function", "direction", "directions", "position", "positions",
+    "level", "distance", "way", "ways", "part", "manner", "color", "colors", "colour", "colours", "size", "sizes",
+    "shape", "shapes", "concept", "idea", "ideas", "walk", "ride", "look", "looks", "time", "times", "front", "lot",
+    "angle", "pose", "poses", "order", "formation", "case", "fact", "reason", "purpose", "degree", "degrees", "half",
+    "middle", "center", "detail", "details", "quality", "resolution", "theme", "name", "life", "love", "air", "kind",
+    "type", "types", "variety", "varieties", "attempt", "use", "rest", "other", "others", "font", "fonts", "calligraphy",
+    "cursive", "dark", "distance", "moment", "side", "sides", "inspiration", "mood", "vibe", "feel", "atmosphere",
+];
 
 /// Units: "a few feet in front of" says nothing of feet.
 pub const LENGTHS: &[&str] = &["feet", "foot", "meters", "metres", "inches", "miles", "yards", "steps", "kilometers"];

@@ -6,7 +6,7 @@ use super::Found;
 use crate::inflect::article;
 use crate::lexicon::*;
 use crate::noun_phrase::NounPhrase;
-use crate::read_scene::CONTAINERS;
+use crate::read_scene::{ABSTRACT, CONTAINERS};
 use crate::scene::{Fact, Object, Scene};
 
 // "the man's dog's tail's …": nobody says more than that.
@@ -17,7 +17,7 @@ pub fn ask(scene: &Scene, found: &mut Vec<Found>) {
     let asked_with_owner = asked_with_owner(scene);
     for (index, object) in scene.objects.iter().enumerate().filter(|(_, o)| o.visible) {
         let phrase = &object.phrase;
-        if !asked_with_owner[index] {
+        if !asked_with_owner[index] && !(has(ABSTRACT, &phrase.head) && !phrase.name.contains(' ')) {
             found.push((Bucket::Noun, (phrase.name_start, phrase.end), existence(scene, object)));
         }
         ask_how_many(scene, index, found);
@@ -46,6 +46,8 @@ fn asked_with_owner(scene: &Scene) -> Vec<bool> {
         let (subject, object) = match fact {
             Fact::Has { subject, object, .. } => (*subject, *object),
             Fact::Does { subject, verb, object: Some(object), .. } if verb == "wearing" => (*subject, *object),
+            // "does the text say …" asks for the text.
+            Fact::Text { bearer: Some(bearer), .. } if scene.objects[*bearer].phrase.head == "text" => (*bearer, *bearer),
             _ => continue,
         };
         asked[object] |= scene.objects[subject].visible;
