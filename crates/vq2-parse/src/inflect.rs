@@ -8,9 +8,9 @@ pub fn article(word: &str) -> &'static str {
     let lower = word.trim_start_matches(|c: char| !c.is_alphanumeric()).to_lowercase();
     let starts = |prefixes: &[&str]| prefixes.iter().any(|p| lower.starts_with(p));
     // A capital abbreviation is spelled out: "an FBI van", "a UFO".
-    let letters = word.chars().take_while(|c| c.is_alphabetic()).count();
-    if letters >= 2 && word.chars().take(letters).all(char::is_uppercase) && !word.contains(['-', ' ']) && letters <= 4
-    {
+    let first = word.split(' ').next().unwrap_or(word);
+    let letters = first.chars().take_while(|c| c.is_alphabetic()).count();
+    if letters >= 2 && first.chars().take(letters).all(char::is_uppercase) && !first.contains('-') && letters <= 4 {
         return if "AEFHILMNORSX".contains(word.chars().next().unwrap_or(' ')) { "an" } else { "a" };
     }
     if starts(&["hour", "honest", "honor", "honour", "heir", "8", "11", "18", "x-"]) {

@@ -110,6 +110,7 @@ pub fn noun_phrase(words: &[Tagged<'_>], start: usize) -> Option<(NounPhrase, us
             counted && phrase.quantity.as_deref().is_some_and(|q| q.contains(' '))
         }
         _ if phrase.proper => false,
+        None if has(SAME_IN_PLURAL, &phrase.head) => true,
         _ => is_plural(&phrase.head) || (counted && !has(MASS_NOUNS, &phrase.head)),
     };
     Some((phrase, i))
@@ -132,6 +133,9 @@ fn names_the_kind(words: &[Tagged<'_>], possessive: usize, phrase: &NounPhrase) 
     let kind = matches!(phrase.determiner.as_deref(), Some("a" | "an")) && is_plural(&owner.lower);
     kind || (name && next_is_name)
 }
+
+/// Nouns whose plural looks like the singular: without an article they are many.
+const SAME_IN_PLURAL: &[&str] = &["sheep", "deer", "bison", "moose", "elk", "salmon", "aircraft"];
 
 /// Participles that a noun before them completes: "snow covered".
 const NOUN_COMPOUND_ENDS: &[&str] =
@@ -168,8 +172,17 @@ fn determiners(words: &[Tagged<'_>], start: usize, phrase: &mut NounPhrase) -> u
             Pos::Determiner if has(VAGUE_QUANTITIES, &word.lower) || word.is(&["both"]) => {
                 let vague = !word.is(&["some", "any", "all"]);
                 if vague && phrase.quantity.is_none() {
-                    phrase.quantity = Some(word.lower.clone());
+                    // "a few", not "few".
+                    let article = phrase.determiner.take_if(|d| word.is(&["few"]) && d == "a");
+                    phrase.quantity = Some(article.map_or_else(|| word.lower.clone(), |a| format!("{a} {}", word.lower)));
+                } else if word.is(&["some"]) {
+                    phrase.determiner = Some(word.lower.clone());
                 }
+            }
+            // "a dozen"
+            Pos::Number if word.is(&["dozen", "hundred", "thousand"]) && phrase.determiner.as_deref() == Some("a") => {
+                phrase.determiner = None;
+                phrase.quantity = Some(format!("a {}", word.lower));
             }
             Pos::Determiner => phrase.determiner = Some(word.lower.clone()),
             Pos::Number => phrase.quantity = Some(word.lower.clone()),
@@ -191,7 +204,8 @@ fn determiners(words: &[Tagged<'_>], start: usize, phrase: &mut NounPhrase) -> u
 fn modifiers(words: &[Tagged<'_>], start: usize, phrase: &mut NounPhrase) -> usize {
     let mut i = start;
     loop {
-        let Some(end) = modifier_end(words, i, !phrase.modifiers.is_empty()) else { return i };
+        let listed = !phrase.modifiers.is_empty() || phrase.determiner.is_some();
+        let Some(end) = modifier_end(words, i, listed) else { return i };
         let last = &words[end - 1];
         let is_action = last.pos == Pos::Gerund;
         if last.pos == Pos::Number {
@@ -223,7 +237,7 @@ fn modifier_end(words: &[Tagged<'_>], start: usize, listed: bool) -> Option<usiz
         // "snow covered land"
         Pos::Noun
             if words.get(i + 1).is_some_and(|w| w.is(NOUN_COMPOUND_ENDS))
-                && words.get(i + 2).is_some_and(|w| matches!(w.pos, Pos::Noun | Pos::Adjective)) =>
+                && reaches_noun(&words[i + 2..]) =>
         {
             return Some(i + 2);
         }

@@ -217,6 +217,10 @@ impl<'w, 't> Reader<'w, 't> {
         match word.pos {
             Pos::Mark => self.mark(),
             Pos::Conjunction => {
+                // "a cat is playing and": the verb has no object.
+                if matches!(self.clause.pending, Pending::Object { .. }) {
+                    self.clause.pending = Pending::Nothing;
+                }
                 self.clause.joining = true;
                 self.at += 1;
             }
@@ -265,7 +269,8 @@ impl<'w, 't> Reader<'w, 't> {
 
     /// "painted by Jane Doe": the maker of the picture, where a piece starts.
     fn made_by(&mut self) -> bool {
-        let makes = self.at_piece_start() && self.at > 0 && self.words[self.at].is(MAKING);
+        let named = self.word(self.at + 2).is_some_and(|w| w.text.starts_with(char::is_uppercase));
+        let makes = (self.at_piece_start() || named) && self.at > 0 && self.words[self.at].is(MAKING);
         if !makes || !self.word(self.at + 1).is_some_and(|w| w.is(&["by"])) {
             return false;
         }
@@ -313,6 +318,12 @@ impl<'w, 't> Reader<'w, 't> {
         if word.is(&[".", ";", "!", "?", ":", "|"]) {
             self.clause = Clause::default();
         } else if word.is(&[",", "-", "–", "—", "/", "&"]) {
+            if matches!(self.clause.bound_by, Pending::Fronted { .. }) && word.is(&[","]) {
+                let fronted = std::mem::take(&mut self.clause.fronted);
+                self.clause = Clause { fronted, ..Clause::default() };
+                self.at += 1;
+                return;
+            }
             self.clause.joining = true;
             self.clause.negated = false;
             self.clause.relative = false;

@@ -48,6 +48,11 @@ pub enum Fact {
         /// Where it stands.
         span: Span,
     },
+    /// "no people": the image is to be without them.
+    Absent {
+        /// Index of the object that is not there.
+        object: usize,
+    },
     /// "does the image have volumetric lighting?": what a style note says of the picture.
     Style {
         /// The question's end: "have volumetric lighting".
@@ -88,6 +93,8 @@ pub enum Fact {
         preposition: String,
         /// Index of the other end; `None` if it is named by `reciprocal` or stands in the preposition itself.
         object: Option<usize>,
+        /// Index of the second object of "between".
+        and: Option<usize>,
         /// "each other", instead of an object.
         reciprocal: Option<String>,
         /// Where it stands.

@@ -45,7 +45,8 @@ impl Reader<'_, '_> {
                                 subject: object,
                                 preposition: text,
                                 object: None,
-                                reciprocal: None,
+                                and: None,
+            reciprocal: None,
                                 span,
                             });
                         }

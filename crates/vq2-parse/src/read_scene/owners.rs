@@ -138,6 +138,7 @@ impl Reader<'_, '_> {
             subject,
             preposition: preposition.to_owned(),
             object: Some(object),
+            and: None,
             reciprocal: None,
             span,
         });

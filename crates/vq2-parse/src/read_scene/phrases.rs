@@ -65,7 +65,20 @@ impl Reader<'_, '_> {
             self.clause.bound_by = Pending::Of;
             return;
         }
+        // "without windows or doors", but "with no wheels and a dog"
+        let absent_too = joining
+            && pending == Pending::Nothing
+            && matches!(self.clause.bound_by, Pending::Absent { .. })
+            && phrase.determiner.is_none()
+            && phrase.quantity.is_none();
+        let visible = visible && !absent_too;
         let index = self.owned_phrase(phrase, visible);
+        if negated && pending == Pending::Nothing {
+            self.scene.facts.push(Fact::Absent { object: index });
+            self.clause.subjects.clear();
+            self.clause.pending = Pending::Unseen;
+            return;
+        }
         let end = self.at;
         if picture_opens {
             self.scene.facts.push(Fact::Picture { phrase: index });
@@ -238,6 +251,16 @@ impl Reader<'_, '_> {
             }
             return;
         }
+        if matches!(bound_by, Pending::Absent { .. }) && self.scene.objects[index].visible {
+            self.clause.subjects = vec![index];
+            self.clause.main = vec![index];
+            self.clause.latest = vec![index];
+            self.clause.bound_by = Pending::Nothing;
+            return;
+        }
+        if matches!(&bound_by, Pending::Preposition { text, .. } if text == "between") && self.between(index) {
+            return;
+        }
         let listed = self.clause.existential && matches!(bound_by, Pending::Preposition { .. });
         if listed {
             // "we can see a cup on a table, a lamp and a chair": the list of what is seen goes on.
@@ -269,6 +292,26 @@ impl Reader<'_, '_> {
         }
     }
 
+    /// "between the chair and the table": one question for both.
+    fn between(&mut self, second: usize) -> bool {
+        let Some(&first) = self.clause.latest.last() else { return false };
+        let end = self.scene.objects[second].phrase.end;
+        let recent = self.scene.facts.len().saturating_sub(LONGEST_LIST);
+        let mut found = false;
+        for fact in &mut self.scene.facts[recent..] {
+            if let Fact::Relation { preposition, object, and, span, .. } = fact
+                && preposition == "between"
+                && *object == Some(first)
+                && and.is_none()
+            {
+                *and = Some(second);
+                span.1 = span.1.max(end);
+                found = true;
+            }
+        }
+        found
+    }
+
     fn push_subject(&mut self, index: usize) {
         for list in [&mut self.clause.main, &mut self.clause.subjects] {
             if list.len() >= LONGEST_LIST {
@@ -295,6 +338,7 @@ impl Reader<'_, '_> {
             && (phrase.determiner.as_deref() == Some("the") || (phrase.determiner.is_none() && phrase.modifiers.is_empty()))
             && phrase.quantity.is_none()
             && self.scene.objects[index].phrase.plural == phrase.plural
+            && !differ(&self.scene.objects[index].phrase, &phrase)
         {
             self.said_again(index, &phrase);
             self.scene.objects[index].visible |= visible;
@@ -325,4 +369,10 @@ impl Reader<'_, '_> {
             });
         }
     }
+}
+
+/// "the red ball", "the blue ball": other adjectives, another thing.
+fn differ(first: &NounPhrase, second: &NounPhrase) -> bool {
+    let shared = second.modifiers.iter().any(|m| first.modifiers.iter().any(|f| f.text == m.text));
+    !first.modifiers.is_empty() && !second.modifiers.is_empty() && !shared
 }

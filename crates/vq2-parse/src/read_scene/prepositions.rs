@@ -2,15 +2,15 @@
 
 use super::frames::frame_end;
 use super::words::*;
-use super::{Pending, Reader};
+use super::{LONGEST_LIST, Pending, Reader};
 use crate::lexicon::*;
 use crate::noun_phrase::noun_phrase;
 use crate::scene::Fact;
-use crate::tag::Pos;
+use crate::tag::{Pos, Tagged};
 
 impl Reader<'_, '_> {
     pub(super) fn preposition(&mut self, after_be: bool) {
-        if self.fronted_direction() || self.colour_after_in() || self.in_a_colour() || self.bare_direction(after_be) || self.as_much_as(after_be) {
+        if self.fronted_direction() || self.colour_after_in() || self.in_a_colour() || self.made_of_adjective(after_be) || self.by_maker() || self.bare_direction(after_be) || self.as_much_as(after_be) {
             return;
         }
         let fronted = self.is_fronted();
@@ -43,6 +43,8 @@ impl Reader<'_, '_> {
             self.with(before, subjects, joining, part_follows)
         } else if let Pending::Object { facts } = before {
             self.after_verb(facts, text)
+        } else if self.goes_on_with_verb(word) {
+            self.after_object(text, subjects)
         } else if word.is(UNSEEN) || word.is(&["like"]) || before == Pending::Unseen {
             Pending::Unseen
         } else {
@@ -59,6 +61,13 @@ impl Reader<'_, '_> {
             _ => self.clause.latest.clone(),
         };
         Pending::With { subjects }
+    }
+
+    /// "a portrait of a baker by Ann Other": who made the picture.
+    fn by_maker(&mut self) -> bool {
+        let named = self.word(self.at + 1).is_some_and(|w| w.text.starts_with(char::is_uppercase));
+        let picture = self.scene.facts.iter().take(LONGEST_LIST).any(|f| matches!(f, Fact::Picture { .. } | Fact::Style { .. }));
+        self.words[self.at].is(&["by"]) && named && picture && self.read_style_note()
     }
 
     /// "standing on", "looking at", "running through": does the preposition say where, or belong to the verb?
@@ -80,9 +89,22 @@ impl Reader<'_, '_> {
         }
     }
 
+    /// "giving a flower to a woman"
+    fn goes_on_with_verb(&self, word: &Tagged<'_>) -> bool {
+        word.is(&["to"]) && self.clause.pending == Pending::Nothing && matches!(self.clause.bound_by, Pending::Object { .. })
+    }
+
     /// After a noun phrase: a place is the subject's; "through", "into", "toward" go on with the verb before.
     fn after_object(&self, text: String, mut subjects: Vec<usize>) -> Pending {
-        let place = has(PLACE_PREPOSITIONS, &text) || text.contains(' ');
+        let verb_of = |facts: &Vec<usize>| {
+            facts.first().and_then(|&f| match &self.scene.facts[f] {
+                Fact::Does { verb, .. } => verb.split(' ').next(),
+                _ => None,
+            })
+        };
+        let at_goal = text == "at"
+            && matches!(&self.clause.bound_by, Pending::Object { facts } if verb_of(facts).is_some_and(|v| has(VERBS_WITH_PREPOSITION, v)));
+        let place = (has(PLACE_PREPOSITIONS, &text) || text.contains(' ')) && !at_goal;
         if !place && let Pending::Object { facts } | Pending::VerbPreposition { facts, .. } = &self.clause.bound_by {
             return Pending::Onward { facts: facts.clone(), text };
         }

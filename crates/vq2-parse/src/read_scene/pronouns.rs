@@ -92,10 +92,14 @@ impl Reader<'_, '_> {
     /// "facing each other", "on top of each other"
     fn reciprocal(&mut self, pending: Pending, word: &Tagged<'_>) {
         match pending {
-            Pending::Object { facts } | Pending::VerbPreposition { facts, .. } => {
-                for fact in facts {
+            Pending::Object { ref facts } | Pending::VerbPreposition { ref facts, .. } => {
+                let preposition = match &pending {
+                    Pending::VerbPreposition { text, .. } => format!("{text} "),
+                    _ => String::new(),
+                };
+                for &fact in facts {
                     if let Some(Fact::Does { verb, span, .. }) = self.scene.facts.get_mut(fact) {
-                        *verb = format!("{verb} {}", word.lower);
+                        *verb = format!("{verb} {preposition}{}", word.lower);
                         span.1 = word.end;
                     }
                 }
@@ -107,6 +111,7 @@ impl Reader<'_, '_> {
                         subject,
                         preposition: text.clone(),
                         object: None,
+                        and: None,
                         reciprocal: Some(word.lower.clone()),
                         span: (start.min(word.start), word.end),
                     });

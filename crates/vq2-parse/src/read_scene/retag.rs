@@ -25,7 +25,7 @@ const KINDS: &[(&str, &str)] = &[
     ("french", "fries"), ("roller", "coaster"), ("washing", "machine"), ("sewing", "machine"), ("vending", "machine"),
     ("tea", "pot"), ("rocking", "chair"), ("fishing", "rod"), ("shopping", "cart"), ("shopping", "bag"), ("mixing", "bowl"),
     ("traffic", "light"), ("still", "life"), ("stained", "glass"), ("serving", "spoon"), ("hot", "air"), ("milky", "way"), ("prime", "minister"), ("grand", "piano"), ("grand", "canyon"),
-    ("police", "officer"), ("polar", "bear"), ("guinea", "pig"), ("sweet", "potato"), ("solar", "panel"), ("solar", "panels"), ("rolling", "pin"),
+    ("police", "officer"), ("polar", "bear"), ("guinea", "pig"), ("sweet", "potato"), ("playing", "card"), ("playing", "cards"), ("sleeping", "bag"), ("sleeping", "bags"), ("solar", "panel"), ("solar", "panels"), ("rolling", "pin"),
 ];
 
 /// Adjectives that stand for a thing when no noun follows.
@@ -65,6 +65,15 @@ fn join_directions<'t>(text: &'t str, words: Vec<Tagged<'t>>) -> Vec<Tagged<'t>>
             let lower = words[i..i + length].iter().map(|w| w.lower.as_str()).collect::<Vec<_>>().join(" ");
             joined.push(Tagged { text: text.get(start..end).unwrap_or_default(), lower, pos: Pos::Number, start, end });
             i += length;
+            continue;
+        }
+        // "across from"
+        let across = words[i].is(&["across"]) && words.get(i + 1).filter(|w| w.is(&["from"])).is_some();
+        if across {
+            let (start, end) = (words[i].start, words[i + 1].end);
+            let lower = "across from".to_owned();
+            joined.push(Tagged { text: text.get(start..end).unwrap_or_default(), lower, pos: Pos::Preposition, start, end });
+            i += 2;
             continue;
         }
         let can_start = words[i].is(&["to", "on", "in", "a", "at", "all"]);
@@ -129,6 +138,13 @@ fn corrected(words: &[Tagged<'_>], i: usize) -> Option<Pos> {
     match word.pos {
         // "left to dog": no finite verb after a preposition.
         Pos::Verb if before.is_some_and(|b| b.pos == Pos::Preposition && !b.is(&["than", "as", "like"])) => Some(Pos::Noun),
+        // "a half-eaten sandwich"
+        Pos::Noun
+            if noun(after)
+                && word.lower.rsplit_once('-').is_some_and(|(_, last)| crate::inflect::is_past_participle(last)) =>
+        {
+            Some(Pos::Adjective)
+        }
         // "a computer monitor": a singular noun does not take a verb without -s.
         Pos::Verb
             if before.is_some_and(|b| b.pos == Pos::Noun && !is_plural(&b.lower))
@@ -159,9 +175,9 @@ fn corrected(words: &[Tagged<'_>], i: usize) -> Option<Pos> {
         }
         // "a fox shopping at a mall"
         Pos::Noun
-            if word.is(&["shopping", "cooking", "bowling", "writing", "parking", "meeting"])
+            if word.is(&["shopping", "cooking", "bowling", "writing", "parking", "meeting", "setting"])
                 && noun(before)
-                && after.is_some_and(|a| matches!(a.pos, Pos::Preposition | Pos::Determiner | Pos::Quoted)) =>
+                && after.is_none_or(|a| matches!(a.pos, Pos::Preposition | Pos::Determiner | Pos::Quoted)) =>
         {
             Some(Pos::Gerund)
         }

@@ -1,7 +1,7 @@
 //! What things are like: participles, adjectives and directions after a noun or after "is".
 
 use super::verbs::is_direction;
-use super::words::{BINDING, BODY_PARTS, STATES_OF_PLACE};
+use super::words::{BEARERS, BINDING, BODY_PARTS, STATES_OF_PLACE};
 use super::{Pending, Reader};
 use crate::lexicon::*;
 use crate::noun_phrase::{noun_phrase, spelled};
@@ -27,6 +27,15 @@ impl Reader<'_, '_> {
         // "being used to cover": the verb comes.
         if word.is(&["used", "going", "about", "supposed"]) && next.is_some_and(|w| w.is(&["to"])) {
             self.at += 2;
+            return;
+        }
+        // ""open" written on it" tells where the text is, not what is written.
+        let quoted_before = (1..=2).any(|back| self.at.checked_sub(back).and_then(|i| self.word(i)).is_some_and(|w| w.pos == Pos::Quoted));
+        let bearer = self.clause.latest.last().is_some_and(|&i| has(BEARERS, &self.scene.objects[i].phrase.head) && !self.is_part(i));
+        let on_it = next.is_some_and(|w| w.is(&["on"])) && self.word(self.at + 2).is_some_and(|w| w.pos == Pos::Pronoun);
+        if quoted_before && (!bearer || after_be || on_it) {
+            self.at += 1;
+            self.clause.pending = Pending::Unseen;
             return;
         }
         self.at += 1;
@@ -188,6 +197,17 @@ impl Reader<'_, '_> {
         }
         let subjects = self.described();
         self.state(&subjects, format!("in {}", word.lower), (word.start, word.end));
+        self.at += 2;
+        true
+    }
+
+    /// "made of silver": a colour that is a material here.
+    pub(super) fn made_of_adjective(&mut self, after_be: bool) -> bool {
+        let word = &self.words[self.at];
+        let material = self.word(self.at + 1).filter(|w| w.pos == Pos::Adjective && word.is(MADE_OF));
+        let Some(material) = material.filter(|_| noun_phrase(self.words, self.at + 1).is_none()) else { return false };
+        let subjects = if after_be { self.clause.subjects.clone() } else { self.described() };
+        self.state(&subjects, format!("{} {}", word.lower, material.lower), (word.start, material.end));
         self.at += 2;
         true
     }

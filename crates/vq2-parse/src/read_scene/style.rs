@@ -106,6 +106,10 @@ fn predicate(note: &[Tagged<'_>]) -> String {
         text
     } else if has(PICTURE_WORDS, &last.lower) && !is_plural(&last.lower) && !last.is(&["photography", "art"]) {
         format!("{} {text}", article(&text))
+    } else if last.is(&["photography", "art", "illustrations"]) || (note.len() == 1 && last.lower.contains('-')) {
+        text
+    } else if last.is(&["style", "aesthetic", "hd", "uhd", "hq", "4k", "8k", "16k", "k", "3d", "colours", "colors"]) {
+        format!("in {text}")
     } else {
         format!("have {text}")
     }

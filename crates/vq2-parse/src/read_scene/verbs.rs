@@ -28,7 +28,8 @@ impl Reader<'_, '_> {
             return;
         }
         // "appears to be stepping" appears nowhere.
-        if word.is(&["appears", "appear", "seems", "seem", "starts", "begins", "tries"]) && self.next_is(&["to"]) {
+        let about = ["appears", "appear", "seems", "seem", "starts", "begins", "tries", "trying", "attempting", "wanting", "about"];
+        if word.is(&about) && self.next_is(&["to"]) {
             self.at += 1;
             return;
         }

@@ -91,7 +91,8 @@ pub const VERBS_WITH_PREPOSITION: &[&str] = &[
     "looking", "staring", "gazing", "pointing", "barking", "laughing", "smiling", "waving", "shouting", "peering",
     "glaring", "aiming", "throwing", "shooting", "glancing", "growling", "pouring", "walking", "running", "flying",
     "jumping", "driving", "climbing", "leaping", "moving", "crawling", "sailing", "traveling", "travelling", "coming",
-    "going", "heading", "crashing", "shopping", "watching", "tumbling", "turning",
+    "going", "howling", "yelling", "screaming", "roaring", "hissing", "winking", "nodding", "snarling", "grinning",
+    "firing", "meowing", "heading", "crashing", "shopping", "watching", "tumbling", "turning",
 ];
 
 /// Prepositions of place that do not belong to a verb of motion: "running in the park" is in the park.

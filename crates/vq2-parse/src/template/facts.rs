@@ -69,9 +69,19 @@ pub fn ask(scene: &Scene, fact: &Fact, found: &mut Vec<Found>) {
             let question = format!("{does} {} have {}?", mention(scene, *subject), possession(scene, *object));
             found.push((Bucket::Noun, *span, question));
         }
-        Fact::Relation { subject, preposition, object, reciprocal, span } if is_seen(scene, *subject) => {
+        Fact::Absent { object } => {
+            let phrase = &scene.objects[*object].phrase;
+            found.push((Bucket::Relation, (phrase.start, phrase.end), format!("is the image without {}?", phrase.name)));
+        }
+        Fact::Relation { subject, preposition, object, and, reciprocal, span } if is_seen(scene, *subject) => {
+            let text = |o: usize| {
+                if preposition == "without" { possession(scene, o) } else { object_text(scene, o, *subject) }
+            };
             let end = match (object, reciprocal) {
-                (Some(object), _) => format!(" {}", object_text(scene, *object, *subject)),
+                (Some(object), _) => match and {
+                    Some(and) => format!(" {} and {}", text(*object), text(*and)),
+                    None => format!(" {}", text(*object)),
+                },
                 (None, Some(reciprocal)) => format!(" {reciprocal}"),
                 (None, None) => String::new(),
             };

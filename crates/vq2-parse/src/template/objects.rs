@@ -101,7 +101,8 @@ fn names_a_kind(adjective: &str) -> bool {
 /// "is there water?": no article.
 fn is_bare(phrase: &NounPhrase) -> bool {
     let mass = has(MASS_NOUNS, &phrase.head) || matches!(phrase.head.as_str(), "someone" | "somebody");
-    mass && !matches!(phrase.determiner.as_deref(), Some("a" | "an"))
+    let some = phrase.determiner.as_deref() == Some("some") && !phrase.plural;
+    some || (mass && !matches!(phrase.determiner.as_deref(), Some("a" | "an")))
 }
 
 /// "glass of water", "skyline of New York"
@@ -170,6 +171,9 @@ pub fn possession(scene: &Scene, index: usize) -> String {
     let object = &scene.objects[index];
     let phrase = &object.phrase;
     let name = with_contents(scene, object, &phrase.name);
+    if phrase.determiner.as_deref() == Some("no") {
+        return name;
+    }
     if phrase.proper {
         phrase.mention()
     } else if phrase.plural || is_bare(phrase) {
