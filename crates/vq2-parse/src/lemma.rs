@@ -11,7 +11,7 @@ const IRREGULAR: &[(&str, &str)] = &[
     ("calves", "calf"), ("scarves", "scarf"), ("hooves", "hoof"), ("lives", "life"), ("cacti", "cactus"),
     ("dice", "die"), ("fungi", "fungus"), ("wooden", "wood"), ("woollen", "wool"), ("woolen", "wool"),
     ("golden", "gold"), ("colored", "color"), ("coloured", "color"), ("colour", "color"), ("colours", "color"),
-    ("gray", "grey"), ("centre", "center"), ("lay", "li"), ("lays", "li"), ("laying", "li"), ("laid", "li"),
+    ("gray", "grey"), ("centre", "center"), ("lay", "lie"), ("lays", "lie"), ("laying", "lie"), ("laid", "lie"),
 ];
 
 /// The key of a word: lower case, without the endings of plurals, verb forms and a final -e.
@@ -35,10 +35,10 @@ fn stem(word: &str) -> String {
         return word.to_owned();
     }
     if let Some(stem) = word.strip_suffix("ying").filter(|s| s.len() == 1) {
-        return format!("{stem}i"); // "lying" as "lie"
+        return format!("{stem}ie"); // "lying" as "lie"
     }
     if let Some(stem) = word.strip_suffix("ies") {
-        return if stem.len() > 1 { format!("{stem}y") } else { format!("{stem}i") };
+        return if stem.len() > 1 { format!("{stem}y") } else { format!("{stem}ie") };
     }
     if let Some(stem) = word.strip_suffix("ied").filter(|s| s.len() > 1) {
         return format!("{stem}y");
@@ -54,7 +54,7 @@ fn stem(word: &str) -> String {
         }
     }
     let singular = word.strip_suffix('s').filter(|s| s.len() > 2 && !s.ends_with(['s', 'u', 'i'])).unwrap_or(word);
-    undoubled(singular.strip_suffix('e').filter(|s| s.len() > 1).unwrap_or(singular))
+    undoubled(singular.strip_suffix('e').filter(|s| s.len() > 2).unwrap_or(singular))
 }
 
 /// "runn" → "run"; "ss" and "ll" too, so that "kissing", "kiss" and "fell", "fall" keep one key each.

@@ -134,6 +134,9 @@ fn names_the_kind(words: &[Tagged<'_>], possessive: usize, phrase: &NounPhrase) 
     kind || (name && next_is_name)
 }
 
+// "very very very": looking no further keeps the time linear.
+const MOST_ADVERBS: usize = 6;
+
 /// Nouns whose plural looks like the singular: without an article they are many.
 const SAME_IN_PLURAL: &[&str] = &["sheep", "deer", "bison", "moose", "elk", "salmon", "aircraft"];
 
@@ -230,6 +233,9 @@ fn modifier_end(words: &[Tagged<'_>], start: usize, listed: bool) -> Option<usiz
     let mut i = start;
     while words.get(i)?.pos == Pos::Adverb {
         i += 1;
+        if i > start + MOST_ADVERBS {
+            return None;
+        }
     }
     let word = words.get(i)?;
     let is_modifier = match word.pos {

@@ -79,7 +79,6 @@ impl Reader<'_, '_> {
             self.clause.pending = Pending::Unseen;
             return;
         }
-        let end = self.at;
         if picture_opens {
             self.scene.facts.push(Fact::Picture { phrase: index });
             self.clause = Clause::default();
@@ -347,7 +346,7 @@ impl Reader<'_, '_> {
         let index = self.scene.objects.len();
         let n_named = known.map_or(0, |(_, n)| n);
         if let Some((first, _)) = known
-            && phrase.modifiers != self.scene.objects[first].phrase.modifiers
+            && !same_adjectives(&phrase, &self.scene.objects[first].phrase)
             && visible
             && self.scene.objects[first].visible
         {
@@ -375,4 +374,9 @@ impl Reader<'_, '_> {
 fn differ(first: &NounPhrase, second: &NounPhrase) -> bool {
     let shared = second.modifiers.iter().any(|m| first.modifiers.iter().any(|f| f.text == m.text));
     !first.modifiers.is_empty() && !second.modifiers.is_empty() && !shared
+}
+
+fn same_adjectives(a: &NounPhrase, b: &NounPhrase) -> bool {
+    let texts = |p: &NounPhrase| p.modifiers.iter().map(|m| m.text.clone()).collect::<Vec<_>>();
+    texts(a) == texts(b)
 }

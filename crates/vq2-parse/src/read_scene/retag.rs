@@ -1,6 +1,6 @@
 //! Corrections of the tags that hold for prompts: descriptions in the present tense, often without verbs.
 
-use super::words::BODY_PARTS;
+use super::words::{BINDING, BODY_PARTS};
 use crate::inflect::is_plural;
 use crate::lexicon::*;
 use crate::tag::{Pos, Tagged};
@@ -138,6 +138,14 @@ fn corrected(words: &[Tagged<'_>], i: usize) -> Option<Pos> {
     match word.pos {
         // "left to dog": no finite verb after a preposition.
         Pos::Verb if before.is_some_and(|b| b.pos == Pos::Preposition && !b.is(&["than", "as", "like"])) => Some(Pos::Noun),
+        // "a boat tied to a post"
+        Pos::Verb if has(BINDING, &word.lower) && after.is_some_and(|a| a.pos == Pos::Preposition || a.is(&["to"])) => {
+            Some(Pos::Participle)
+        }
+        // "a broken, rusty bicycle"
+        Pos::Noun if after.is_some_and(|a| a.is(&[","])) && crate::inflect::is_past_participle(&word.lower) => {
+            Some(Pos::Participle)
+        }
         // "a half-eaten sandwich"
         Pos::Noun
             if noun(after)

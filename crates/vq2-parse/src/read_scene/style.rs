@@ -46,7 +46,9 @@ pub enum Region {
 /// Reads a style note that starts at a word; gives the fact, the index after it, and the region that follows.
 pub fn style_note(words: &[Tagged<'_>], start: usize, region: Region) -> Option<(Fact, usize, Region)> {
     let ends = |w: &Tagged<'_>| w.pos == Pos::Mark && w.is(&[",", ".", ";", "!", "|", "?", "(", ")", "-"]);
-    let length = words[start..].iter().take(MOST_WORDS + 1).position(ends).unwrap_or(words.len() - start);
+    let length = words[start..].iter().take(MOST_WORDS + 1).position(ends);
+    // No note is longer; looking no further keeps the time linear.
+    let length = length.unwrap_or((words.len() - start).min(MOST_WORDS + 1));
     // A note ends where the next one begins.
     let next_note = words[start..].iter().take(length).skip(1).position(|w| w.is(&["by", "trending", "in the style of", "in style of"])).map(|n| n + 1);
     let length = next_note.unwrap_or(length);

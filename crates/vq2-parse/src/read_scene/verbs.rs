@@ -28,7 +28,11 @@ impl Reader<'_, '_> {
             return;
         }
         // "appears to be stepping" appears nowhere.
-        let about = ["appears", "appear", "seems", "seem", "starts", "begins", "tries", "trying", "attempting", "wanting", "about"];
+        let about = ["appears", "appear", "seems", "seem", "starts", "begins", "starting"];
+        if word.is(&["tries", "try", "trying", "attempting", "wanting", "about", "hoping"]) && self.next_is(&["to"]) {
+            self.clause.pending = Pending::Unseen;
+            return;
+        }
         if word.is(&about) && self.next_is(&["to"]) {
             self.at += 1;
             return;

@@ -71,7 +71,8 @@ pub fn ask(scene: &Scene, fact: &Fact, found: &mut Vec<Found>) {
         }
         Fact::Absent { object } => {
             let phrase = &scene.objects[*object].phrase;
-            found.push((Bucket::Relation, (phrase.start, phrase.end), format!("is the image without {}?", phrase.name)));
+            let question = format!("is the image without {}?", possession(scene, *object));
+            found.push((Bucket::Relation, (phrase.start, phrase.end), question));
         }
         Fact::Relation { subject, preposition, object, and, reciprocal, span } if is_seen(scene, *subject) => {
             let text = |o: usize| {

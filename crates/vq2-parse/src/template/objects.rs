@@ -74,7 +74,9 @@ fn ask_how_many(scene: &Scene, index: usize, found: &mut Vec<Found>) {
 /// "is there a dog?", "are there dogs?", "is there water?", "is there a glass of water?", "is Yoda in the image?"
 fn existence(scene: &Scene, object: &Object) -> String {
     let phrase = &object.phrase;
-    let name = with_contents(scene, object, &kind(phrase));
+    // Of "an open book and a closed book" the adjectives ask which.
+    let name = if object.has_namesake { phrase.name.clone() } else { kind(phrase) };
+    let name = with_contents(scene, object, &name);
     if phrase.proper && phrase.name != "someone" {
         format!("{} {} in the image?", phrase.be(), phrase.mention())
     } else if phrase.plural {
@@ -171,9 +173,6 @@ pub fn possession(scene: &Scene, index: usize) -> String {
     let object = &scene.objects[index];
     let phrase = &object.phrase;
     let name = with_contents(scene, object, &phrase.name);
-    if phrase.determiner.as_deref() == Some("no") {
-        return name;
-    }
     if phrase.proper {
         phrase.mention()
     } else if phrase.plural || is_bare(phrase) {

@@ -1,0 +1,66 @@
+//! Whole prompts. On the right all questions, by bucket and then in the order of the prompt.
+
+use super::check_all;
+
+#[rustfmt::skip]
+const WHOLE: &[(&str, &str)] = &[
+    ("a cat on a mat", "is there a cat? is there a mat? is the cat on the mat?"),
+    ("a black apple and a green backpack", "is there an apple? is there a backpack? is the apple black? is the backpack green?"),
+    ("a dog", "is there a dog?"),
+    ("An owl", "is there an owl?"),
+    ("dogs", "are there dogs?"),
+    ("a glass of water", "is there a glass of water? is there water?"),
+    ("three apples", "are there apples? are there three apples?"),
+    ("two cats and one dog sitting on the grass", "are there cats? is there a dog? is there grass? are there two cats? are the cats sitting? is the dog sitting? are the cats on the grass? is the dog on the grass?"),
+    ("a red car to the left of a blue truck", "is there a car? is there a truck? is the car red? is the truck blue? is the car to the left of the truck?"),
+    ("a dog chasing a bird", "is there a dog? is there a bird? is the dog chasing the bird?"),
+    ("a smiling woman in a red dress", "is the woman wearing a dress? is there a woman? is the woman's dress red? is the woman smiling?"),
+    ("The Statue of Liberty", "is the Statue of Liberty in the image?"),
+    ("a wooden table next to a large window", "is there a table? is there a window? is the table wooden? is the window large? is the table next to the window?"),
+    ("a heart made of cookies", "is there a heart? is the heart made of cookies?"),
+    ("a cloud in the shape of an elephant", "is there a cloud? is the cloud in the shape of an elephant?"),
+    ("a kitchen without windows", "is there a kitchen? is the kitchen without windows?"),
+    ("a cargo ship with no sheep in it", "is there a cargo ship? is the cargo ship without a sheep?"),
+    ("an oil painting of a fox playing dominoes", "is there a fox? are there dominoes? is the image an oil painting? is the fox playing dominoes?"),
+    ("a tiger with blue stripes", "does the tiger have stripes? is there a tiger? are the tiger's stripes blue?"),
+    ("a man standing on a mountain", "is there a man? is there a mountain? is the man standing? is the man on the mountain?"),
+    ("a cat sleeping under a chair", "is there a cat? is there a chair? is the cat sleeping? is the cat under the chair?"),
+    ("a sign that says \"STOP\"", "is there a sign? does the sign say \"STOP\"?"),
+    ("a white cat and a black cat", "is there a cat? is there a white cat? is there a black cat?"),
+    ("the elephant's back", "does the elephant have a back? is there an elephant?"),
+    ("two knights facing each other", "are there knights? are there two knights? are the knights facing each other?"),
+    ("three acrobats standing on top of each other", "are there acrobats? are there three acrobats? are the acrobats standing? are the acrobats on top of each other?"),
+    ("a couple of glasses are sitting on a table", "are there glasses? is there a table? are there a couple of glasses? are the glasses sitting? are the glasses on the table?"),
+    ("The dog is green", "is there a dog? is the dog green?"),
+    ("The dogs are not green", "are there dogs?"),
+    ("The dog runs through the park", "is there a dog? is there a park? is the dog running through the park?"),
+    ("A boy kicked a ball", "is there a boy? is there a ball? is the boy kicking the ball?"),
+    ("a castle surrounded by trees", "is there a castle? are there trees? is the castle surrounded by trees?"),
+    ("a bridge at night", "is there a bridge? is it night?"),
+    ("a beach on a sunny day", "is there a beach? is it a sunny day?"),
+    ("a dining room", "is there a dining room?"),
+    ("a recycling bin behind a house", "is there a recycling bin? is there a house? is the recycling bin behind the house?"),
+    ("a sloth wearing a leather jacket and a hat", "is the sloth wearing a jacket? is the sloth wearing a hat? is there a sloth? is the sloth's jacket leather?"),
+    ("a group of people dancing", "are there people? are the people in a group? are the people dancing?"),
+    ("a photo of the Great Wall", "is the Great Wall in the image? is the image a photo?"),
+    ("a roof with several pigeons on it", "is there a roof? are there pigeons? are there several pigeons? is the roof with the pigeons? are the pigeons on the roof?"),
+    ("A RED CAR", "is there a car? is the car red?"),
+    ("A Red Car On A Steep Hill", "is there a car? is there a hill? is the car red? is the hill steep? is the car on the hill?"),
+    ("a cup on a table and a lamp on a shelf", "is there a cup? is there a table? is there a lamp? is there a shelf? is the cup on the table? is the lamp on the shelf?"),
+    ("a very large dog", "is there a dog? is the dog very large?"),
+    ("a cliff with water pouring down its sides", "is there a cliff? is there water? is the water pouring down the sides? is the cliff with water?"),
+    ("a painting of a dog in the style of Van Gogh", "is there a dog? is the image a painting? is the painting in the style of Van Gogh?"),
+    ("hate", "does the image show hate?"),
+    ("a can of soup", "is there a can of soup? is there soup?"),
+    ("a horse and a cow eating hay", "is there a horse? is there a cow? is there hay? is the horse eating hay? is the cow eating hay?"),
+    ("an hourglass and a unicorn", "is there an hourglass? is there a unicorn?"),
+    ("a car parked in front of a garage", "is there a car? is there a garage? is the car parked? is the car in front of the garage?"),
+    ("a knight riding a horse, with a castle in the background", "is there a knight? is there a horse? is there a castle? is the knight riding the horse? is the castle in the background?"),
+    ("the word 'START' on a coffee mug", "is there a word? does the word say \"START\"? is there a coffee mug? is the word on the coffee mug?"),
+    ("a robot painted yellow", "is there a robot? is the robot painted yellow?"),
+];
+
+#[test]
+fn a_prompt_gives_exactly_these_questions() {
+    check_all(WHOLE);
+}
