@@ -43,9 +43,11 @@ fn stem(word: &str) -> String {
     if let Some(stem) = word.strip_suffix("ied").filter(|s| s.len() > 1) {
         return format!("{stem}y");
     }
-    if let Some(stem) = word.strip_suffix("ing").filter(long).or_else(|| {
-        word.strip_suffix("ed").filter(long).filter(|s| !s.ends_with('e'))
-    }) {
+    if let Some(stem) = word
+        .strip_suffix("ing")
+        .filter(long)
+        .or_else(|| word.strip_suffix("ed").filter(long).filter(|s| !s.ends_with('e')))
+    {
         return undoubled(stem);
     }
     for ending in ["ches", "shes", "sses", "xes", "zzes", "oes"] {
@@ -104,7 +106,8 @@ mod tests {
 
     #[test]
     fn other_words_have_other_keys() {
-        for (a, b) in [("bus", "bush"), ("wing", "win"), ("king", "kin"), ("red", "re"), ("bed", "bee"), ("his", "hi")] {
+        for (a, b) in [("bus", "bush"), ("wing", "win"), ("king", "kin"), ("red", "re"), ("bed", "bee"), ("his", "hi")]
+        {
             assert_ne!(lemma(a), lemma(b), "{a} {b}");
         }
         for text in ["", "s", "ing", "é", "ÉCLAIRS", "犬", "ies", "ed"] {

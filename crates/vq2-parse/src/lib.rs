@@ -26,7 +26,7 @@ mod tokens;
 pub use bucket::{BucketDecision, Reading, Rule, bucket};
 pub use error::Vq2ParseError;
 pub use explain::{Explanation, explain};
+pub use lemma::lemma;
 pub use settings::{Generator, ImportSettings, Settings};
 pub use stage::Vq2Parse;
-pub use lemma::lemma;
 pub use template::{LONGEST_PROMPT, NoQuestion, TemplateQuestion, template_questions};

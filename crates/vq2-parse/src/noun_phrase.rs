@@ -1,9 +1,12 @@
 //! Noun phrases: "two very large fire hydrants", "the elephant's back", "the Statue of Liberty".
 
+mod modifiers;
+
 use crate::inflect::is_plural;
 use crate::lexicon::*;
 use crate::read_scene::BODY_PARTS;
 use crate::tag::{Pos, Tagged};
+use modifiers::{determiners, modifiers};
 
 /// What stands before the noun and says something of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,11 +48,7 @@ impl NounPhrase {
     /// As the second and later mention: "the dog", "Yoda".
     pub fn mention(&self) -> String {
         let bare = (self.proper && self.determiner.as_deref() != Some("the")) || self.name == "someone";
-        if bare {
-            self.name.clone()
-        } else {
-            format!("the {}", self.name)
-        }
+        if bare { self.name.clone() } else { format!("the {}", self.name) }
     }
 
     /// "is" or "are".
@@ -88,7 +87,10 @@ pub fn noun_phrase(words: &[Tagged<'_>], start: usize) -> Option<(NounPhrase, us
     }
     let head = &words[i - 1];
     // "an orange color car" is an orange car.
-    if !phrase.modifiers.is_empty() && i > first_noun + 1 && words[first_noun].is(&["color", "colour", "colored", "coloured"]) {
+    if !phrase.modifiers.is_empty()
+        && i > first_noun + 1
+        && words[first_noun].is(&["color", "colour", "colored", "coloured"])
+    {
         first_noun += 1;
     }
     phrase.modifiers.retain(|m| !matches!(m.text.as_str(), "colored" | "coloured"));
@@ -134,15 +136,8 @@ fn names_the_kind(words: &[Tagged<'_>], possessive: usize, phrase: &NounPhrase) 
     kind || (name && next_is_name)
 }
 
-// "very very very": looking no further keeps the time linear.
-const MOST_ADVERBS: usize = 6;
-
 /// Nouns whose plural looks like the singular: without an article they are many.
 const SAME_IN_PLURAL: &[&str] = &["sheep", "deer", "bison", "moose", "elk", "salmon", "aircraft"];
-
-/// Participles that a noun before them completes: "snow covered".
-const NOUN_COMPOUND_ENDS: &[&str] =
-    &["covered", "filled", "lined", "shaped", "topped", "chipped", "painted", "sized", "coated", "themed", "inspired"];
 
 fn starts_upper(word: &Tagged<'_>) -> bool {
     word.text.starts_with(char::is_uppercase)
@@ -167,111 +162,6 @@ pub fn spelled(words: &[Tagged<'_>]) -> String {
     text
 }
 
-fn determiners(words: &[Tagged<'_>], start: usize, phrase: &mut NounPhrase) -> usize {
-    let mut i = start;
-    while let Some(word) = words.get(i) {
-        let next_is_of = words.get(i + 1).is_some_and(|w| w.is(&["of"]));
-        match word.pos {
-            Pos::Determiner if has(VAGUE_QUANTITIES, &word.lower) || word.is(&["both"]) => {
-                let vague = !word.is(&["some", "any", "all"]);
-                if vague && phrase.quantity.is_none() {
-                    // "a few", not "few".
-                    let article = phrase.determiner.take_if(|d| word.is(&["few"]) && d == "a");
-                    phrase.quantity = Some(article.map_or_else(|| word.lower.clone(), |a| format!("{a} {}", word.lower)));
-                } else if word.is(&["some"]) {
-                    phrase.determiner = Some(word.lower.clone());
-                }
-            }
-            // "a dozen"
-            Pos::Number if word.is(&["dozen", "hundred", "thousand"]) && phrase.determiner.as_deref() == Some("a") => {
-                phrase.determiner = None;
-                phrase.quantity = Some(format!("a {}", word.lower));
-            }
-            Pos::Determiner => phrase.determiner = Some(word.lower.clone()),
-            Pos::Number => phrase.quantity = Some(word.lower.clone()),
-            // "a couple of", "lots of": the noun comes after.
-            Pos::Noun if next_is_of && has(MEASURES, &word.lower) => {
-                let article = phrase.determiner.take().map_or_else(String::new, |d| format!("{d} "));
-                let counts = !word.is(&["kind", "type", "sort", "variety"]);
-                phrase.quantity = counts.then(|| format!("{article}{} of", word.lower));
-                i += 1;
-            }
-            _ => break,
-        }
-        i += 1;
-    }
-    i
-}
-
-/// Adjectives and prenominal participles, with "very", commas and "and" between them.
-fn modifiers(words: &[Tagged<'_>], start: usize, phrase: &mut NounPhrase) -> usize {
-    let mut i = start;
-    loop {
-        let listed = !phrase.modifiers.is_empty() || phrase.determiner.is_some();
-        let Some(end) = modifier_end(words, i, listed) else { return i };
-        let last = &words[end - 1];
-        let is_action = last.pos == Pos::Gerund;
-        if last.pos == Pos::Number {
-            phrase.quantity = Some(last.lower.clone());
-        } else {
-            phrase.modifiers.push(Modifier { text: spelled(&words[i..end]), is_action, start: words[i].start });
-        }
-        i = end;
-        // "old, rusty car", "black and white cat"
-        let mut next = i;
-        while words.get(next).is_some_and(|w| w.is(&[",", "and"])) {
-            next += 1;
-        }
-        if next > i && modifier_end(words, next, true).is_some() {
-            i = next;
-        }
-    }
-}
-
-/// One past a modifier that starts here and has a noun somewhere after it.
-fn modifier_end(words: &[Tagged<'_>], start: usize, listed: bool) -> Option<usize> {
-    let mut i = start;
-    while words.get(i)?.pos == Pos::Adverb {
-        i += 1;
-        if i > start + MOST_ADVERBS {
-            return None;
-        }
-    }
-    let word = words.get(i)?;
-    let is_modifier = match word.pos {
-        Pos::Adjective | Pos::Number => true,
-        // "snow covered land"
-        Pos::Noun
-            if words.get(i + 1).is_some_and(|w| w.is(NOUN_COMPOUND_ENDS))
-                && reaches_noun(&words[i + 2..]) =>
-        {
-            return Some(i + 2);
-        }
-        Pos::Gerund | Pos::Participle => words.get(i + 1).is_some_and(|w| {
-            matches!(w.pos, Pos::Noun | Pos::ProperNoun | Pos::Adjective)
-                || (w.pos == Pos::Gerund && word.pos == Pos::Participle)
-                // "happy, surprised and smiling faces"
-                || (listed && w.is(&[",", "and"]))
-        }),
-        _ => false,
-    };
-    (is_modifier && reaches_noun(&words[i + 1..])).then_some(i + 1)
-}
-
-/// Whether adjectives, commas and "and" alone lead to a noun.
-fn reaches_noun(words: &[Tagged<'_>]) -> bool {
-    let mut only_separators = false;
-    for word in words.iter().take(12) {
-        match word.pos {
-            Pos::Noun | Pos::ProperNoun => return !only_separators,
-            Pos::Adjective | Pos::Participle | Pos::Gerund | Pos::Adverb | Pos::Number => only_separators = false,
-            Pos::Mark | Pos::Conjunction if word.is(&[",", "and"]) => only_separators = true,
-            _ => return false,
-        }
-    }
-    false
-}
-
 /// One past a run of nouns, "Statue of Liberty" included.
 fn nouns(words: &[Tagged<'_>], start: usize) -> Option<usize> {
     let noun = |i: usize| words.get(i).is_some_and(|w| matches!(w.pos, Pos::Noun | Pos::ProperNoun));
@@ -279,7 +169,8 @@ fn nouns(words: &[Tagged<'_>], start: usize) -> Option<usize> {
     // "face right arm": a side starts the next phrase.
     // So does a second part of the body: "over the chest face looking up".
     let part = |i: usize| has(BODY_PARTS, &words[i].lower);
-    let next_phrase = |i: usize| i > start && ((words[i].is(&["left", "right"]) && noun(i + 1)) || (part(i - 1) && part(i)));
+    let next_phrase =
+        |i: usize| i > start && ((words[i].is(&["left", "right"]) && noun(i + 1)) || (part(i - 1) && part(i)));
     let mut i = start;
     while noun(i) && !next_phrase(i) {
         i += 1;

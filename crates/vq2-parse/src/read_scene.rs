@@ -4,10 +4,15 @@
 //! by simple rules (named where they act), not by a parser. Time is linear in the length of the prompt.
 
 mod binding;
+mod clause;
 mod frames;
+mod groups;
+mod join;
+mod lists;
 mod owners;
 mod phrases;
 mod prepositions;
+mod prompt;
 mod pronouns;
 mod retag;
 mod states;
@@ -21,7 +26,9 @@ pub use words::{ABSTRACT, BODY_PARTS, CONTAINERS};
 use std::collections::HashMap;
 
 use crate::noun_phrase::noun_phrase;
+use crate::read_scene::clause::{Clause, Pending};
 use crate::read_scene::frames::frame_end;
+use crate::read_scene::prompt::{is_title_case, without_outer_quotes};
 use crate::read_scene::retag::retag;
 use crate::read_scene::style::{Region, style_note};
 use crate::read_scene::words::MAKING;
@@ -60,126 +67,6 @@ pub fn read_scene(prompt: &str) -> Scene {
     reader.scene
 }
 
-/// "A Red Car On A Hill", "RED CAR": capitals that mark no names. Lower-casing ASCII letters keeps every byte's place.
-fn is_title_case(prompt: &str) -> bool {
-    // A capital on a small word inside is never a name's.
-    let small = ["A", "An", "And", "At", "By", "From", "In", "Is", "On", "With"];
-    let titled = prompt
-        .split_whitespace()
-        .skip(1)
-        .zip(prompt.split_whitespace())
-        .any(|(word, before)| small.contains(&word) && !before.ends_with(['.', '!', '?', ':', ';']));
-    titled || (prompt.contains(' ') && prompt.contains(char::is_uppercase) && !prompt.contains(char::is_lowercase))
-}
-
-/// A prompt that stands in quotation marks as a whole is no text to be shown. Spaces keep every byte's place.
-fn without_outer_quotes(prompt: &str) -> Option<String> {
-    let inside = prompt.trim();
-    let [open, close] = [inside.chars().next()?, inside.chars().next_back()?];
-    let quotes = matches!((open, close), ('"', '"') | ('“', '”'));
-    let body = inside.get(open.len_utf8()..inside.len().checked_sub(close.len_utf8())?)?;
-    let whole = quotes && body.split_whitespace().nth(3).is_some() && !body.contains([open, close]);
-    let start = prompt.len() - prompt.trim_start().len();
-    let after = prompt.len() - start - inside.len();
-    whole.then(|| {
-        let blanks = |n: usize| " ".repeat(n);
-        format!("{}{body}{}", blanks(start + open.len_utf8()), blanks(close.len_utf8() + after))
-    })
-}
-
-/// What the words since the last full stop have set up.
-#[derive(Debug, Default)]
-struct Clause {
-    /// What a finite verb speaks of: the subject, whatever "with" has added since.
-    main: Vec<usize>,
-    /// What participles and prepositions attach to.
-    subjects: Vec<usize>,
-    /// The latest noun phrase, or the latest ones joined by "and".
-    latest: Vec<usize>,
-    /// What binds the next noun phrase.
-    pending: Pending,
-    /// What bound the latest noun phrase, for the one after "and".
-    bound_by: Pending,
-    /// "In the background,": binds every object that is named after it.
-    fronted: Vec<(String, Option<usize>)>,
-    /// After "there is", "we can see": what follows is a list of what is there.
-    existential: bool,
-    /// A conjunction or comma stands between the latest noun phrase and here.
-    joining: bool,
-    /// Inside "that is …": the subject is the latest noun phrase.
-    relative: bool,
-    /// The latest word was a form of "be".
-    after_be: bool,
-    /// "not": what follows is not to be seen.
-    negated: bool,
-    /// "to" before a bare verb: an intention, which no image shows.
-    intention: bool,
-}
-
-/// What the words before a noun phrase do with it.
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
-enum Pending {
-    #[default]
-    Nothing,
-    /// It is the object of these facts' verbs.
-    Object {
-        facts: Vec<usize>,
-    },
-    /// It is the other end of a relation.
-    Preposition {
-        subjects: Vec<usize>,
-        text: String,
-    },
-    /// It completes a verb with its preposition.
-    VerbPreposition {
-        facts: Vec<usize>,
-        text: String,
-    },
-    /// It goes on with a verb that has its object: "riding a horse through".
-    Onward {
-        facts: Vec<usize>,
-        text: String,
-    },
-    /// "In the background": a relation of what is named next.
-    Fronted {
-        text: String,
-    },
-    /// What a fronted place binds.
-    Placed,
-    /// "with".
-    With {
-        subjects: Vec<usize>,
-    },
-    /// "has": always said of the subject.
-    Has {
-        subjects: Vec<usize>,
-    },
-    Of,
-    /// It ends a predicate: "made of".
-    Description {
-        subjects: Vec<usize>,
-        text: String,
-        start: usize,
-    },
-    /// It ends what a part of a body does: "raised above the head".
-    Posture {
-        subjects: Vec<usize>,
-        text: String,
-        start: usize,
-    },
-    /// Nothing can be seen of it.
-    Unseen,
-    /// "without".
-    Absent {
-        subjects: Vec<usize>,
-        text: String,
-    },
-    /// "is a".
-    IsA {
-        subjects: Vec<usize>,
-    },
-}
-
 // "A, B, C and …": a list binds at most so many objects at once, which keeps the time linear.
 const LONGEST_LIST: usize = 16;
 
@@ -198,6 +85,11 @@ struct Reader<'w, 't> {
 impl<'w, 't> Reader<'w, 't> {
     fn word(&self, i: usize) -> Option<&'w Tagged<'t>> {
         self.words.get(i)
+    }
+
+    /// One past the last byte that was read; an object's own span may be its first mention, further back.
+    fn read_to(&self) -> usize {
+        self.at.checked_sub(1).and_then(|i| self.word(i)).map_or(0, |w| w.end)
     }
 
     fn next_is(&self, list: &[&str]) -> bool {

@@ -50,9 +50,8 @@ impl Family {
 
 /// The family of a missed proposition.
 pub fn family(prompt: &GoldPrompt, missed: &Proposition, asked: &[AskedWords], reachable: bool) -> Family {
-    let named = |argument: &BTreeSet<String>| {
-        asked.iter().any(|a| a.bucket == Bucket::Noun && argument.is_subset(&a.words))
-    };
+    let named =
+        |argument: &BTreeSet<String>| asked.iter().any(|a| a.bucket == Bucket::Noun && argument.is_subset(&a.words));
     let in_one_sentence = || prompt.text.split(['.', '!', '?', ';']).any(|s| missed.content.is_subset(&words(s)));
     if !reachable {
         Family::NotInPrompt

@@ -87,8 +87,7 @@ pub fn read(folder: &Path) -> Result<Vec<GoldPrompt>, Box<dyn Error>> {
     let mut reader = csv::Reader::from_path(folder.join("dsg-1k-anns.csv"))?;
     let header = reader.headers()?.clone();
     let column = |name: &str| header.iter().position(|h| h == name).ok_or(format!("dsg-1k-anns.csv: no `{name}`"));
-    let (item, text, id, tuple) =
-        (column("item_id")?, column("text")?, column("proposition_id")?, column("tuple")?);
+    let (item, text, id, tuple) = (column("item_id")?, column("text")?, column("proposition_id")?, column("tuple")?);
     let mut prompts: Vec<GoldPrompt> = Vec::new();
     let mut index: BTreeMap<String, usize> = BTreeMap::new();
     for record in reader.records() {
@@ -124,8 +123,7 @@ fn read_buckets(path: &Path) -> Result<HashMap<(String, String), Option<Bucket>>
 /// "relation - spatial (rocks, ground, on)" with the content words of "rocks", "ground" and "on".
 fn proposition(tuple: &str, bucket: Option<Bucket>) -> Proposition {
     let inside = tuple.split_once('(').map_or(tuple, |(_, rest)| rest.trim_end().trim_end_matches(')'));
-    let arguments: Vec<BTreeSet<String>> =
-        inside.split(", ").map(|a| content(a)).filter(|a| !a.is_empty()).collect();
+    let arguments: Vec<BTreeSet<String>> = inside.split(", ").map(|a| content(a)).filter(|a| !a.is_empty()).collect();
     Proposition { bucket, tuple: tuple.to_owned(), content: content(inside), words: words(inside), arguments }
 }
 

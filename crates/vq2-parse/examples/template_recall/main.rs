@@ -20,7 +20,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let folder = PathBuf::from(std::env::var_os("DSG_DATA").ok_or("set DSG_DATA to the folder of DSG's files")?);
     let prompts = gold::read(&folder)?;
     let started = std::time::Instant::now();
-    let questions: Vec<_> = prompts.iter().map(|p| vq2_parse::template_questions(&p.text).unwrap_or_default()).collect();
+    let questions: Vec<_> =
+        prompts.iter().map(|p| vq2_parse::template_questions(&p.text).unwrap_or_default()).collect();
     let per_second = prompts.len() as f64 / started.elapsed().as_secs_f64();
     let measured: Vec<Measured> = prompts.iter().zip(&questions).map(|(p, q)| measure::measure(p, q)).collect();
 

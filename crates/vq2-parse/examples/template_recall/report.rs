@@ -115,11 +115,8 @@ pub fn list_misses(prompts: &[GoldPrompt], questions: &[Vec<TemplateQuestion>], 
 /// Prints the first half's questions of a bucket that cover nothing of it.
 pub fn list_extra(prompts: &[GoldPrompt], questions: &[Vec<TemplateQuestion>], measured: &[Measured], bucket: &str) {
     for ((prompt, asked), measured) in prompts.iter().zip(questions).zip(measured).filter(|((p, _), _)| p.develop) {
-        let extra: Vec<_> = asked
-            .iter()
-            .zip(&measured.judged)
-            .filter(|(q, j)| !j.covers_own && q.bucket.as_str() == bucket)
-            .collect();
+        let extra: Vec<_> =
+            asked.iter().zip(&measured.judged).filter(|(q, j)| !j.covers_own && q.bucket.as_str() == bucket).collect();
         if extra.is_empty() {
             continue;
         }

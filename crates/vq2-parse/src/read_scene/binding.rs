@@ -1,7 +1,7 @@
 //! What is pending acts on the object that it waited for.
 
-use super::{Pending, Reader};
 use super::words::BODY_PARTS;
+use super::{Pending, Reader};
 use crate::lexicon::has;
 use crate::noun_phrase::spelled;
 use crate::scene::Fact;
@@ -46,7 +46,7 @@ impl Reader<'_, '_> {
                                 preposition: text,
                                 object: None,
                                 and: None,
-            reciprocal: None,
+                                reciprocal: None,
                                 span,
                             });
                         }
@@ -79,7 +79,11 @@ impl Reader<'_, '_> {
     /// Says a predicate of the subjects; without one, of the picture.
     fn describe(&mut self, subjects: &[usize], predicate: &str, start: usize, end: usize) {
         if subjects.is_empty() {
-            self.scene.facts.push(Fact::Is { subject: None, predicate: predicate.to_owned(), span: (start, end.max(start)) });
+            self.scene.facts.push(Fact::Is {
+                subject: None,
+                predicate: predicate.to_owned(),
+                span: (start, end.max(start)),
+            });
         }
         for &subject in subjects {
             let phrase = &self.scene.objects[subject].phrase;
@@ -97,7 +101,8 @@ impl Reader<'_, '_> {
             return;
         }
         // "raising both arms"
-        let own_part = has(BODY_PARTS, &self.scene.objects[object].phrase.head) && !matches!(pending, Pending::VerbPreposition { .. });
+        let own_part = has(BODY_PARTS, &self.scene.objects[object].phrase.head)
+            && !matches!(pending, Pending::VerbPreposition { .. });
         if own_part && self.scene.objects[object].owner.is_none() && self.clause.main.len() < 2 {
             self.scene.objects[object].owner = Some(subject);
         }

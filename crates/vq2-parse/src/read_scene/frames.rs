@@ -9,7 +9,9 @@ pub fn frame_end(words: &[Tagged<'_>], start: usize) -> Option<usize> {
     let at = |i: usize| words.get(i);
     let is = |i: usize, list: &[&str]| at(i).is_some_and(|w| w.is(list));
     // "in this image", "in the picture", with a comma if it likes.
-    if is(start, &["in", "on"]) && is(start + 1, &["this", "the"]) && at(start + 2).is_some_and(|w| has(FRAME_NOUNS, &w.lower))
+    if is(start, &["in", "on"])
+        && is(start + 1, &["this", "the"])
+        && at(start + 2).is_some_and(|w| has(FRAME_NOUNS, &w.lower))
         && !is(start + 3, &["of"])
     {
         return Some(start + 3 + usize::from(is(start + 3, &[","])));

@@ -72,16 +72,26 @@ impl Reader<'_, '_> {
 
     /// When all is read: body parts go to the prompt's only body, and namesakes learn of each other.
     pub(super) fn settle(&mut self) {
-        let is_body = |o: &Object| o.visible && !o.phrase.plural && has(BODIES, &o.phrase.head) && o.phrase.quantity.is_none();
+        let is_body =
+            |o: &Object| o.visible && !o.phrase.plural && has(BODIES, &o.phrase.head) && o.phrase.quantity.is_none();
         let mut bodies = self.scene.objects.iter().enumerate().filter(|(_, o)| is_body(o)).map(|(i, _)| i);
         let (Some(body), None) = (bodies.next(), bodies.next()) else { return };
-        let others = self.scene.objects.iter().any(|o| o.visible && o.phrase.plural && has(&["people", "men", "women", "children"], &o.phrase.head));
+        let others = self
+            .scene
+            .objects
+            .iter()
+            .any(|o| o.visible && o.phrase.plural && has(&["people", "men", "women", "children"], &o.phrase.head));
         if others {
             return;
         }
         for index in 0..self.scene.objects.len() {
             let object = &self.scene.objects[index];
-            if index != body && object.visible && object.owner.is_none() && has(BODY_PARTS, &object.phrase.head) && !object.phrase.proper {
+            if index != body
+                && object.visible
+                && object.owner.is_none()
+                && has(BODY_PARTS, &object.phrase.head)
+                && !object.phrase.proper
+            {
                 self.own(body, index, object.phrase.start);
             }
         }
@@ -96,7 +106,8 @@ impl Reader<'_, '_> {
             // "the left leg back with the toe pointed": a part is its owner's, not another part's.
             let head = &self.scene.objects[subject].phrase.head;
             if body_part && (has(BODY_PARTS, head) || has(&["position", "pose", "floor", "ground"], head)) {
-                if let Some(owner) = self.scene.objects[subject].owner.or(self.lead).filter(|&o| o != object && o != subject)
+                if let Some(owner) =
+                    self.scene.objects[subject].owner.or(self.lead).filter(|&o| o != object && o != subject)
                     && self.scene.objects[object].owner.is_none()
                     && !has(BODY_PARTS, &self.scene.objects[owner].phrase.head)
                 {

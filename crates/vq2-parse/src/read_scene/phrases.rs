@@ -1,13 +1,12 @@
 //! A noun phrase becomes an object, and takes its part in the clause.
 
 use super::frames::{frame_end, names_the_image};
-use super::words::*;
 use super::style::Region;
-use super::{Clause, LONGEST_LIST, Pending, Reader};
+use super::words::*;
+use super::{Clause, Pending, Reader};
 use crate::lexicon::*;
 use crate::noun_phrase::{NounPhrase, noun_phrase};
 use crate::scene::{Fact, Object};
-use crate::template::with_modifiers;
 use crate::tag::Pos;
 
 impl Reader<'_, '_> {
@@ -44,7 +43,9 @@ impl Reader<'_, '_> {
             && one_word
             && phrase.modifiers.iter().all(|m| has(NAME_PARTS, &m.text))
             && !matches!(pending, Pending::Has { .. } | Pending::With { .. })
-            && (after_preposition || pending == Pending::Of || !matches!(phrase.head.as_str(), "background" | "foreground" | "scene"));
+            && (after_preposition
+                || pending == Pending::Of
+                || !matches!(phrase.head.as_str(), "background" | "foreground" | "scene"));
         let visible = !negated
             && !picture_opens
             && !is_time
@@ -146,181 +147,9 @@ impl Reader<'_, '_> {
             }
             _ => {}
         }
-        let end = self.scene.objects[index].phrase.end;
-        self.bind(&pending, index, end);
+        self.bind(&pending, index, self.read_to());
         self.clause.latest = vec![index];
         self.clause.bound_by = pending;
-    }
-
-    /// "a bag of apples", "a row of cars", "a section of the wall".
-    fn belongs(&mut self, index: usize) {
-        let Some(&whole) = self.clause.latest.last() else {
-            self.clause.latest = vec![index];
-            return;
-        };
-        let head = self.scene.objects[whole].phrase.head.clone();
-        let arranged = GROUPS.iter().find(|(group, _)| *group == head);
-        let gathers = arranged.is_some() || has(QUALITIES, &head) || has(PORTIONS, &head) || has(MEASURES, &head);
-        if gathers && self.scene.objects[whole].of.is_none() {
-            self.scene.objects[whole].of = Some(index);
-            let span = (self.scene.objects[whole].phrase.start, self.scene.objects[index].phrase.end);
-            let quality = has(QUALITIES, &head) && !self.scene.objects[whole].phrase.modifiers.is_empty();
-            if (arranged.is_some() || quality) && self.scene.objects[whole].visible {
-                let predicate = arranged.map_or_else(
-                    || with_modifiers(&self.scene.objects[whole].phrase),
-                    |(_, words)| self.arrangement(whole, words),
-                );
-                self.scene.facts.push(Fact::Is { subject: Some(index), predicate, span });
-            }
-            self.replace(whole, index);
-            self.scene.objects[whole].visible = false;
-            return;
-        }
-        if self.scene.objects[whole].of.is_none() {
-            self.scene.objects[whole].of = Some(index);
-        }
-        self.clause.bound_by = Pending::Of;
-    }
-
-    /// "in a tall stack": the modifiers of the group go along.
-    fn arrangement(&self, whole: usize, words: &str) -> String {
-        let phrase = &self.scene.objects[whole].phrase;
-        let adjectives: Vec<&str> = phrase.modifiers.iter().map(|m| m.text.as_str()).collect();
-        match words.rsplit_once(' ') {
-            Some((before, noun)) if !adjectives.is_empty() && !before.is_empty() => {
-                let what = format!("{} {noun}", adjectives.join(" "));
-                let start = before.trim_end_matches(" an").trim_end_matches(" a").trim_end_matches("an").trim_end_matches('a');
-                format!("{start} {} {what}", crate::inflect::article(&what)).trim_start().to_owned()
-            }
-            _ => words.to_owned(),
-        }
-    }
-
-    /// Lets the members of a group stand where the group stood: in the clause and in the facts so far.
-    fn replace(&mut self, whole: usize, members: usize) {
-        for list in [&mut self.clause.main, &mut self.clause.subjects, &mut self.clause.latest] {
-            for index in list.iter_mut().filter(|i| **i == whole) {
-                *index = members;
-            }
-        }
-        if self.lead == Some(whole) {
-            self.lead = Some(members);
-        }
-        let recent = self.scene.facts.len().saturating_sub(LONGEST_LIST);
-        for fact in &mut self.scene.facts[recent..] {
-            match fact {
-                Fact::Does { subject, object, .. } | Fact::Relation { subject, object, .. } => {
-                    for end in [Some(subject), object.as_mut()].into_iter().flatten().filter(|i| **i == whole) {
-                        *end = members;
-                    }
-                }
-                Fact::Has { object, .. } if *object == whole => *object = members,
-                _ => {}
-            }
-        }
-        let fronted = self.clause.fronted.iter_mut().filter(|(_, place)| *place == Some(whole));
-        fronted.for_each(|(_, place)| *place = Some(members));
-    }
-
-    /// A noun phrase after "and" or a comma plays the part of the one before it, unless it starts a clause of its own.
-    fn joined(&mut self, index: usize) {
-        let next = self.word(self.at);
-        let phrase = &self.scene.objects[index].phrase;
-        let acts = next.is_some_and(|w| {
-            matches!(w.pos, Pos::Gerund | Pos::Verb | Pos::Be | Pos::Participle)
-                || (w.pos == Pos::Preposition && !w.is(&["of", "with"]))
-        });
-        let own = phrase.determiner.is_some() || phrase.quantity.is_some() || has(BODY_PARTS, &phrase.head);
-        let verb_follows = next.is_some_and(|w| matches!(w.pos, Pos::Be | Pos::Verb | Pos::Have));
-        // "a cat and a dog are", but "…, and the wall is": a verb in the singular has one subject.
-        let singular = next.is_some_and(|w| !w.is(&["are", "were", "have"]) && (w.pos != Pos::Verb || w.lower.ends_with('s')));
-        let own_clause = verb_follows && (singular || !matches!(self.clause.bound_by, Pending::Nothing | Pending::Placed));
-        let fragment = has(BODY_PARTS, &phrase.head)
-            && next.is_some_and(|w| matches!(w.pos, Pos::Adjective | Pos::Adverb | Pos::Participle | Pos::Gerund | Pos::Preposition));
-        let end = phrase.end;
-        let bound_by = self.clause.bound_by.clone();
-        if own_clause || fragment {
-            self.clause.subjects = vec![index];
-            self.clause.main = vec![index];
-            self.clause.latest = vec![index];
-            if bound_by == Pending::Placed {
-                self.bind(&Pending::Placed, index, end);
-            } else {
-                self.clause.bound_by = Pending::Nothing;
-            }
-            return;
-        }
-        if matches!(bound_by, Pending::Absent { .. }) && self.scene.objects[index].visible {
-            self.clause.subjects = vec![index];
-            self.clause.main = vec![index];
-            self.clause.latest = vec![index];
-            self.clause.bound_by = Pending::Nothing;
-            return;
-        }
-        if matches!(&bound_by, Pending::Preposition { text, .. } if text == "between") && self.between(index) {
-            return;
-        }
-        let listed = self.clause.existential && matches!(bound_by, Pending::Preposition { .. });
-        if listed {
-            // "we can see a cup on a table, a lamp and a chair": the list of what is seen goes on.
-            self.clause.subjects = vec![index];
-            self.clause.main = vec![index];
-            self.clause.latest.clear();
-            self.clause.bound_by = if self.clause.fronted.is_empty() { Pending::Nothing } else { Pending::Placed };
-            self.bind(&Pending::Placed, index, end);
-        } else if matches!(bound_by, Pending::Nothing | Pending::Placed) {
-            self.push_subject(index);
-            if bound_by == Pending::Placed {
-                self.bind(&bound_by, index, end);
-            }
-        } else if acts && own {
-            self.clause.subjects = vec![index];
-            self.clause.bound_by = Pending::Nothing;
-        } else if bound_by == Pending::Of {
-            self.clause.latest.truncate(LONGEST_LIST);
-        } else {
-            if matches!(bound_by, Pending::Has { .. } | Pending::With { .. }) && self.clause.subjects.len() < LONGEST_LIST {
-                self.clause.subjects.push(index);
-            }
-            self.bind(&bound_by, index, end);
-        }
-        if self.clause.latest.len() < LONGEST_LIST {
-            self.clause.latest.push(index);
-        } else {
-            self.clause.latest = vec![index];
-        }
-    }
-
-    /// "between the chair and the table": one question for both.
-    fn between(&mut self, second: usize) -> bool {
-        let Some(&first) = self.clause.latest.last() else { return false };
-        let end = self.scene.objects[second].phrase.end;
-        let recent = self.scene.facts.len().saturating_sub(LONGEST_LIST);
-        let mut found = false;
-        for fact in &mut self.scene.facts[recent..] {
-            if let Fact::Relation { preposition, object, and, span, .. } = fact
-                && preposition == "between"
-                && *object == Some(first)
-                && and.is_none()
-            {
-                *and = Some(second);
-                span.1 = span.1.max(end);
-                found = true;
-            }
-        }
-        found
-    }
-
-    fn push_subject(&mut self, index: usize) {
-        for list in [&mut self.clause.main, &mut self.clause.subjects] {
-            if list.len() >= LONGEST_LIST {
-                list.clear();
-            }
-            if !list.contains(&index) {
-                list.push(index);
-            }
-        }
-        self.lead = self.lead.or(Some(index));
     }
 
     /// "a photo of", "a drawing showing", "an oil painting depicting"
@@ -334,7 +163,8 @@ impl Reader<'_, '_> {
         let key = phrase.name.to_lowercase();
         let known = self.named.get(&key).copied();
         if let Some((index, 1)) = known
-            && (phrase.determiner.as_deref() == Some("the") || (phrase.determiner.is_none() && phrase.modifiers.is_empty()))
+            && (phrase.determiner.as_deref() == Some("the")
+                || (phrase.determiner.is_none() && phrase.modifiers.is_empty()))
             && phrase.quantity.is_none()
             && self.scene.objects[index].phrase.plural == phrase.plural
             && !differ(&self.scene.objects[index].phrase, &phrase)

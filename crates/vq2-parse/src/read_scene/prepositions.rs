@@ -10,12 +10,21 @@ use crate::tag::{Pos, Tagged};
 
 impl Reader<'_, '_> {
     pub(super) fn preposition(&mut self, after_be: bool) {
-        if self.fronted_direction() || self.colour_after_in() || self.in_a_colour() || self.made_of_adjective(after_be) || self.by_maker() || self.bare_direction(after_be) || self.as_much_as(after_be) {
+        if self.fronted_direction()
+            || self.colour_after_in()
+            || self.in_a_colour()
+            || self.made_of_adjective(after_be)
+            || self.by_maker()
+            || self.bare_direction(after_be)
+            || self.as_much_as(after_be)
+        {
             return;
         }
         let fronted = self.is_fronted();
         let word = &self.words[self.at];
-        let with_part = || noun_phrase(self.words, self.at + 1).is_some_and(|(p, _)| has(BODY_PARTS, &p.head) || has(CLOTHES, &p.head));
+        let with_part = || {
+            noun_phrase(self.words, self.at + 1).is_some_and(|(p, _)| has(BODY_PARTS, &p.head) || has(CLOTHES, &p.head))
+        };
         let joining = self.clause.joining;
         let part_follows = word.is(&["with"]) && joining && with_part();
         self.at += 1;
@@ -34,7 +43,11 @@ impl Reader<'_, '_> {
             let subjects = if after_be { subjects } else { self.described() };
             Pending::Description { subjects, text, start: word.start }
         } else if word.is(&["in the shape of", "in the form of"]) {
-            Pending::Description { subjects: if after_be { subjects } else { self.described() }, text, start: word.start }
+            Pending::Description {
+                subjects: if after_be { subjects } else { self.described() },
+                text,
+                start: word.start,
+            }
         } else if word.is(&["in the style of", "in style of"]) {
             Pending::Description { subjects: Vec::new(), text: "in the style of".to_owned(), start: word.start }
         } else if word.is(&["without"]) {
@@ -66,7 +79,8 @@ impl Reader<'_, '_> {
     /// "a portrait of a baker by Ann Other": who made the picture.
     fn by_maker(&mut self) -> bool {
         let named = self.word(self.at + 1).is_some_and(|w| w.text.starts_with(char::is_uppercase));
-        let picture = self.scene.facts.iter().take(LONGEST_LIST).any(|f| matches!(f, Fact::Picture { .. } | Fact::Style { .. }));
+        let picture =
+            self.scene.facts.iter().take(LONGEST_LIST).any(|f| matches!(f, Fact::Picture { .. } | Fact::Style { .. }));
         self.words[self.at].is(&["by"]) && named && picture && self.read_style_note()
     }
 
@@ -91,7 +105,9 @@ impl Reader<'_, '_> {
 
     /// "giving a flower to a woman"
     fn goes_on_with_verb(&self, word: &Tagged<'_>) -> bool {
-        word.is(&["to"]) && self.clause.pending == Pending::Nothing && matches!(self.clause.bound_by, Pending::Object { .. })
+        word.is(&["to"])
+            && self.clause.pending == Pending::Nothing
+            && matches!(self.clause.bound_by, Pending::Object { .. })
     }
 
     /// After a noun phrase: a place is the subject's; "through", "into", "toward" go on with the verb before.
@@ -123,7 +139,8 @@ impl Reader<'_, '_> {
 
     /// "In the background," before its subject; "…, behind the door there is a sign".
     fn is_fronted(&self) -> bool {
-        let none_before = self.clause.subjects.is_empty() && self.clause.latest.is_empty() && self.clause.pending != Pending::Unseen;
+        let none_before =
+            self.clause.subjects.is_empty() && self.clause.latest.is_empty() && self.clause.pending != Pending::Unseen;
         let Some((_, end)) = noun_phrase(self.words, self.at + 1) else {
             return none_before && self.word(self.at + 1).is_some_and(|w| w.pos == Pos::Pronoun);
         };
@@ -135,7 +152,8 @@ impl Reader<'_, '_> {
         };
         let comma = usize::from(self.word(end).is_some_and(|w| w.is(&[","])));
         let frame = frame_end(self.words, end + comma).is_some();
-        let subject_follows = self.word(end).is_some_and(|w| matches!(w.pos, Pos::Determiner | Pos::Number | Pos::Be | Pos::Verb));
+        let subject_follows =
+            self.word(end).is_some_and(|w| matches!(w.pos, Pos::Determiner | Pos::Number | Pos::Be | Pos::Verb));
         (none_before && (comma == 1 || frame || subject_follows)) || (self.clause.joining && frame)
     }
 
@@ -145,7 +163,17 @@ impl Reader<'_, '_> {
         let first = self.clause.subjects.is_empty() && self.clause.latest.is_empty();
         let next = self.at + 1;
         let comma = usize::from(self.word(next).is_some_and(|w| w.is(&[","])));
-        let place = matches!(word.lower.as_str(), "behind" | "in front" | "on the left" | "on the right" | "at the bottom" | "at the top" | "to the left" | "to the right");
+        let place = matches!(
+            word.lower.as_str(),
+            "behind"
+                | "in front"
+                | "on the left"
+                | "on the right"
+                | "at the bottom"
+                | "at the top"
+                | "to the left"
+                | "to the right"
+        );
         if !place || !(first || self.clause.joining) || frame_end(self.words, next + comma).is_none() {
             return false;
         }

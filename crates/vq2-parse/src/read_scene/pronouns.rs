@@ -31,7 +31,8 @@ impl Reader<'_, '_> {
         let means = self.lead.filter(|&l| {
             let one = has(&["it", "he", "she", "him", "her"], &word.lower);
             // "Someone … they": the singular "they".
-            let fits = self.scene.objects[l].phrase.plural == plural || (plural && self.scene.objects[l].phrase.plural == !plural && self.is_someone(l));
+            let fits = self.scene.objects[l].phrase.plural == plural
+                || (plural && self.scene.objects[l].phrase.plural == !plural && self.is_someone(l));
             (one || plural) && fits
         });
         // "He is smiling" without anyone named before: a person.
@@ -86,7 +87,10 @@ impl Reader<'_, '_> {
     }
 
     fn is_someone(&self, index: usize) -> bool {
-        has(&["someone", "somebody", "person", "figure", "subject", "human", "character", "individual"], &self.scene.objects[index].phrase.head)
+        has(
+            &["someone", "somebody", "person", "figure", "subject", "human", "character", "individual"],
+            &self.scene.objects[index].phrase.head,
+        )
     }
 
     /// "facing each other", "on top of each other"

@@ -1,106 +1,106 @@
 //! Corrections of the tags that hold for prompts: descriptions in the present tense, often without verbs.
 
+use super::join::join_phrases;
 use super::words::{BINDING, BODY_PARTS};
 use crate::inflect::is_plural;
 use crate::lexicon::*;
 use crate::tag::{Pos, Tagged};
 
-/// Words that are one direction: joined, unless "of" or a noun comes after.
-#[rustfmt::skip]
-const DIRECTIONS: &[&[&str]] = &[
-    &["to", "the", "left"], &["to", "the", "right"], &["to", "the", "side"], &["to", "the", "sides"],
-    &["to", "their", "left"], &["to", "their", "right"], &["to", "his", "left"], &["to", "his", "right"],
-    &["to", "her", "left"], &["to", "her", "right"], &["to", "its", "left"], &["to", "its", "right"],
-    &["to", "their", "side"], &["to", "their", "sides"], &["to", "one", "side"], &["on", "the", "left"],
-    &["on", "the", "right"], &["in", "front"], &["a", "little"], &["a", "bit"], &["a", "lot"], &["to", "left"], &["to", "right"],
-    &["at", "the", "bottom"], &["at", "the", "top"], &["all", "around"], &["all", "over"],
-];
-
 /// Nouns that the tagger takes for verbs or adjectives, before the noun that they name the kind of.
 const KINDS: &[(&str, &str)] = &[
-    ("stop", "sign"), ("stop", "signs"), ("hot", "dog"), ("hot", "dogs"), ("remote", "control"), ("remote", "controller"),
-    ("stuffed", "animal"), ("stuffed", "animals"), ("fire", "hydrant"), ("parking", "meter"), ("cutting", "board"),
-    ("swimming", "pool"), ("living", "room"), ("dining", "room"), ("dining", "table"), ("cell", "phone"), ("ice", "cream"),
-    ("running", "shoes"), ("hot", "tub"), ("high", "chair"), ("fighter", "jet"), ("fast", "food"), ("black", "hole"),
-    ("french", "fries"), ("roller", "coaster"), ("washing", "machine"), ("sewing", "machine"), ("vending", "machine"),
-    ("tea", "pot"), ("rocking", "chair"), ("fishing", "rod"), ("shopping", "cart"), ("shopping", "bag"), ("mixing", "bowl"),
-    ("traffic", "light"), ("still", "life"), ("stained", "glass"), ("serving", "spoon"), ("hot", "air"), ("milky", "way"), ("prime", "minister"), ("grand", "piano"), ("grand", "canyon"),
-    ("police", "officer"), ("polar", "bear"), ("guinea", "pig"), ("sweet", "potato"), ("playing", "card"), ("playing", "cards"), ("sleeping", "bag"), ("sleeping", "bags"), ("solar", "panel"), ("solar", "panels"), ("rolling", "pin"),
+    ("stop", "sign"),
+    ("stop", "signs"),
+    ("hot", "dog"),
+    ("hot", "dogs"),
+    ("remote", "control"),
+    ("remote", "controller"),
+    ("stuffed", "animal"),
+    ("stuffed", "animals"),
+    ("fire", "hydrant"),
+    ("parking", "meter"),
+    ("cutting", "board"),
+    ("swimming", "pool"),
+    ("living", "room"),
+    ("dining", "room"),
+    ("dining", "table"),
+    ("cell", "phone"),
+    ("ice", "cream"),
+    ("running", "shoes"),
+    ("hot", "tub"),
+    ("high", "chair"),
+    ("fighter", "jet"),
+    ("fast", "food"),
+    ("black", "hole"),
+    ("french", "fries"),
+    ("roller", "coaster"),
+    ("washing", "machine"),
+    ("sewing", "machine"),
+    ("vending", "machine"),
+    ("tea", "pot"),
+    ("rocking", "chair"),
+    ("fishing", "rod"),
+    ("shopping", "cart"),
+    ("shopping", "bag"),
+    ("mixing", "bowl"),
+    ("traffic", "light"),
+    ("still", "life"),
+    ("stained", "glass"),
+    ("serving", "spoon"),
+    ("hot", "air"),
+    ("milky", "way"),
+    ("prime", "minister"),
+    ("grand", "piano"),
+    ("grand", "canyon"),
+    ("police", "officer"),
+    ("polar", "bear"),
+    ("guinea", "pig"),
+    ("sweet", "potato"),
+    ("playing", "card"),
+    ("playing", "cards"),
+    ("sleeping", "bag"),
+    ("sleeping", "bags"),
+    ("solar", "panel"),
+    ("solar", "panels"),
+    ("rolling", "pin"),
 ];
 
 /// Adjectives that stand for a thing when no noun follows.
 const NOUNS_TOO: &[&str] = &[
-    "human", "individual", "subject", "native", "giant", "square", "round", "oval", "plastic", "leather", "metal",
-    "animal", "female", "male", "evergreen", "submarine", "cooler", "toaster", "uniform", "washer", "printer", "mixer", "fryer", "radish",
+    "human",
+    "individual",
+    "subject",
+    "native",
+    "giant",
+    "square",
+    "round",
+    "oval",
+    "plastic",
+    "leather",
+    "metal",
+    "animal",
+    "female",
+    "male",
+    "evergreen",
+    "submarine",
+    "cooler",
+    "toaster",
+    "uniform",
+    "washer",
+    "printer",
+    "mixer",
+    "fryer",
+    "radish",
 ];
 
 /// Puts right what the tagger, trained on sentences, gets wrong in prompts.
 pub fn retag<'t>(text: &'t str, words: Vec<Tagged<'t>>) -> Vec<Tagged<'t>> {
-    let mut words = join_directions(text, words);
+    let mut words = join_phrases(text, words);
     for i in 0..words.len() {
         if let Some(pos) = corrected(&words, i) {
             words[i].pos = pos;
         }
     }
     words
-}
-
-fn join_directions<'t>(text: &'t str, words: Vec<Tagged<'t>>) -> Vec<Tagged<'t>> {
-    let mut joined: Vec<Tagged<'t>> = Vec::with_capacity(words.len());
-    let mut i = 0;
-    while i < words.len() {
-        let fits = |direction: &&&[&str]| {
-            let same = direction.iter().enumerate().all(|(n, d)| words.get(i + n).is_some_and(|w| w.lower == *d));
-            let after = words.get(i + direction.len());
-            same && !after.is_some_and(|w| {
-                w.is(&["of", "side", "color", "colour"])
-                    || (matches!(w.pos, Pos::Noun | Pos::ProperNoun | Pos::Adjective)
-                        && !w.is(&["left", "right"])
-                        && !has(BODY_PARTS, &w.lower))
-            })
-        };
-        // "not more than five"
-        if let Some(length) = bounded_number(&words[i..]) {
-            let (start, end) = (words[i].start, words[i + length - 1].end);
-            let lower = words[i..i + length].iter().map(|w| w.lower.as_str()).collect::<Vec<_>>().join(" ");
-            joined.push(Tagged { text: text.get(start..end).unwrap_or_default(), lower, pos: Pos::Number, start, end });
-            i += length;
-            continue;
-        }
-        // "across from"
-        let across = words[i].is(&["across"]) && words.get(i + 1).filter(|w| w.is(&["from"])).is_some();
-        if across {
-            let (start, end) = (words[i].start, words[i + 1].end);
-            let lower = "across from".to_owned();
-            joined.push(Tagged { text: text.get(start..end).unwrap_or_default(), lower, pos: Pos::Preposition, start, end });
-            i += 2;
-            continue;
-        }
-        let can_start = words[i].is(&["to", "on", "in", "a", "at", "all"]);
-        let length = if can_start { DIRECTIONS.iter().find(fits).map_or(1, |d| d.len()) } else { 1 };
-        if length == 1 {
-            joined.push(words[i].clone());
-        } else {
-            let (start, end) = (words[i].start, words[i + length - 1].end);
-            let lower = words[i..i + length].iter().map(|w| w.lower.as_str()).collect::<Vec<_>>().join(" ");
-            let over = matches!(lower.as_str(), "all over" | "all around");
-            let pos = if over { Pos::Preposition } else { Pos::Adverb };
-            joined.push(Tagged { text: text.get(start..end).unwrap_or_default(), lower, pos, start, end });
-        }
-        i += length;
-    }
-    joined
-}
-
-/// Words of "more than five", "no more than two", "at least three".
-fn bounded_number(words: &[Tagged<'_>]) -> Option<usize> {
-    let is = |i: usize, list: &[&str]| words.get(i).is_some_and(|w| w.is(list));
-    let negated = usize::from(is(0, &["not", "no"]));
-    let bounded = is(negated, &["more", "less", "fewer"]) && is(negated + 1, &["than"]);
-    let at_least = is(0, &["at"]) && is(1, &["least", "most"]);
-    let length = if bounded { negated + 3 } else { 3 };
-    let number = words.get(length - 1).is_some_and(|w| w.pos == Pos::Number);
-    ((bounded || at_least) && number).then_some(length)
 }
 
 fn corrected(words: &[Tagged<'_>], i: usize) -> Option<Pos> {
@@ -123,12 +123,16 @@ fn corrected(words: &[Tagged<'_>], i: usize) -> Option<Pos> {
     // "leaning left", "the face is right", but "the left", "left arm".
     if word.is(&["left", "right"])
         && !noun(after)
-        && !before.is_some_and(|b| matches!(b.pos, Pos::Determiner | Pos::Preposition | Pos::Possessive | Pos::Adjective))
+        && !before
+            .is_some_and(|b| matches!(b.pos, Pos::Determiner | Pos::Preposition | Pos::Possessive | Pos::Adjective))
     {
         return Some(Pos::Adverb);
     }
     // "He's balancing"
-    if word.pos == Pos::Possessive && word.lower.len() > 1 && before.is_some_and(|b| b.is(&["he", "she", "it", "there", "that"])) {
+    if word.pos == Pos::Possessive
+        && word.lower.len() > 1
+        && before.is_some_and(|b| b.is(&["he", "she", "it", "there", "that"]))
+    {
         return Some(Pos::Be);
     }
     // "serving spoon set of six", "set of two chairs"
@@ -137,7 +141,9 @@ fn corrected(words: &[Tagged<'_>], i: usize) -> Option<Pos> {
     }
     match word.pos {
         // "left to dog": no finite verb after a preposition.
-        Pos::Verb if before.is_some_and(|b| b.pos == Pos::Preposition && !b.is(&["than", "as", "like"])) => Some(Pos::Noun),
+        Pos::Verb if before.is_some_and(|b| b.pos == Pos::Preposition && !b.is(&["than", "as", "like"])) => {
+            Some(Pos::Noun)
+        }
         // "a boat tied to a post"
         Pos::Verb if has(BINDING, &word.lower) && after.is_some_and(|a| a.pos == Pos::Preposition || a.is(&["to"])) => {
             Some(Pos::Participle)
@@ -194,16 +200,25 @@ fn corrected(words: &[Tagged<'_>], i: usize) -> Option<Pos> {
         // "a pear, orange, and two bananas"; "bed and human"
         Pos::Adjective if stands_alone(words, i) => Some(Pos::Noun),
         // "a water cooler": no comparison without "than".
-        Pos::Adjective
-            if noun(before) && has(NOUNS_TOO, &word.lower) && !after.is_some_and(|a| a.is(&["than"])) =>
-        {
+        Pos::Adjective if noun(before) && has(NOUNS_TOO, &word.lower) && !after.is_some_and(|a| a.is(&["than"])) => {
             Some(Pos::Noun)
         }
         // "the knees bent": a body part does not open a compound with a verb form.
-        Pos::Noun if word.lower.ends_with("ed") && before.is_some_and(|b| has(BODY_PARTS, &b.lower)) => Some(Pos::Participle),
+        Pos::Noun if word.lower.ends_with("ed") && before.is_some_and(|b| has(BODY_PARTS, &b.lower)) => {
+            Some(Pos::Participle)
+        }
         Pos::Verb | Pos::Adjective | Pos::Noun
-            if word.is(&["bent", "spread", "held", "folded", "crossed", "stretched", "outstretched", "raised", "tucked"])
-                && !noun(after) =>
+            if word.is(&[
+                "bent",
+                "spread",
+                "held",
+                "folded",
+                "crossed",
+                "stretched",
+                "outstretched",
+                "raised",
+                "tucked",
+            ]) && !noun(after) =>
         {
             Some(Pos::Participle)
         }
@@ -230,9 +245,14 @@ fn verb_after_article(words: &[Tagged<'_>], i: usize) -> bool {
     }
     // No noun, and nothing that would make the noun a plural, comes after.
     let object_follows = words.get(i + 1).is_none_or(|a| {
-        matches!(a.pos, Pos::Determiner | Pos::Preposition | Pos::Adverb | Pos::Number | Pos::Conjunction) || a.is(&["."])
+        matches!(a.pos, Pos::Determiner | Pos::Preposition | Pos::Adverb | Pos::Number | Pos::Conjunction)
+            || a.is(&["."])
     });
-    let article = words[..i - 1].iter().rev().take(5).find(|w| !matches!(w.pos, Pos::Adjective | Pos::Noun | Pos::Participle | Pos::Gerund | Pos::Adverb));
+    let article = words[..i - 1]
+        .iter()
+        .rev()
+        .take(5)
+        .find(|w| !matches!(w.pos, Pos::Adjective | Pos::Noun | Pos::Participle | Pos::Gerund | Pos::Adverb));
     object_follows && article.is_some_and(|w| w.is(&["a", "an", "another", "one"]))
 }
 
@@ -242,13 +262,17 @@ fn stands_alone(words: &[Tagged<'_>], i: usize) -> bool {
     if !has(NOUNS_TOO, &word.lower) && !has(COLOURS_AND_THINGS, &word.lower) {
         return false;
     }
-    let opens = i.checked_sub(1).map(|b| &words[b]).is_some_and(|b| matches!(b.pos, Pos::Mark | Pos::Conjunction | Pos::Determiner));
+    let opens = i
+        .checked_sub(1)
+        .map(|b| &words[b])
+        .is_some_and(|b| matches!(b.pos, Pos::Mark | Pos::Conjunction | Pos::Determiner));
     let mut next = i + 1;
     while words.get(next).is_some_and(|w| w.is(&[",", "and"])) {
         next += 1;
     }
     let listed = next > i + 1 && words.get(next).is_some_and(|w| matches!(w.pos, Pos::Determiner | Pos::Number));
-    let ends = words.get(i + 1).is_none_or(|w| matches!(w.pos, Pos::Be | Pos::Preposition | Pos::Verb) || w.is(&[".", ";"]));
+    let ends =
+        words.get(i + 1).is_none_or(|w| matches!(w.pos, Pos::Be | Pos::Preposition | Pos::Verb) || w.is(&[".", ";"]));
     let human = !has(COLOURS, &word.lower) && ends;
     opens && (listed || human)
 }

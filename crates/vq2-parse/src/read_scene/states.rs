@@ -15,9 +15,7 @@ impl Reader<'_, '_> {
         // "the dog chased the cat": a past tense, not a participle.
         let takes_object = !after_be
             && noun_phrase(self.words, self.at + 1).is_some()
-            && next.is_some_and(|w| {
-                matches!(w.pos, Pos::Determiner | Pos::ProperNoun | Pos::Number)
-            })
+            && next.is_some_and(|w| matches!(w.pos, Pos::Determiner | Pos::ProperNoun | Pos::Number))
             && !self.body_part_next();
         if takes_object && !self.clause.subjects.is_empty() {
             self.subject_speaks();
@@ -30,9 +28,15 @@ impl Reader<'_, '_> {
             return;
         }
         // ""open" written on it" tells where the text is, not what is written.
-        let quoted_before = (1..=2).any(|back| self.at.checked_sub(back).and_then(|i| self.word(i)).is_some_and(|w| w.pos == Pos::Quoted));
-        let bearer = self.clause.latest.last().is_some_and(|&i| has(BEARERS, &self.scene.objects[i].phrase.head) && !self.is_part(i));
-        let on_it = next.is_some_and(|w| w.is(&["on"])) && self.word(self.at + 2).is_some_and(|w| w.pos == Pos::Pronoun);
+        let quoted_before = (1..=2)
+            .any(|back| self.at.checked_sub(back).and_then(|i| self.word(i)).is_some_and(|w| w.pos == Pos::Quoted));
+        let bearer = self
+            .clause
+            .latest
+            .last()
+            .is_some_and(|&i| has(BEARERS, &self.scene.objects[i].phrase.head) && !self.is_part(i));
+        let on_it =
+            next.is_some_and(|w| w.is(&["on"])) && self.word(self.at + 2).is_some_and(|w| w.pos == Pos::Pronoun);
         if quoted_before && (!bearer || after_be || on_it) {
             self.at += 1;
             self.clause.pending = Pending::Unseen;
@@ -48,7 +52,9 @@ impl Reader<'_, '_> {
         let of_body = subjects.first().is_some_and(|&s| has(BODY_PARTS, &self.scene.objects[s].phrase.head));
         let binds = next.filter(|w| {
             let with = w.is(&["with", "without", "of"]);
-            w.pos == Pos::Preposition && (word.is(BINDING) || w.is(&["by"]) || (of_body && !with)) && !w.is(&["without"])
+            w.pos == Pos::Preposition
+                && (word.is(BINDING) || w.is(&["by"]) || (of_body && !with))
+                && !w.is(&["without"])
         });
         if let Some(preposition) = binds
             && noun_phrase(self.words, self.at + 1).is_some()
@@ -65,7 +71,11 @@ impl Reader<'_, '_> {
             }
             let place = word.is(STATES_OF_PLACE) && !preposition.is(&["by", "with", "to", "over", "as"]);
             let placed = word.is(&["placed", "arranged", "kept", "located", "positioned", "set", "seated"]);
-            let text = if place || placed { preposition.lower.clone() } else { format!("{} {}", word.lower, preposition.lower) };
+            let text = if place || placed {
+                preposition.lower.clone()
+            } else {
+                format!("{} {}", word.lower, preposition.lower)
+            };
             if place {
                 self.state(&subjects, word.lower.clone(), (word.start, word.end));
             }
@@ -90,7 +100,8 @@ impl Reader<'_, '_> {
     /// "lifted up to chin level": for a part of a body the place goes on with the state.
     fn posture_or_state(&mut self, subjects: Vec<usize>, predicate: String, span: Span) {
         let of_body = subjects.first().is_some_and(|&s| has(BODY_PARTS, &self.scene.objects[s].phrase.head));
-        let place = self.word(self.at).filter(|w| w.pos == Pos::Preposition && !w.is(&["with", "without", "of", "by", "like"]));
+        let place =
+            self.word(self.at).filter(|w| w.pos == Pos::Preposition && !w.is(&["with", "without", "of", "by", "like"]));
         if let Some(place) = place.filter(|_| of_body && !self.clause.negated)
             && noun_phrase(self.words, self.at + 1).is_some()
         {
@@ -119,7 +130,9 @@ impl Reader<'_, '_> {
 
     pub(super) fn state(&mut self, subjects: &[usize], predicate: String, span: Span) {
         // That a thing can be seen is what its noun question asks.
-        if self.clause.negated || matches!(predicate.as_str(), "visible" | "seen" | "shown" | "depicted" | "available" | "present") {
+        if self.clause.negated
+            || matches!(predicate.as_str(), "visible" | "seen" | "shown" | "depicted" | "available" | "present")
+        {
             return;
         }
         for &subject in subjects {
@@ -166,13 +179,18 @@ impl Reader<'_, '_> {
             return;
         }
         if continues && !has(NOT_PREDICATIVE, &word.lower) && !has(NAME_PARTS, &word.lower) {
-            let before = self.at.checked_sub(2).and_then(|i| self.word(i)).filter(|w| w.pos == Pos::Adverb && w.lower.len() > 3);
-            let degree = before.filter(|w| !w.is(&["there", "here", "also", "just"])).map_or_else(String::new, |w| format!("{} ", w.lower));
+            let before =
+                self.at.checked_sub(2).and_then(|i| self.word(i)).filter(|w| w.pos == Pos::Adverb && w.lower.len() > 3);
+            let degree = before
+                .filter(|w| !w.is(&["there", "here", "also", "just"]))
+                .map_or_else(String::new, |w| format!("{} ", w.lower));
             let predicate = format!("{degree}{}", spelled(std::slice::from_ref(word)));
             let (predicate, end) = self.complement(predicate, word.end);
             self.posture_or_state(subjects, predicate, (word.start, end));
             self.clause.after_be = after_be && self.next_is(&["and", ","]);
-            if self.next_is(&["and"]) && self.word(self.at + 1).is_some_and(|w| matches!(w.pos, Pos::Adjective | Pos::Participle)) {
+            if self.next_is(&["and"])
+                && self.word(self.at + 1).is_some_and(|w| matches!(w.pos, Pos::Adjective | Pos::Participle))
+            {
                 self.at += 1;
             }
         }
@@ -188,7 +206,8 @@ impl Reader<'_, '_> {
 
     /// "in blue", "in black and white": a colour without its noun.
     pub(super) fn colour_after_in(&mut self) -> bool {
-        let Some(word) = self.word(self.at + 1).filter(|w| w.pos == Pos::Adjective && self.words[self.at].is(&["in"])) else {
+        let Some(word) = self.word(self.at + 1).filter(|w| w.pos == Pos::Adjective && self.words[self.at].is(&["in"]))
+        else {
             return false;
         };
         let colour = has(COLOURS, &word.lower) || word.lower.contains(' ');
@@ -214,7 +233,9 @@ impl Reader<'_, '_> {
 
     /// "is in brown color": the adjectives say what the subject is like.
     pub(super) fn in_a_colour(&mut self) -> bool {
-        let Some((phrase, end)) = noun_phrase(self.words, self.at + 1).filter(|_| self.words[self.at].is(&["in", "of"])) else {
+        let Some((phrase, end)) =
+            noun_phrase(self.words, self.at + 1).filter(|_| self.words[self.at].is(&["in", "of"]))
+        else {
             return false;
         };
         let colour = matches!(phrase.head.as_str(), "color" | "colour" | "colors" | "colours" | "combination");
@@ -234,7 +255,11 @@ impl Reader<'_, '_> {
         let word = &self.words[self.at];
         let attaches = after_be || (self.nothing_pending() && self.latest_is_body_part());
         let bare = noun_phrase(self.words, self.at + 1).is_none() || self.body_part_next();
-        if !attaches || !bare || !is_direction(&word.lower) || self.word(self.at + 1).is_some_and(|w| w.pos == Pos::Preposition && !is_direction(&w.lower)) {
+        if !attaches
+            || !bare
+            || !is_direction(&word.lower)
+            || self.word(self.at + 1).is_some_and(|w| w.pos == Pos::Preposition && !is_direction(&w.lower))
+        {
             return false;
         }
         let subjects = if after_be { self.clause.subjects.clone() } else { self.described() };

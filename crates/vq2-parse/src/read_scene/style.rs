@@ -50,7 +50,12 @@ pub fn style_note(words: &[Tagged<'_>], start: usize, region: Region) -> Option<
     // No note is longer; looking no further keeps the time linear.
     let length = length.unwrap_or((words.len() - start).min(MOST_WORDS + 1));
     // A note ends where the next one begins.
-    let next_note = words[start..].iter().take(length).skip(1).position(|w| w.is(&["by", "trending", "in the style of", "in style of"])).map(|n| n + 1);
+    let next_note = words[start..]
+        .iter()
+        .take(length)
+        .skip(1)
+        .position(|w| w.is(&["by", "trending", "in the style of", "in style of"]))
+        .map(|n| n + 1);
     let length = next_note.unwrap_or(length);
     let opens_with_article = words.get(start).is_some_and(|w| w.is(&["a", "an"])) && region != Region::Description;
     let start = start + usize::from(opens_with_article);
@@ -66,7 +71,18 @@ pub fn style_note(words: &[Tagged<'_>], start: usize, region: Region) -> Option<
     let (text, region) = if note[0].is(&["by"]) {
         let name = &note[1..];
         let named = !name.is_empty()
-            && name.iter().all(|w| matches!(w.pos, Pos::ProperNoun | Pos::Noun | Pos::Adjective | Pos::Conjunction | Pos::Other | Pos::Verb | Pos::Possessive));
+            && name.iter().all(|w| {
+                matches!(
+                    w.pos,
+                    Pos::ProperNoun
+                        | Pos::Noun
+                        | Pos::Adjective
+                        | Pos::Conjunction
+                        | Pos::Other
+                        | Pos::Verb
+                        | Pos::Possessive
+                )
+            });
         if !named {
             return None;
         }
@@ -75,7 +91,10 @@ pub fn style_note(words: &[Tagged<'_>], start: usize, region: Region) -> Option<
         (as_written(note), Region::Artists)
     } else if note.iter().any(|w| has(STRONG, &w.lower)) && region_allows(note, region) {
         (predicate(note), if region == Region::Artists { region } else { Region::Style })
-    } else if region == Region::Artists && note.len() <= 3 && note.iter().all(|w| matches!(w.pos, Pos::Noun | Pos::ProperNoun | Pos::Verb)) {
+    } else if region == Region::Artists
+        && note.len() <= 3
+        && note.iter().all(|w| matches!(w.pos, Pos::Noun | Pos::ProperNoun | Pos::Verb))
+    {
         (format!("by {}", as_written(note)), Region::Artists)
     } else {
         return None;
@@ -104,7 +123,8 @@ fn region_allows(note: &[Tagged<'_>], region: Region) -> bool {
 fn predicate(note: &[Tagged<'_>]) -> String {
     let last = &note[note.len() - 1];
     let text = as_written(note);
-    if note[0].is(&["trending"]) || last.pos == Pos::Adjective || last.pos == Pos::Participle || last.pos == Pos::Adverb {
+    if note[0].is(&["trending"]) || last.pos == Pos::Adjective || last.pos == Pos::Participle || last.pos == Pos::Adverb
+    {
         text
     } else if has(PICTURE_WORDS, &last.lower) && !is_plural(&last.lower) && !last.is(&["photography", "art"]) {
         format!("{} {text}", article(&text))

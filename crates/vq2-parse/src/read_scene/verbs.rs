@@ -39,10 +39,15 @@ impl Reader<'_, '_> {
         }
         let (mut verb, mut end) = self.complement(present_participle(&word.lower), word.end);
         // "wearing red", "looking dejected"
-        let verb_takes_adjective = matches!(verb.as_str(), "wearing" | "looking" | "feeling" | "turning" | "getting" | "standing");
+        let verb_takes_adjective =
+            matches!(verb.as_str(), "wearing" | "looking" | "feeling" | "turning" | "getting" | "standing");
         if verb_takes_adjective
-            && let Some(adjective) = self.word(self.at).filter(|w| w.pos == Pos::Adjective || (w.pos == Pos::Participle && verb == "looking"))
-            && !self.word(self.at + 1).is_some_and(|w| matches!(w.pos, Pos::Noun | Pos::ProperNoun | Pos::Adjective | Pos::Conjunction) || w.is(&[","]))
+            && let Some(adjective) = self
+                .word(self.at)
+                .filter(|w| w.pos == Pos::Adjective || (w.pos == Pos::Participle && verb == "looking"))
+            && !self.word(self.at + 1).is_some_and(|w| {
+                matches!(w.pos, Pos::Noun | Pos::ProperNoun | Pos::Adjective | Pos::Conjunction) || w.is(&[","])
+            })
         {
             verb = format!("{verb} {}", adjective.lower);
             end = adjective.end;
@@ -73,7 +78,8 @@ impl Reader<'_, '_> {
     pub(super) fn complement(&mut self, mut text: String, mut end: usize) -> (String, usize) {
         while let Some(word) = self.word(self.at) {
             let direction = word.is(PARTICLES) || (word.pos == Pos::Adverb && is_direction(&word.lower));
-            let measure = word.pos == Pos::Number && self.word(self.at + 1).is_some_and(|w| w.is(&["degrees", "degree"]));
+            let measure =
+                word.pos == Pos::Number && self.word(self.at + 1).is_some_and(|w| w.is(&["degrees", "degree"]));
             if measure {
                 let unit = &self.words[self.at + 1];
                 text = format!("{text} {} {}", word.lower, unit.lower);
@@ -100,7 +106,32 @@ pub(super) fn is_direction(word: &str) -> bool {
         || word.ends_with("ward")
         || word.ends_with("wards")
         || has(
-            &["slightly", "straight", "left", "right", "directly", "apart", "together", "in", "behind", "ahead", "outstretched", "sideways", "far", "overhead", "inside", "outside", "above", "below", "high", "low", "wide", "horizontally", "vertically", "diagonally"],
+            &[
+                "slightly",
+                "straight",
+                "left",
+                "right",
+                "directly",
+                "apart",
+                "together",
+                "in",
+                "behind",
+                "ahead",
+                "outstretched",
+                "sideways",
+                "far",
+                "overhead",
+                "inside",
+                "outside",
+                "above",
+                "below",
+                "high",
+                "low",
+                "wide",
+                "horizontally",
+                "vertically",
+                "diagonally",
+            ],
             word,
         )
 }

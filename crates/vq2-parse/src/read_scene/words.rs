@@ -65,24 +65,80 @@ pub const PART_VERBS: &[&str] = &[
 
 /// Nouns that only gather what follows "of": the members act. With the words that ask for the arrangement.
 pub const GROUPS: &[(&str, &str)] = &[
-    ("group", "in a group"), ("groups", "in groups"), ("row", "in a row"), ("rows", "in rows"), ("line", "in a line"),
-    ("pile", "in a pile"), ("piles", "in piles"), ("stack", "in a stack"), ("stacks", "in stacks"),
-    ("flock", "in a flock"), ("herd", "in a herd"), ("crowd", "in a crowd"), ("swarm", "in a swarm"),
-    ("circle", "in a circle"), ("cluster", "in a cluster"), ("bunch", "in a bunch"), ("bundle", "in a bundle"),
-    ("heap", "in a heap"), ("grid", "in a grid"), ("queue", "in a queue"), ("pack", "in a pack"),
-    ("school", "in a school"), ("set", "a set"), ("collection", "a collection"), ("series", "a series"),
-    ("arrangement", "in an arrangement"), ("assortment", "an assortment"), ("array", "in an array"),
-    ("trio", "a trio"), ("duo", "a duo"), ("team", "a team"), ("family", "a family"), ("pair", "a pair"),
+    ("group", "in a group"),
+    ("groups", "in groups"),
+    ("row", "in a row"),
+    ("rows", "in rows"),
+    ("line", "in a line"),
+    ("pile", "in a pile"),
+    ("piles", "in piles"),
+    ("stack", "in a stack"),
+    ("stacks", "in stacks"),
+    ("flock", "in a flock"),
+    ("herd", "in a herd"),
+    ("crowd", "in a crowd"),
+    ("swarm", "in a swarm"),
+    ("circle", "in a circle"),
+    ("cluster", "in a cluster"),
+    ("bunch", "in a bunch"),
+    ("bundle", "in a bundle"),
+    ("heap", "in a heap"),
+    ("grid", "in a grid"),
+    ("queue", "in a queue"),
+    ("pack", "in a pack"),
+    ("school", "in a school"),
+    ("set", "a set"),
+    ("collection", "a collection"),
+    ("series", "a series"),
+    ("arrangement", "in an arrangement"),
+    ("assortment", "an assortment"),
+    ("array", "in an array"),
+    ("trio", "a trio"),
+    ("duo", "a duo"),
+    ("team", "a team"),
+    ("family", "a family"),
+    ("pair", "a pair"),
 ];
 
 /// Nouns that say how the things after "of" look: "different colors of balloons".
-pub const QUALITIES: &[&str] = &["colors", "colours", "sizes", "shapes", "styles", "kinds", "types", "varieties", "shades"];
+pub const QUALITIES: &[&str] =
+    &["colors", "colours", "sizes", "shapes", "styles", "kinds", "types", "varieties", "shades"];
 
 /// Nouns that measure or cut out what follows "of": "a section of the wall" is the wall.
 pub const PORTIONS: &[&str] = &[
-    "section", "portion", "part", "piece", "pieces", "slice", "slices", "expanse", "kind", "type", "sort", "bit",
-    "view", "image", "close-up", "closeup", "variety", "composition", "front", "back", "side", "top", "bottom", "rest",
-    "middle", "center", "interior", "exterior", "inside", "outside", "edge", "corner", "end",
+    "section",
+    "portion",
+    "part",
+    "piece",
+    "pieces",
+    "slice",
+    "slices",
+    "expanse",
+    "kind",
+    "type",
+    "sort",
+    "bit",
+    "view",
+    "image",
+    "close-up",
+    "closeup",
+    "variety",
+    "composition",
+    "front",
+    "back",
+    "side",
+    "top",
+    "bottom",
+    "rest",
+    "middle",
+    "center",
+    "interior",
+    "exterior",
+    "inside",
+    "outside",
+    "edge",
+    "corner",
+    "end",
 ];
 
 /// Verbs whose "at", "on" or "in" belongs to them: "looking at the camera".
@@ -96,7 +152,8 @@ pub const VERBS_WITH_PREPOSITION: &[&str] = &[
 ];
 
 /// Prepositions of place that do not belong to a verb of motion: "running in the park" is in the park.
-pub const STAYING: &[&str] = &["in", "on", "near", "next to", "beside", "behind", "under", "in front of", "inside", "with"];
+pub const STAYING: &[&str] =
+    &["in", "on", "near", "next to", "beside", "behind", "under", "in front of", "inside", "with"];
 
 /// Participles that bind to what follows their preposition: "surrounded by trees".
 #[rustfmt::skip]
@@ -119,8 +176,24 @@ pub const STATES_OF_PLACE: &[&str] = &[
 
 /// Prepositions that make no picture: "for", "about".
 pub const UNSEEN: &[&str] = &[
-    "for", "as", "about", "during", "after", "before", "than", "such as", "instead of", "because of", "due to", "per",
-    "via", "until", "except", "despite", "part of", "to",
+    "for",
+    "as",
+    "about",
+    "during",
+    "after",
+    "before",
+    "than",
+    "such as",
+    "instead of",
+    "because of",
+    "due to",
+    "per",
+    "via",
+    "until",
+    "except",
+    "despite",
+    "part of",
+    "to",
 ];
 
 /// Prepositions of places that hold whatever is in them.
@@ -136,7 +209,16 @@ pub const FRAME_PLACES: &[&str] = &[
 
 /// Who these participles name made the picture: "painted by".
 pub const MAKING: &[&str] = &[
-    "painted", "drawn", "illustrated", "photographed", "designed", "created", "directed", "filmed", "rendered", "made",
+    "painted",
+    "drawn",
+    "illustrated",
+    "photographed",
+    "designed",
+    "created",
+    "directed",
+    "filmed",
+    "rendered",
+    "made",
 ];
 
 /// Nouns that the whole image answers to when they come with "the" or "this".
@@ -178,6 +260,26 @@ pub const BEARERS: &[&str] = &[
 
 /// Verbs before a quoted passage: "a sign that says …".
 pub const SAYING: &[&str] = &[
-    "says", "saying", "say", "reads", "reading", "read", "spells", "spelling", "spell", "spelled", "titled", "labeled",
-    "labelled", "captioned", "written", "displaying", "displays", "states", "stating", "shows", "showing", "reading",
+    "says",
+    "saying",
+    "say",
+    "reads",
+    "reading",
+    "read",
+    "spells",
+    "spelling",
+    "spell",
+    "spelled",
+    "titled",
+    "labeled",
+    "labelled",
+    "captioned",
+    "written",
+    "displaying",
+    "displays",
+    "states",
+    "stating",
+    "shows",
+    "showing",
+    "reading",
 ];

@@ -28,15 +28,22 @@ pub fn ask(scene: &Scene, fact: &Fact, found: &mut Vec<Found>) {
         Fact::Time { phrase } => {
             let phrase = &scene.objects[*phrase].phrase;
             let what = with_modifiers(phrase);
-            let question =
-                if what == phrase.name { format!("is it {what}?") } else { format!("is it {} {what}?", article(&what)) };
+            let question = if what == phrase.name {
+                format!("is it {what}?")
+            } else {
+                format!("is it {} {what}?", article(&what))
+            };
             found.push((Bucket::Adjective, (phrase.start, phrase.end), question));
         }
         Fact::Picture { phrase } => {
             let phrase = &scene.objects[*phrase].phrase;
             let what = with_modifiers(phrase);
             if !matches!(what.as_str(), "image" | "picture") {
-                found.push((Bucket::Adjective, (phrase.start, phrase.end), format!("is the image {} {what}?", article(&what))));
+                found.push((
+                    Bucket::Adjective,
+                    (phrase.start, phrase.end),
+                    format!("is the image {} {what}?", article(&what)),
+                ));
             }
         }
         Fact::Style { text, span } => {

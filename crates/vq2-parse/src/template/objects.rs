@@ -30,7 +30,11 @@ pub fn ask(scene: &Scene, found: &mut Vec<Found>) {
             // With "a red cat and a black cat", "is the cat red?" would not tell which.
             let question = if object.has_namesake && object.owner.is_none() && !phrase.proper {
                 let what = format!("{} {}", modifier.text, phrase.name);
-                if phrase.plural { format!("are there {what}?") } else { format!("is there {} {what}?", article(&what)) }
+                if phrase.plural {
+                    format!("are there {what}?")
+                } else {
+                    format!("is there {} {what}?", article(&what))
+                }
             } else {
                 format!("{} {} {}?", phrase.be(), mention(scene, index), modifier.text)
             };
@@ -47,7 +51,9 @@ fn asked_with_owner(scene: &Scene) -> Vec<bool> {
             Fact::Has { subject, object, .. } => (*subject, *object),
             Fact::Does { subject, verb, object: Some(object), .. } if verb == "wearing" => (*subject, *object),
             // "does the text say …" asks for the text.
-            Fact::Text { bearer: Some(bearer), .. } if scene.objects[*bearer].phrase.head == "text" => (*bearer, *bearer),
+            Fact::Text { bearer: Some(bearer), .. } if scene.objects[*bearer].phrase.head == "text" => {
+                (*bearer, *bearer)
+            }
             _ => continue,
         };
         asked[object] |= scene.objects[subject].visible;
@@ -96,7 +102,9 @@ fn kind(phrase: &NounPhrase) -> String {
 
 /// Adjectives made from nouns or verbs sort things; they come in no degrees.
 fn names_a_kind(adjective: &str) -> bool {
-    let made = ["ic", "ical", "ial", "ed", "ese", "ian", "ish", "ary"].iter().any(|e| adjective.len() > e.len() + 2 && adjective.ends_with(e));
+    let made = ["ic", "ical", "ial", "ed", "ese", "ian", "ish", "ary"]
+        .iter()
+        .any(|e| adjective.len() > e.len() + 2 && adjective.ends_with(e));
     has(MATERIALS, adjective) || (made && !has(COLOURS, adjective) && !adjective.contains(' '))
 }
 
@@ -139,9 +147,11 @@ fn owned_mention(scene: &Scene, index: usize, beside: Option<usize>, chain: usiz
     if object.phrase.proper || object.phrase.name == "someone" {
         return object.phrase.mention();
     }
-    let adjective = object.phrase.modifiers.iter().find(|m| !has(NOT_PREDICATIVE, &m.text)).filter(|_| object.has_namesake);
+    let adjective =
+        object.phrase.modifiers.iter().find(|m| !has(NOT_PREDICATIVE, &m.text)).filter(|_| object.has_namesake);
     let which = adjective.map_or_else(String::new, |m| format!("{} ", m.text));
-    let other = if object.has_namesake && object.phrase.determiner.as_deref() == Some("another") { "other " } else { "" };
+    let other =
+        if object.has_namesake && object.phrase.determiner.as_deref() == Some("another") { "other " } else { "" };
     let name = if has(CONTAINERS, &object.phrase.head) {
         with_contents(scene, object, &object.phrase.name)
     } else {

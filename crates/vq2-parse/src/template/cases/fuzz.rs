@@ -23,8 +23,21 @@ const OTHERS: &[&str] = &[
 
 fn english() -> impl Strategy<Value = String> {
     let lists = [
-        OTHERS, DETERMINERS, NUMBERS, COLOURS, MATERIALS, ADJECTIVES, PREPOSITIONS, MULTIWORD_PREPOSITIONS, PARTICLES,
-        PICTURE_WORDS, MASS_NOUNS, TIMES, SEEN_ACTIONS, NOUNS_IN_ING, PRONOUNS,
+        OTHERS,
+        DETERMINERS,
+        NUMBERS,
+        COLOURS,
+        MATERIALS,
+        ADJECTIVES,
+        PREPOSITIONS,
+        MULTIWORD_PREPOSITIONS,
+        PARTICLES,
+        PICTURE_WORDS,
+        MASS_NOUNS,
+        TIMES,
+        SEEN_ACTIONS,
+        NOUNS_IN_ING,
+        PRONOUNS,
     ];
     let words: Vec<&'static str> = lists.concat();
     // Half of the words are those that steer the rules.
