@@ -14,12 +14,13 @@ fn main() -> std::io::Result<()> {
     let mut in_templates = std::time::Duration::ZERO;
     for prompt in text.lines() {
         let before = std::time::Instant::now();
-        let questions = vq2_parse::template_questions(prompt).unwrap_or_default();
+        let questions = vq2_parse::template_questions(prompt);
         in_templates += before.elapsed();
         n_prompts += 1;
-        if questions.is_empty() {
-            without.push(prompt);
+        if let Err(reason) = &questions {
+            without.push((prompt, reason.as_str()));
         }
+        let questions = questions.unwrap_or_default();
         if !quiet {
             println!("\n{prompt}");
         }

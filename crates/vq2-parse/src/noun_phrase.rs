@@ -81,7 +81,7 @@ pub fn noun_phrase(words: &[Tagged<'_>], start: usize) -> Option<(NounPhrase, us
         first_noun -= 1;
     }
     // "St. Paul's Cathedral", "a women's event": the owner belongs to the name. Elsewhere it is an object of its own.
-    while words.get(i).is_some_and(|w| w.pos == Pos::Possessive) && names_the_kind(words, i, &phrase) {
+    while words.get(i).is_some_and(|w| w.pos == Pos::Possessive) && names_the_kind(words, start, i, &phrase) {
         let Some(end) = nouns(words, i + 1) else { break };
         i = end;
     }
@@ -128,12 +128,14 @@ pub fn noun_phrase_of_owner(words: &[Tagged<'_>], start: usize) -> Option<(NounP
 }
 
 /// Whether a possessive says which kind ("a children's book") or is inside a name ("St. Paul's Cathedral").
-fn names_the_kind(words: &[Tagged<'_>], possessive: usize, phrase: &NounPhrase) -> bool {
+fn names_the_kind(words: &[Tagged<'_>], start: usize, possessive: usize, phrase: &NounPhrase) -> bool {
     let owner = &words[possessive - 1];
     let name = starts_upper(owner) && owner.start > 0;
     let next_is_name = words.get(possessive + 1).is_some_and(|w| starts_upper(w) && w.pos != Pos::Adjective);
     let kind = matches!(phrase.determiner.as_deref(), Some("a" | "an")) && is_plural(&owner.lower);
-    kind || (name && next_is_name)
+    // "wearing a fireman's helmet": no fireman is there.
+    let worn = start > 0 && words[start - 1].is(&["wearing", "wears"]) && phrase.determiner.as_deref() != Some("the");
+    kind || worn || (name && next_is_name)
 }
 
 /// Nouns whose plural looks like the singular: without an article they are many.

@@ -108,7 +108,10 @@ pub fn read(folder: &Path) -> Result<Vec<GoldPrompt>, Box<dyn Error>> {
     Ok(prompts)
 }
 
-fn read_buckets(path: &Path) -> Result<HashMap<(String, String), Option<Bucket>>, Box<dyn Error>> {
+/// (item, proposition) → its bucket.
+type Buckets = HashMap<(String, String), Option<Bucket>>;
+
+fn read_buckets(path: &Path) -> Result<Buckets, Box<dyn Error>> {
     let text = std::fs::read_to_string(path)?;
     let mut lines = text.lines();
     let header: Vec<&str> = lines.next().unwrap_or_default().split('\t').collect();
@@ -123,7 +126,7 @@ fn read_buckets(path: &Path) -> Result<HashMap<(String, String), Option<Bucket>>
 /// "relation - spatial (rocks, ground, on)" with the content words of "rocks", "ground" and "on".
 fn proposition(tuple: &str, bucket: Option<Bucket>) -> Proposition {
     let inside = tuple.split_once('(').map_or(tuple, |(_, rest)| rest.trim_end().trim_end_matches(')'));
-    let arguments: Vec<BTreeSet<String>> = inside.split(", ").map(|a| content(a)).filter(|a| !a.is_empty()).collect();
+    let arguments: Vec<BTreeSet<String>> = inside.split(", ").map(content).filter(|a| !a.is_empty()).collect();
     Proposition { bucket, tuple: tuple.to_owned(), content: content(inside), words: words(inside), arguments }
 }
 

@@ -92,7 +92,8 @@ impl Reader<'_, '_> {
         });
         let place = has(PLACE_PREPOSITIONS, &text) || text.contains(' ');
         let own = verb.is_some_and(|v| has(VERBS_WITH_PREPOSITION, v)) && !has(STAYING, &text);
-        if place && !own {
+        let leaves = matches!(text.as_str(), "out of" | "off of" | "away from");
+        if place && !own && !leaves {
             let subject_of = |&f: &usize| match &self.scene.facts[f] {
                 Fact::Does { subject, .. } => Some(*subject),
                 _ => None,

@@ -32,7 +32,7 @@ impl Reader<'_, '_> {
             let one = has(&["it", "he", "she", "him", "her"], &word.lower);
             // "Someone … they": the singular "they".
             let fits = self.scene.objects[l].phrase.plural == plural
-                || (plural && self.scene.objects[l].phrase.plural == !plural && self.is_someone(l));
+                || (plural && !self.scene.objects[l].phrase.plural && self.is_someone(l));
             (one || plural) && fits
         });
         // "He is smiling" without anyone named before: a person.

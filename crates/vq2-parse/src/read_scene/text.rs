@@ -31,7 +31,8 @@ impl Reader<'_, '_> {
             }
             return;
         } else if said {
-            self.clause.subjects.first().copied().or(latest)
+            // "a dog holding a sign saying …": the sign says it, if there is one.
+            latest.filter(bears).or(self.clause.subjects.first().copied()).or(latest)
         } else if let Pending::With { subjects } = &pending {
             subjects.first().copied()
         } else if touches {

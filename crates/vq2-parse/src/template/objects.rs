@@ -17,7 +17,8 @@ pub fn ask(scene: &Scene, found: &mut Vec<Found>) {
     let asked_with_owner = asked_with_owner(scene);
     for (index, object) in scene.objects.iter().enumerate().filter(|(_, o)| o.visible) {
         let phrase = &object.phrase;
-        if !asked_with_owner[index] && !(has(ABSTRACT, &phrase.head) && !phrase.name.contains(' ')) {
+        let abstract_alone = has(ABSTRACT, &phrase.head) && !phrase.name.contains(' ');
+        if !asked_with_owner[index] && !abstract_alone {
             found.push((Bucket::Noun, (phrase.name_start, phrase.end), existence(scene, object)));
         }
         ask_how_many(scene, index, found);

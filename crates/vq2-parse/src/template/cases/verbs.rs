@@ -112,7 +112,7 @@ const VERBS: &[(&str, &str)] = &[
     ("a bird perched on a branch singing", "is the bird singing?"),
     ("a snowman melting in the sun", "is the snowman melting?"),
     ("the sun setting behind the hills", "is the sun setting?"),
-    ("a tree growing out of a car", "is the tree growing?"),
+    ("a tree growing out of a car", "is the tree growing out of the car?"),
     ("a flag waving in the wind", "is the flag waving?"),
     ("a train coming through a tunnel", "is the train coming through the tunnel?"),
     ("a woman with long hair riding a bicycle", "is the woman riding the bicycle?"),

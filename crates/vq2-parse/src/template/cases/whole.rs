@@ -58,6 +58,9 @@ const WHOLE: &[(&str, &str)] = &[
     ("a knight riding a horse, with a castle in the background", "is there a knight? is there a horse? is there a castle? is the knight riding the horse? is the castle in the background?"),
     ("the word 'START' on a coffee mug", "is there a word? does the word say \"START\"? is there a coffee mug? is the word on the coffee mug?"),
     ("a robot painted yellow", "is there a robot? is the robot painted yellow?"),
+    ("a gecko wearing a fireman's helmet", "is the gecko wearing a fireman's helmet? is there a gecko?"),
+    ("an ivy growing out of a crack", "is there an ivy? is there a crack? is the ivy growing out of the crack?"),
+    ("a dog holding a sign saying \"help\"", "is there a dog? is there a sign? does the sign say \"help\"? is the dog holding the sign?"),
 ];
 
 #[test]
