@@ -1,6 +1,6 @@
 //! "of": what a group gathers, what a container holds, what a part is cut from.
 
-use super::words::{GROUPS, PORTIONS, QUALITIES};
+use super::words::{ARRANGEMENTS, COLLECTIONS, PORTIONS, QUALITIES};
 use super::{LONGEST_LIST, Pending, Reader};
 use crate::inflect::article;
 use crate::lexicon::{MEASURES, has};
@@ -15,17 +15,12 @@ impl Reader<'_, '_> {
             return;
         };
         let head = self.scene.objects[whole].phrase.head.clone();
-        let arranged = GROUPS.iter().find(|(group, _)| *group == head);
-        let gathers = arranged.is_some() || has(QUALITIES, &head) || has(PORTIONS, &head) || has(MEASURES, &head);
+        let lists = [ARRANGEMENTS, COLLECTIONS, QUALITIES, PORTIONS, MEASURES];
+        let gathers = lists.iter().any(|list| has(list, &head));
         if gathers && self.scene.objects[whole].of.is_none() {
             self.scene.objects[whole].of = Some(index);
             let span = self.span_of(whole, index, self.read_to());
-            let quality = has(QUALITIES, &head) && !self.scene.objects[whole].phrase.modifiers.is_empty();
-            if (arranged.is_some() || quality) && self.scene.objects[whole].visible {
-                let predicate = arranged.map_or_else(
-                    || with_modifiers(&self.scene.objects[whole].phrase),
-                    |(_, words)| self.arrangement(whole, words),
-                );
+            if let Some(predicate) = self.arrangement(whole).filter(|_| self.scene.objects[whole].visible) {
                 self.scene.facts.push(Fact::Is { subject: Some(index), predicate, span });
             }
             self.replace(whole, index);
@@ -38,18 +33,17 @@ impl Reader<'_, '_> {
         self.clause.bound_by = Pending::Of;
     }
 
-    /// "in a tall stack": the modifiers of the group go along.
-    fn arrangement(&self, whole: usize, words: &str) -> String {
+    /// What the members are: "in a tall stack", "a set", "different colors".
+    fn arrangement(&self, whole: usize) -> Option<String> {
         let phrase = &self.scene.objects[whole].phrase;
-        let adjectives: Vec<&str> = phrase.modifiers.iter().map(|m| m.text.as_str()).collect();
-        match words.rsplit_once(' ') {
-            Some((before, noun)) if !adjectives.is_empty() && !before.is_empty() => {
-                let what = format!("{} {noun}", adjectives.join(" "));
-                let start =
-                    before.trim_end_matches(" an").trim_end_matches(" a").trim_end_matches("an").trim_end_matches('a');
-                format!("{start} {} {what}", article(&what)).trim_start().to_owned()
-            }
-            _ => words.to_owned(),
+        let what = with_modifiers(phrase);
+        let with_article = if phrase.plural { what.clone() } else { format!("{} {what}", article(&what)) };
+        if has(ARRANGEMENTS, &phrase.head) {
+            Some(format!("in {with_article}"))
+        } else if has(COLLECTIONS, &phrase.head) {
+            Some(with_article)
+        } else {
+            (has(QUALITIES, &phrase.head) && !phrase.modifiers.is_empty()).then_some(what)
         }
     }
 

@@ -63,82 +63,27 @@ pub const PART_VERBS: &[&str] = &[
     "going", "pushing", "holding", "protruding", "growing", "falling", "sprouting", "spinning", "twisting",
 ];
 
-/// Nouns that only gather what follows "of": the members act. With the words that ask for the arrangement.
-pub const GROUPS: &[(&str, &str)] = &[
-    ("group", "in a group"),
-    ("groups", "in groups"),
-    ("row", "in a row"),
-    ("rows", "in rows"),
-    ("line", "in a line"),
-    ("pile", "in a pile"),
-    ("piles", "in piles"),
-    ("stack", "in a stack"),
-    ("stacks", "in stacks"),
-    ("flock", "in a flock"),
-    ("herd", "in a herd"),
-    ("crowd", "in a crowd"),
-    ("swarm", "in a swarm"),
-    ("circle", "in a circle"),
-    ("cluster", "in a cluster"),
-    ("bunch", "in a bunch"),
-    ("bundle", "in a bundle"),
-    ("heap", "in a heap"),
-    ("grid", "in a grid"),
-    ("queue", "in a queue"),
-    ("pack", "in a pack"),
-    ("school", "in a school"),
-    ("set", "a set"),
-    ("collection", "a collection"),
-    ("series", "a series"),
-    ("arrangement", "in an arrangement"),
-    ("assortment", "an assortment"),
-    ("array", "in an array"),
-    ("trio", "a trio"),
-    ("duo", "a duo"),
-    ("team", "a team"),
-    ("family", "a family"),
-    ("pair", "a pair"),
+/// Nouns that gather what follows "of" in some arrangement: the members act, and they are "in a row".
+#[rustfmt::skip]
+pub const ARRANGEMENTS: &[&str] = &[
+    "group", "groups", "row", "rows", "line", "pile", "piles", "stack", "stacks", "flock", "herd", "crowd", "swarm",
+    "circle", "cluster", "bunch", "bundle", "heap", "grid", "queue", "pack", "school", "arrangement", "array",
 ];
+
+/// Nouns that gather what follows "of": the members act, and they are "a set".
+pub const COLLECTIONS: &[&str] =
+    &["set", "collection", "series", "assortment", "trio", "duo", "team", "family", "pair"];
 
 /// Nouns that say how the things after "of" look: "different colors of balloons".
 pub const QUALITIES: &[&str] =
     &["colors", "colours", "sizes", "shapes", "styles", "kinds", "types", "varieties", "shades"];
 
 /// Nouns that measure or cut out what follows "of": "a section of the wall" is the wall.
+#[rustfmt::skip]
 pub const PORTIONS: &[&str] = &[
-    "section",
-    "portion",
-    "part",
-    "piece",
-    "pieces",
-    "slice",
-    "slices",
-    "expanse",
-    "kind",
-    "type",
-    "sort",
-    "bit",
-    "view",
-    "image",
-    "close-up",
-    "closeup",
-    "variety",
-    "composition",
-    "front",
-    "back",
-    "side",
-    "top",
-    "bottom",
-    "rest",
-    "middle",
-    "center",
-    "interior",
-    "exterior",
-    "inside",
-    "outside",
-    "edge",
-    "corner",
-    "end",
+    "section", "portion", "part", "piece", "pieces", "slice", "slices", "expanse", "kind", "type", "sort", "bit",
+    "view", "image", "close-up", "closeup", "variety", "composition", "front", "back", "side", "top", "bottom",
+    "rest", "middle", "center", "interior", "exterior", "inside", "outside", "edge", "corner", "end",
 ];
 
 /// Verbs whose "at", "on" or "in" belongs to them: "looking at the camera".
@@ -175,25 +120,10 @@ pub const STATES_OF_PLACE: &[&str] = &[
 ];
 
 /// Prepositions that make no picture: "for", "about".
+#[rustfmt::skip]
 pub const UNSEEN: &[&str] = &[
-    "for",
-    "as",
-    "about",
-    "during",
-    "after",
-    "before",
-    "than",
-    "such as",
-    "instead of",
-    "because of",
-    "due to",
-    "per",
-    "via",
-    "until",
-    "except",
-    "despite",
-    "part of",
-    "to",
+    "for", "as", "about", "during", "after", "before", "than", "such as", "instead of", "because of", "due to", "per",
+    "via", "until", "except", "despite", "part of", "to",
 ];
 
 /// Prepositions of places that hold whatever is in them.
@@ -208,16 +138,9 @@ pub const FRAME_PLACES: &[&str] = &[
 ];
 
 /// Who these participles name made the picture: "painted by".
+#[rustfmt::skip]
 pub const MAKING: &[&str] = &[
-    "painted",
-    "drawn",
-    "illustrated",
-    "photographed",
-    "designed",
-    "created",
-    "directed",
-    "filmed",
-    "rendered",
+    "painted", "drawn", "illustrated", "photographed", "designed", "created", "directed", "filmed", "rendered",
     "made",
 ];
 
@@ -259,27 +182,9 @@ pub const BEARERS: &[&str] = &[
 ];
 
 /// Verbs before a quoted passage: "a sign that says …".
+#[rustfmt::skip]
 pub const SAYING: &[&str] = &[
-    "says",
-    "saying",
-    "say",
-    "reads",
-    "reading",
-    "read",
-    "spells",
-    "spelling",
-    "spell",
-    "spelled",
-    "titled",
-    "labeled",
-    "labelled",
-    "captioned",
-    "written",
-    "displaying",
-    "displays",
-    "states",
-    "stating",
-    "shows",
-    "showing",
+    "says", "saying", "say", "reads", "reading", "read", "spells", "spelling", "spell", "spelled", "titled",
+    "labeled", "labelled", "captioned", "written", "displaying", "displays", "states", "stating", "shows", "showing",
     "reading",
 ];

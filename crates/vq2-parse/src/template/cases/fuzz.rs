@@ -67,7 +67,7 @@ proptest! {
 }
 
 #[test]
-fn a_megabyte_is_read_to_the_end_in_time_that_grows_with_its_length() {
+fn a_long_text_is_read_to_the_end_in_time_that_grows_with_its_length() {
     for unit in [
         "a red dog chasing a cat and a bird, ",
         "dog ",
@@ -91,10 +91,10 @@ fn a_megabyte_is_read_to_the_end_in_time_that_grows_with_its_length() {
         "a 'sign' that says ",
         "it is on it ",
     ] {
-        let text = unit.repeat(1_000_000 / unit.len());
+        let text = unit.repeat(300_000 / unit.len());
         let started = std::time::Instant::now();
         check_sound(&text);
-        // Reading a megabyte takes a second or two; a quadratic step would take hours.
-        assert!(started.elapsed().as_secs() < 120, "{unit:?} {:?}", started.elapsed());
+        // Half a second on a quiet machine; one quadratic step took minutes.
+        assert!(started.elapsed().as_secs() < 60, "{unit:?} {:?}", started.elapsed());
     }
 }
