@@ -5,8 +5,8 @@ PYTHON ?= python3
 FINEGRAIN = target/debug/finegrain
 ARGS ?=
 
-.PHONY: pipeline setup build demo ingest vq2-parse synth-feedback embed train evaluate plan test check kill-test
-.PHONY: bucket-report bench-buckets fuzz template-report
+.PHONY: pipeline setup build demo ingest vq2-parse synth-feedback embed train evaluate plan test check fuzz
+.PHONY: kill-test fault-test test-vlm-server bucket-report template-report bench-buckets bench-templates bench-client
 
 pipeline: build demo ## the whole default run
 	$(FINEGRAIN) run $(ARGS)
@@ -38,6 +38,16 @@ check: setup ## formatting, lints, schemas
 kill-test: build tests/.python/ready ## kill -9 a default run at random moments, then compare with an undisturbed one
 	$(PYTHON) scripts/kill_test.py
 
+test-vlm-server: build tests/.python/ready ## synth-feedback against a real llama-server with a random vision projector
+	$(PYTHON) scripts/vlm_server_test.py
+
+fault-test: build tests/.python/ready ## 20,000 questions to a faulty VLM, killed ten times; then every answer is checked
+	$(PYTHON) scripts/fault_test.py
+
+bench-client: build ## CPU and throughput of asking a VLM, beside Python's clients and wrk
+	$(CARGO) build --quiet --workspace --examples
+	$(PYTHON) scripts/bench_vlm_client.py $(ARGS)
+
 bucket-report: setup ## accuracy of the buckets on DSG's questions, into crates/vq2-parse/docs/buckets.md; needs DSG_DATA
 	@$(CARGO) build --quiet --workspace --example bucket_accuracy
 	DSG_BUCKETS=$(DSG_DATA)/buckets_dev.tsv target/debug/examples/bucket_accuracy > crates/vq2-parse/docs/buckets.md.new
@@ -46,6 +56,9 @@ bucket-report: setup ## accuracy of the buckets on DSG's questions, into crates/
 bench-buckets: build tests/.python-bench/ready ## buckets beside spaCy 3.8: speed, and accuracy if DSG_DATA is set
 	@$(CARGO) build --quiet --workspace --example classify_questions
 	tests/.python-bench/bin/python scripts/bench_buckets.py $(ARGS)
+
+bench-templates: build ## template questions of up to a million prompts: speed and memory
+	$(PYTHON) scripts/bench_templates.py
 
 tests/.python-bench/ready: tests/requirements-bench.txt
 	$(PYTHON) -m venv tests/.python-bench

@@ -25,7 +25,7 @@ import polars  # noqa: E402
 
 REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
 PROGRAM = REPOSITORY / "target" / "debug" / "finegrain"
-CONCURRENCY = 32  # synth-feedback.endpoint.concurrency of pipeline.yaml
+CONCURRENCY = 32  # synth-feedback.endpoint.concurrency, which pipeline.yaml leaves to be found
 MEASURED = {"answers": ["attempts", "seconds"], "reward_models": ["seconds", "device"]}
 STAGES = ["ingest", "vq2-parse", "synth-feedback", "embed", "train", "evaluate"]
 
@@ -92,7 +92,8 @@ def prepare(folder, n_prompts):
 def command(folder):
     serve = ["finegrain", "demo-vlm", "--data", "data/demo", "--port", "{port}", "--latency-ms", "5",
              "--log", "asked.log", "--exit-with-parent"]
-    return [PROGRAM, "run", "--set", f"synth-feedback.endpoint.serve={json.dumps(serve)}", "--set", "train.mlp.epochs=20"]
+    return [PROGRAM, "run", "--set", f"synth-feedback.endpoint.serve={json.dumps(serve)}",
+            "--set", f"synth-feedback.endpoint.concurrency={CONCURRENCY}", "--set", "train.mlp.epochs=20"]
 
 
 def check(folder):

@@ -1,13 +1,10 @@
-//! What the simulated VLM believes: the truth, with calibrated noise, and the tokens that say so.
+//! What the simulated VLM believes: the truth, with calibrated noise.
 
 use crate::claim::{Turn, Verdict, judge};
 use crate::factors::sigmoid;
 use crate::query::{Query, parse};
 use crate::scene::Scene;
 use crate::seeded;
-
-/// Probability that the first token is a yes or a no at all.
-pub const LABEL_MASS: f64 = 0.97;
 
 // Spread of the log-odds of a quality question about the truth.
 const QUALITY_NOISE: f64 = 0.9;
@@ -36,6 +33,18 @@ pub fn true_p_yes(scene: &Scene, sha256: &str, query: &str, seed: u64) -> f64 {
     sigmoid(logit.clamp(-MOST_CERTAIN, MOST_CERTAIN))
 }
 
+/// The same for a test picture, which shows nothing of the world: it is bright or dark, all else is unclear.
+pub fn p_yes_of_test_picture(brightness: f64, query: &str, seed: u64) -> f64 {
+    let contrast = 8.0 * (brightness - 0.5);
+    let words = query.to_ascii_lowercase();
+    let logit = match (words.contains("bright"), words.contains("dark")) {
+        (true, _) => contrast,
+        (false, true) => -contrast,
+        (false, false) => seeded::normal(seed, &[b"test picture", query.as_bytes()]),
+    };
+    sigmoid(logit)
+}
+
 /// Mean log-odds for the truth; the share of wrong answers that follows is in the comment.
 fn strength(turn: Turn) -> f64 {
     match turn {
@@ -47,85 +56,11 @@ fn strength(turn: Turn) -> f64 {
     }
 }
 
-/// A token and its natural log-probability.
-pub type TokenLogprob = (&'static str, f64);
-
-// How the probability of an answer spreads over its spellings.
-const SHARES: [f64; 5] = [0.62, 0.2, 0.1, 0.06, 0.02];
-const YES: [&str; 5] = ["Yes", "yes", " Yes", " yes", "YES"];
-const NO: [&str; 5] = ["No", "no", " No", " no", "NO"];
-const OTHERS: [(&str, f64); 10] = [
-    ("The", 0.35),
-    ("It", 0.2),
-    ("There", 0.15),
-    ("I", 0.1),
-    ("This", 0.07),
-    ("A", 0.05),
-    ("In", 0.03),
-    ("Not", 0.02),
-    ("Maybe", 0.02),
-    ("**", 0.01),
-];
-
-/// Which answers appear among the tokens.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sides {
-    /// Yes and no.
-    Both,
-    /// Only the more probable of the two.
-    One,
-    /// Neither.
-    None,
-}
-
-/// The twenty most probable first tokens, the most probable first.
-pub fn tokens(p_yes: f64, sides: Sides) -> Vec<TokenLogprob> {
-    let mut tokens: Vec<TokenLogprob> = Vec::with_capacity(20);
-    let mut side = |words: [&'static str; 5], p: f64| {
-        tokens.extend(words.into_iter().zip(SHARES).map(|(word, share)| (word, (LABEL_MASS * p * share).ln())));
-    };
-    if sides == Sides::Both || (sides == Sides::One && p_yes >= 0.5) {
-        side(YES, p_yes);
-    }
-    if sides == Sides::Both || (sides == Sides::One && p_yes < 0.5) {
-        side(NO, 1.0 - p_yes);
-    }
-    let rest = if sides == Sides::None { 1.0 } else { 1.0 - LABEL_MASS };
-    tokens.extend(OTHERS.into_iter().map(|(word, share)| (word, (rest * share).ln())));
-    tokens.sort_by(|a, b| b.1.total_cmp(&a.1).then_with(|| a.0.cmp(b.0)));
-    tokens
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::generator::GENERATORS;
     use crate::prompt::prompts;
-
-    #[test]
-    fn the_tokens_give_p_yes_back_and_are_sorted() {
-        for p_yes in [1e-5, 0.03, 0.5, 0.77, 1.0 - 1e-5] {
-            let tokens = tokens(p_yes, Sides::Both);
-            assert_eq!(tokens.len(), 20);
-            assert!(tokens.windows(2).all(|pair| pair[0].1 >= pair[1].1));
-            let sum = |words: [&str; 5]| -> f64 {
-                tokens.iter().filter(|(word, _)| words.contains(word)).map(|(_, logprob)| logprob.exp()).sum()
-            };
-            let (yes, no) = (sum(YES), sum(NO));
-            assert!((yes / (yes + no) - p_yes).abs() < 1e-12);
-            assert!((yes + no - LABEL_MASS).abs() < 1e-12);
-            let all: f64 = tokens.iter().map(|(_, logprob)| logprob.exp()).sum();
-            assert!((all - 1.0).abs() < 1e-9);
-        }
-    }
-
-    #[test]
-    fn one_sided_answers_list_the_more_probable_side_and_no_token_lists_neither() {
-        let has = |tokens: &[TokenLogprob], words: [&str; 5]| tokens.iter().any(|(word, _)| words.contains(word));
-        let (yes, no, none) = (tokens(0.9, Sides::One), tokens(0.1, Sides::One), tokens(0.9, Sides::None));
-        assert!(has(&yes, YES) && !has(&yes, NO) && has(&no, NO) && !has(&no, YES));
-        assert!(!has(&none, YES) && !has(&none, NO));
-    }
 
     /// (probability of yes, truth) of questions whose claims hold about as often as not.
     fn asked(turn: &str) -> Vec<(f64, bool)> {

@@ -1,4 +1,4 @@
-//! The OpenAI chat-completions protocol, as far as one yes/no question about one image needs it.
+//! The OpenAI chat-completions protocol, as far as one yes/no question about one image needs it, in each dialect.
 
 use std::borrow::Cow;
 
@@ -7,40 +7,8 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::answer::TokenLogprob;
-
-/// At most so many alternatives of a token (OpenAI, vLLM).
-const MOST_TOP_LOGPROBS: i64 = 20;
-
-/// A request that cannot be answered, as an OpenAI-style error.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rejection {
-    /// HTTP status.
-    pub status: u16,
-    /// For people.
-    pub message: String,
-    /// The field at fault.
-    pub param: Option<&'static str>,
-    /// For programs.
-    pub code: Option<&'static str>,
-}
-
-impl Rejection {
-    /// Status 400.
-    pub fn bad(message: impl Into<String>, param: Option<&'static str>, code: Option<&'static str>) -> Self {
-        Self { status: 400, message: message.into(), param, code }
-    }
-
-    /// The body.
-    pub fn json(&self) -> Value {
-        error_json(&self.message, "invalid_request_error", self.param, self.code)
-    }
-}
-
-/// An OpenAI-style error body.
-pub fn error_json(message: &str, kind: &str, param: Option<&str>, code: Option<&str>) -> Value {
-    json!({"error": {"message": message, "type": kind, "param": param, "code": code}})
-}
+use crate::dialect::{Dialect, N_CTX, Rejection};
+use crate::first_token::{Token, TokenLogprob};
 
 #[derive(Deserialize)]
 struct Body<'a> {
@@ -54,6 +22,10 @@ struct Body<'a> {
     max_completion_tokens: Option<i64>,
     stream: Option<bool>,
     n: Option<i64>,
+    temperature: Option<f64>,
+    seed: Option<u64>,
+    // vLLM's; the others ignore it without a word, as older versions of vLLM do.
+    logprob_token_ids: Option<Vec<u32>>,
 }
 
 #[derive(Deserialize)]
@@ -94,43 +66,76 @@ pub struct Question<'a> {
     pub base64: Cow<'a, str>,
     /// The text.
     pub text: String,
-    /// How many alternatives to list; `None` if no log-probabilities are wanted.
+    /// What is wanted of the answer.
+    pub wanted: Wanted,
+}
+
+/// What is wanted of an answer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Wanted {
+    /// How many alternatives of the first token to list; `None` if no log-probabilities are wanted.
     pub top_logprobs: Option<usize>,
+    /// The tokens to list instead of the most probable ones.
+    pub token_ids: Option<Vec<u32>>,
+    /// How many answers.
+    pub n: usize,
+    /// At which temperature they are drawn.
+    pub temperature: f64,
+    /// The seed of the draw.
+    pub seed: u64,
 }
 
 /// Reads and checks the body of a request.
 ///
 /// # Errors
 /// A [`Rejection`] that says what is wrong.
-pub fn parse<'a>(body: &'a [u8], model: &str) -> Result<Question<'a>, Rejection> {
+pub fn parse<'a>(body: &'a [u8], model: &str, dialect: Dialect) -> Result<Question<'a>, Rejection> {
     let body: Body<'a> = serde_json::from_slice(body)
         .map_err(|e| Rejection::bad(format!("the body is not a chat completion request: {e}"), None, None))?;
-    if body.model != model {
+    if body.model != model && dialect.checks_model() {
         let message = format!("the model `{}` does not exist; there is `{model}`", body.model);
-        return Err(Rejection { status: 404, message, param: Some("model"), code: Some("model_not_found") });
+        let not_found = Rejection::with_status(404, message);
+        return Err(Rejection { param: Some("model"), code: Some("model_not_found"), ..not_found });
     }
     if body.stream == Some(true) {
         return Err(Rejection::bad("streaming is not simulated", Some("stream"), None));
     }
-    if body.n.is_some_and(|n| n != 1) {
-        return Err(Rejection::bad("only one choice is simulated", Some("n"), None));
-    }
     if body.max_tokens.or(body.max_completion_tokens).is_some_and(|n| n < 1) {
         return Err(Rejection::bad("`max_tokens` must be at least 1", Some("max_tokens"), None));
     }
-    let wanted = body.top_logprobs.unwrap_or(0);
-    if !(0..=MOST_TOP_LOGPROBS).contains(&wanted) {
-        let message = format!("`top_logprobs` is {wanted}; it must be from 0 to {MOST_TOP_LOGPROBS}");
-        return Err(Rejection::bad(message, Some("top_logprobs"), Some("invalid_value")));
+    let logprobs = body.logprobs == Some(true);
+    let alternatives = dialect.alternatives(logprobs, body.top_logprobs)?;
+    let token_ids = body.logprob_token_ids.filter(|_| dialect == Dialect::Vllm);
+    if token_ids.as_ref().is_some_and(|ids| ids.is_empty() || !logprobs) {
+        let message = "`logprob_token_ids` must not be empty and needs `logprobs: true`";
+        return Err(Rejection::bad(message, Some("logprob_token_ids"), None));
     }
-    if wanted > 0 && body.logprobs != Some(true) {
-        return Err(Rejection::bad("`top_logprobs` needs `logprobs: true`", Some("top_logprobs"), None));
-    }
-    let top_logprobs = (body.logprobs == Some(true)).then_some(wanted as usize);
+    let wanted = Wanted {
+        top_logprobs: logprobs.then_some(alternatives),
+        token_ids,
+        n: dialect.choices(body.n)?,
+        temperature: body.temperature.unwrap_or(1.0),
+        seed: body.seed.unwrap_or(0),
+    };
     let message = body.messages.into_iter().rev().find(|message| message.role == "user");
     let message = message.ok_or_else(|| Rejection::bad("there is no user message", Some("messages"), None))?;
     let (base64, text) = read_parts(message.content)?;
-    Ok(Question { base64, text, top_logprobs })
+    let n_tokens = n_tokens(&text);
+    if dialect == Dialect::LlamaServer && n_tokens > N_CTX {
+        let message = format!(
+            "request ({n_tokens} tokens) exceeds the available context size ({N_CTX} tokens), try increasing it"
+        );
+        return Err(Rejection { n_prompt_tokens: Some(n_tokens), ..Rejection::bad(message, None, None) });
+    }
+    Ok(Question { base64, text, wanted })
+}
+
+/// Tokens of an image.
+const IMAGE_TOKENS: usize = 256;
+
+/// Tokens of a request with this text, roughly.
+fn n_tokens(text: &str) -> usize {
+    IMAGE_TOKENS + text.len().div_ceil(4)
 }
 
 fn read_parts(content: Content<'_>) -> Result<(Cow<'_, str>, String), Rejection> {
@@ -181,51 +186,105 @@ pub fn decode(base64: &str) -> Result<Vec<u8>, Rejection> {
 }
 
 #[derive(Serialize)]
-struct Token {
+struct Shown {
+    // Only llama-server numbers its tokens.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<u32>,
     token: &'static str,
-    logprob: f64,
     bytes: &'static [u8],
+    logprob: f64,
 }
 
 #[derive(Serialize)]
-struct SampledToken<'a> {
+struct Sampled<'a> {
     #[serde(flatten)]
-    token: Token,
-    top_logprobs: &'a [Token],
+    token: Shown,
+    top_logprobs: &'a [Shown],
 }
 
-fn token(&(token, logprob): &TokenLogprob) -> Token {
-    Token { token, logprob, bytes: token.as_bytes() }
+/// vLLM's number for a token that is masked, or has no probability.
+const MASKED: f64 = -9_999.0;
+
+fn shown(dialect: Dialect, &(token, logprob): &(&'static Token, f64)) -> Shown {
+    let id = (dialect == Dialect::LlamaServer).then_some(token.id);
+    Shown { id, token: token.shown, bytes: token.shown.as_bytes(), logprob: logprob.max(MASKED) }
 }
 
-/// An answer of one token, with the first `top_logprobs` of the given ones; none at all for `None`.
-pub fn answer(id: &str, model: &str, tokens: &[TokenLogprob], top_logprobs: Option<usize>) -> Value {
-    let Some(first) = tokens.first() else { return refusal(id, model) };
-    let logprobs = top_logprobs.map(|n| {
-        let top: Vec<Token> = tokens.iter().take(n).map(token).collect();
-        json!({"content": [SampledToken { token: token(first), top_logprobs: &top }], "refusal": null})
-    });
-    let message = json!({"role": "assistant", "content": first.0, "refusal": null});
-    completion(id, model, &json!({"index": 0, "message": message, "logprobs": logprobs, "finish_reason": "length"}))
+/// One answer of an endpoint, and what it is written from.
+#[derive(Debug)]
+pub struct Answer<'a> {
+    /// Its id.
+    pub id: &'a str,
+    /// The model.
+    pub model: &'a str,
+    /// The server's kind.
+    pub dialect: Dialect,
+    /// The text that was asked.
+    pub text: &'a str,
+    /// Whether this picture was asked about before, so that its part of the prompt is in the server's cache.
+    pub cached: bool,
 }
 
-/// An answer that declines.
-pub fn refusal(id: &str, model: &str) -> Value {
-    let message = json!({"role": "assistant", "content": null, "refusal": "I'm sorry, I can't help with that image."});
-    completion(id, model, &json!({"index": 0, "message": message, "logprobs": null, "finish_reason": "stop"}))
-}
+impl Answer<'_> {
+    /// Answers of one token each: those that were `sampled`, with the alternatives that were wanted.
+    pub fn json(&self, tokens: &[TokenLogprob], sampled: &[TokenLogprob], wanted: &Wanted) -> Value {
+        let choices = sampled.iter().enumerate().map(|(index, sampled)| {
+            let logprobs = wanted.top_logprobs.map(|n| {
+                let top: Vec<Shown> = self.listed(tokens, sampled, n, wanted.token_ids.as_deref());
+                json!({"content": [Sampled { token: shown(self.dialect, sampled), top_logprobs: &top }], "refusal": null})
+            });
+            let message = json!({"role": "assistant", "content": sampled.0.shown, "refusal": null});
+            json!({"index": index, "message": message, "logprobs": logprobs, "finish_reason": "length"})
+        });
+        self.completion(choices.collect())
+    }
 
-fn completion(id: &str, model: &str, choice: &Value) -> Value {
-    json!({
-        "id": id, "object": "chat.completion", "created": 0, "model": model, "choices": [choice],
-        "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2},
-    })
-}
+    fn listed(&self, tokens: &[TokenLogprob], sampled: &TokenLogprob, n: usize, ids: Option<&[u32]>) -> Vec<Shown> {
+        let shown = |token: &TokenLogprob| shown(self.dialect, token);
+        match (ids, self.dialect) {
+            // The sampled token, then those asked for in the order of the request, each once.
+            (Some(ids), _) => {
+                let asked = ids.iter().filter(|id| **id != sampled.0.id);
+                let of_id = |id: &u32| tokens.iter().find(|(token, _)| token.id == *id);
+                std::iter::once(sampled).chain(asked.filter_map(of_id)).map(shown).collect()
+            }
+            // The sampled token comes first here too, whatever its rank.
+            (None, Dialect::Vllm) => {
+                let others = tokens.iter().filter(|(token, _)| token.id != sampled.0.id);
+                std::iter::once(sampled).chain(others).take(n).map(shown).collect()
+            }
+            (None, _) => tokens.iter().take(n).map(shown).collect(),
+        }
+    }
 
-/// A body whose fields have other types than promised.
-pub fn wrong_type(id: &str, model: &str) -> Value {
-    json!({
-        "id": id, "object": "chat.completion", "created": "yesterday", "model": model,
-        "choices": {"message": ["yes"], "logprobs": {"content": "none"}},
-    })
+    /// An answer that declines.
+    pub fn refusal(&self) -> Value {
+        let refusal = "I'm sorry, I can't help with that image.";
+        let message = json!({"role": "assistant", "content": null, "refusal": refusal});
+        self.completion(vec![json!({"index": 0, "message": message, "logprobs": null, "finish_reason": "stop"})])
+    }
+
+    /// A body whose fields have other types than promised.
+    pub fn wrong_type(&self) -> Value {
+        json!({
+            "id": self.id, "object": "chat.completion", "created": "yesterday", "model": self.model,
+            "choices": {"message": ["yes"], "logprobs": {"content": "none"}},
+        })
+    }
+
+    fn completion(&self, choices: Vec<Value>) -> Value {
+        let (n_prompt, n_answers) = (n_tokens(self.text), choices.len());
+        let n_cached = if self.cached { IMAGE_TOKENS } else { 0 };
+        let mut body = json!({
+            "id": self.id, "object": "chat.completion", "created": 0, "model": self.model, "choices": choices,
+            "usage": {
+                "prompt_tokens": n_prompt, "completion_tokens": n_answers, "total_tokens": n_prompt + n_answers,
+                "prompt_tokens_details": {"cached_tokens": n_cached},
+            },
+        });
+        if self.dialect == Dialect::LlamaServer {
+            body["timings"] = json!({"cache_n": n_cached, "prompt_n": n_prompt - n_cached, "predicted_n": n_answers});
+        }
+        body
+    }
 }

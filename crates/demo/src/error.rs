@@ -94,6 +94,14 @@ pub enum DemoError {
         /// The faults there are, with their forms.
         known: String,
     },
+    /// A dialect that there is not.
+    #[error("there is no dialect `{text}`; known: {known}")]
+    Dialect {
+        /// What was asked for.
+        text: String,
+        /// Those that there are.
+        known: String,
+    },
     /// The port could not be had.
     #[error("cannot listen on {address}; choose another port, or 0 for any free one")]
     Bind {

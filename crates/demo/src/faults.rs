@@ -11,6 +11,8 @@ use crate::seeded;
 pub enum Fault {
     /// Status 429 with `Retry-After`.
     Http429,
+    /// Status 429 without `Retry-After`.
+    Http429Bare,
     /// Status 500.
     Http500,
     /// Status 503.
@@ -23,6 +25,10 @@ pub enum Fault {
     DropConnection,
     /// JSON whose fields have other types than promised.
     WrongType,
+    /// No answer for a long time, then the connection closes.
+    Stall,
+    /// An answer that comes a byte at a time, and never ends.
+    Drip,
     /// A good answer, late.
     Slow,
     /// Neither yes nor no is among the tokens; the same on every attempt.
@@ -36,26 +42,32 @@ pub enum Fault {
 }
 
 /// Each attempt is drawn anew; at most one of these meets an attempt.
-const OF_THE_ATTEMPT: [Fault; 7] = [
+const OF_THE_ATTEMPT: [Fault; 10] = [
     Fault::Http429,
+    Fault::Http429Bare,
     Fault::Http500,
     Fault::Http503,
     Fault::HalfJson,
     Fault::Html,
     Fault::DropConnection,
     Fault::WrongType,
+    Fault::Stall,
+    Fault::Drip,
 ];
 /// Drawn once a question; at most one of these is a question's.
 const OF_THE_QUESTION: [Fault; 4] = [Fault::NoToken, Fault::OneSided, Fault::Refuse, Fault::NoLogprobs];
 
-const ALL: [Fault; 12] = [
+const ALL: [Fault; 15] = [
     Fault::Http429,
+    Fault::Http429Bare,
     Fault::Http500,
     Fault::Http503,
     Fault::HalfJson,
     Fault::Html,
     Fault::DropConnection,
     Fault::WrongType,
+    Fault::Stall,
+    Fault::Drip,
     Fault::Slow,
     Fault::NoToken,
     Fault::OneSided,
@@ -68,12 +80,15 @@ impl Fault {
     pub fn name(self) -> &'static str {
         match self {
             Self::Http429 => "http_429",
+            Self::Http429Bare => "http_429_bare",
             Self::Http500 => "http_500",
             Self::Http503 => "http_503",
             Self::HalfJson => "half_json",
             Self::Html => "html",
             Self::DropConnection => "drop_connection",
             Self::WrongType => "wrong_type",
+            Self::Stall => "stall",
+            Self::Drip => "drip",
             Self::Slow => "slow",
             Self::NoToken => "no_token",
             Self::OneSided => "one_sided",
@@ -83,7 +98,7 @@ impl Fault {
     }
 
     fn takes_time(self) -> bool {
-        matches!(self, Self::Slow | Self::Http429)
+        matches!(self, Self::Slow | Self::Http429 | Self::Stall | Self::Drip)
     }
 }
 
@@ -112,7 +127,8 @@ pub struct Misbehaviour {
 
 impl Faults {
     /// Reads `http_429=0.05:2s,half_json=0.05,slow=0.01:200ms,refuse`: names with a rate in `[0, 1]` (1 if left out)
-    /// and, for `slow`, how long; for `http_429`, the seconds of `Retry-After` (1 if left out).
+    /// and, for `slow` and `stall`, how long; for `drip`, how long a byte takes; for `http_429`, the seconds of
+    /// `Retry-After` (1 if left out).
     ///
     /// # Errors
     /// [`DemoError::Fault`] for anything else, with the faults there are. Rates of faults that cannot meet together
@@ -143,6 +159,11 @@ impl Faults {
     /// Seconds that a 429 asks a client to wait.
     pub fn retry_after_seconds(&self) -> u64 {
         self.rules.get(&Fault::Http429).map_or(1, |rule| rule.time.as_secs())
+    }
+
+    /// How long a `stall` lasts, or one byte of a `drip` takes.
+    pub fn time(&self, fault: Fault) -> Duration {
+        self.rules.get(&fault).map_or(Duration::ZERO, |rule| rule.time)
     }
 
     /// What the `attempt`-th try (from 0) of a request meets.
@@ -195,7 +216,9 @@ fn parse_rule(part: &str) -> Result<(Fault, Rule), String> {
     let time = match (time, fault) {
         (Some(_), fault) if !fault.takes_time() => return Err("it takes no time".to_owned()),
         (Some(text), _) => parse_time(text.trim()).ok_or("the time is not like 200ms or 2s")?,
-        (None, Fault::Slow) => return Err("say how slow, as in slow=0.01:200ms".to_owned()),
+        (None, Fault::Slow | Fault::Stall | Fault::Drip) => {
+            return Err(format!("say how slow, as in {name}=0.01:200ms"));
+        }
         (None, _) => Duration::from_secs(1),
     };
     Ok((fault, Rule { rate, time }))
@@ -210,7 +233,7 @@ fn fail(text: &str, reason: String) -> DemoError {
     let known: Vec<String> = ALL
         .iter()
         .map(|fault| match fault {
-            Fault::Slow => "slow=RATE:200ms".to_owned(),
+            Fault::Slow | Fault::Stall | Fault::Drip => format!("{}=RATE:200ms", fault.name()),
             Fault::Http429 => "http_429=RATE[:1s]".to_owned(),
             other => format!("{}=RATE", other.name()),
         })
@@ -247,6 +270,8 @@ mod tests {
             ("html=-0.1", "not between 0 and 1"),
             ("html=0.1:200ms", "it takes no time"),
             ("slow=0.1", "say how slow"),
+            ("stall=0.1", "say how slow, as in stall=0.01:200ms"),
+            ("drip", "say how slow"),
             ("slow=0.1:200", "not like 200ms"),
             ("html=0.1,html=0.2", "given twice"),
             ("html=0.6,http_500=0.6", "more than 1"),

@@ -6,15 +6,18 @@
 //!
 //! Reading order: `words` (the closed vocabulary), `prompt`, `generator` (what each generator gets wrong), `layout`,
 //! `scene` (what is truly in a picture), `render` with `shapes`, `backdrop` and `pixels`, `taste` (the raters), `world`
-//! (the files); then `query`, `claim`, `answer` (what the VLM says), `faults`, `chat`, `vlm` (how it says it).
+//! (the files); then `query`, `claim`, `answer` (what the VLM believes), `first_token`, `dialect`, `chat`, `faults`, `vlm`
+//! (how it says it).
 
 mod answer;
 mod backdrop;
 mod chat;
 mod claim;
+mod dialect;
 mod error;
 mod factors;
 mod faults;
+mod first_token;
 mod generator;
 mod layout;
 mod pixels;
@@ -29,10 +32,12 @@ mod vlm;
 mod words;
 mod world;
 
-pub use answer::{LABEL_MASS, true_p_yes};
+pub use answer::true_p_yes;
+pub use dialect::Dialect;
 pub use error::DemoError;
 pub use factors::{Factor, Factors};
 pub use faults::Faults;
+pub use first_token::LABEL_MASS;
 pub use scene::{AlignmentFacts, DrawnObject, Scene, TrueScene};
 pub use vlm::{MODEL, ServeSettings, Server, serve};
 pub use words::{Action, Colour, Kind, Relation, Setting};

@@ -5,12 +5,13 @@ use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use futures::StreamExt;
@@ -18,11 +19,14 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tokio::net::TcpListener;
 
-use crate::answer::{Sides, tokens, true_p_yes};
-use crate::chat::{self, Question, Rejection};
+use crate::answer::{p_yes_of_test_picture, true_p_yes};
+use crate::chat::{self, Answer, Question, Wanted};
+use crate::dialect::{Dialect, Rejection};
 use crate::error::DemoError;
 use crate::faults::{Fault, Faults, Misbehaviour};
+use crate::first_token::{Sides, TokenLogprob, sampled, tokens};
 use crate::scene::{Scene, TrueScene};
+use crate::seeded;
 use crate::world::{SCENES, read_certificate};
 
 /// The name of the model that it serves.
@@ -35,6 +39,12 @@ pub struct ServeSettings {
     pub data: PathBuf,
     /// The port on 127.0.0.1; 0 is any free one.
     pub port: u16,
+    /// Which server it passes for.
+    pub dialect: Dialect,
+    /// The key that every request must carry; none: any may ask.
+    pub api_key: Option<String>,
+    /// How long it is loading: 503 until then.
+    pub loading: Duration,
     /// How to misbehave.
     pub faults: Faults,
     /// How long every answer takes.
@@ -53,6 +63,9 @@ impl ServeSettings {
         Self {
             data: data.into(),
             port: 0,
+            dialect: Dialect::default(),
+            api_key: None,
+            loading: Duration::ZERO,
             faults: Faults::default(),
             latency: Duration::ZERO,
             log: None,
@@ -100,6 +113,9 @@ impl Server {
         let state = Arc::new(Vlm {
             scenes,
             seed: world.settings.seed,
+            dialect: settings.dialect,
+            api_key: settings.api_key,
+            loaded_at: Instant::now() + settings.loading,
             faults: settings.faults,
             latency: settings.latency,
             max_body_bytes: settings.max_body_bytes,
@@ -120,12 +136,17 @@ impl Server {
     /// # Errors
     /// [`DemoError::Serve`] if the listener fails.
     pub async fn run(self) -> Result<(), DemoError> {
+        let vlm = &self.state;
         let router = Router::new()
-            .route("/health", get(|| async { json_response(StatusCode::OK, &json!({"status": "ok"})) }))
             .route("/v1/models", get(models))
             .route("/v1/chat/completions", post(complete))
+            .route("/tokenize", post(tokenize))
+            .route("/version", get(version))
+            .fallback(|State(vlm): State<Arc<Vlm>>| async move { vlm.no_such_page() })
+            .layer(middleware::from_fn_with_state(Arc::clone(vlm), admit))
+            .route("/health", get(health))
             .route("/stats", get(stats))
-            .fallback(|| async { reject(&Rejection { status: 404, ..Rejection::bad("no such page", None, None) }) })
+            .layer(middleware::map_response_with_state(Arc::clone(vlm), named))
             .with_state(self.state);
         let serve = axum::serve(self.listener, router);
         tokio::select! {
@@ -144,10 +165,19 @@ async fn parent_gone() {
     tracing::info!(parent, "the process that started the simulated VLM is gone; stopping");
 }
 
+/// A picture that questions can be answered about.
 #[derive(Debug)]
-struct KnownScene {
+struct Picture {
     sha256: String,
-    scene: Scene,
+    shows: Shows,
+}
+
+#[derive(Debug)]
+enum Shows {
+    /// One of the world's scenes.
+    Scene(Box<Scene>),
+    /// Nothing of the world: a client tries the server. The mean brightness, in [0, 1].
+    Test(f64),
 }
 
 #[derive(Debug, Default)]
@@ -160,23 +190,30 @@ struct Counts {
     attempts: HashMap<[u8; 32], u32>,
     /// Digests of those that were answered.
     distinct: HashSet<[u8; 32]>,
+    /// Requests about test pictures; they count nowhere else.
+    tests: u64,
+    /// Pictures that were asked about.
+    pictures: HashSet<String>,
 }
 
 #[derive(Debug)]
 struct Vlm {
     /// By SHA-256 of the file.
-    scenes: HashMap<[u8; 32], Arc<KnownScene>>,
+    scenes: HashMap<[u8; 32], Arc<Picture>>,
     seed: u64,
+    dialect: Dialect,
+    api_key: Option<String>,
+    loaded_at: Instant,
     faults: Faults,
     latency: Duration,
     max_body_bytes: usize,
     /// By blake3 of the base64 text, so that an image is decoded and hashed once. As many as there are images.
-    seen_images: Mutex<HashMap<[u8; 32], Arc<KnownScene>>>,
+    seen_images: Mutex<HashMap<[u8; 32], Arc<Picture>>>,
     counts: Mutex<Counts>,
     log: Option<Mutex<(PathBuf, std::fs::File)>>,
 }
 
-fn read_scenes(path: &Path) -> Result<HashMap<[u8; 32], Arc<KnownScene>>, DemoError> {
+fn read_scenes(path: &Path) -> Result<HashMap<[u8; 32], Arc<Picture>>, DemoError> {
     let text = std::fs::read(path).map_err(|source| DemoError::Read { path: path.to_owned(), source })?;
     let mut scenes = HashMap::new();
     for (i, line) in text.split(|&byte| byte == b'\n').enumerate().filter(|(_, line)| !line.is_empty()) {
@@ -184,7 +221,7 @@ fn read_scenes(path: &Path) -> Result<HashMap<[u8; 32], Arc<KnownScene>>, DemoEr
         let truth: TrueScene = serde_json::from_slice(line).map_err(bad)?;
         let mut key = [0; 32];
         hex::decode_to_slice(&truth.sha256, &mut key).map_err(|e| bad(serde::de::Error::custom(e)))?;
-        scenes.insert(key, Arc::new(KnownScene { sha256: truth.sha256, scene: truth.scene }));
+        scenes.insert(key, Arc::new(Picture { sha256: truth.sha256, shows: Shows::Scene(Box::new(truth.scene)) }));
     }
     Ok(scenes)
 }
@@ -199,24 +236,74 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-async fn models() -> Response {
+async fn health(State(vlm): State<Arc<Vlm>>) -> Response {
+    vlm.loading().unwrap_or_else(|| json_response(StatusCode::OK, &json!({"status": "ok"})))
+}
+
+async fn models(State(vlm): State<Arc<Vlm>>) -> Response {
+    let owner = vlm.dialect.owner();
     json_response(
         StatusCode::OK,
-        &json!({"object": "list", "data": [{"id": MODEL, "object": "model", "created": 0, "owned_by": "finegrain (simulated)"}]}),
+        &json!({"object": "list", "data": [{"id": MODEL, "object": "model", "created": 0, "owned_by": owner}]}),
     )
+}
+
+async fn version(State(vlm): State<Arc<Vlm>>) -> Response {
+    match vlm.dialect {
+        Dialect::Vllm => json_response(StatusCode::OK, &json!({"version": "0 (simulated)"})),
+        _ => vlm.no_such_page(),
+    }
+}
+
+/// vLLM's page takes `prompt`, llama-server's `content`; OpenAI has none.
+async fn tokenize(State(vlm): State<Arc<Vlm>>, body: Bytes) -> Response {
+    let body: Value = serde_json::from_slice(&body).unwrap_or_default();
+    let tokens = |field: &str| {
+        let tokens = body[field].as_str().map(|text| vlm.dialect.vocabulary().tokenize(text)).unwrap_or_default();
+        tokens.into_iter().unzip::<u32, String, Vec<u32>, Vec<String>>()
+    };
+    match vlm.dialect {
+        Dialect::OpenAi => vlm.no_such_page(),
+        Dialect::Vllm => {
+            let (ids, pieces) = tokens("prompt");
+            let pieces = (body["return_token_strs"] == true).then_some(pieces);
+            let body = json!({"count": ids.len(), "max_model_len": 4096, "tokens": ids, "token_strs": pieces});
+            json_response(StatusCode::OK, &body)
+        }
+        Dialect::LlamaServer => json_response(StatusCode::OK, &json!({"tokens": tokens("content").0})),
+    }
 }
 
 async fn stats(State(vlm): State<Arc<Vlm>>) -> Response {
     let counts = lock(&vlm.counts);
     let body = json!({
         "requests": counts.requests, "answered": counts.answered, "distinct": counts.distinct.len(),
-        "rejected": counts.rejected, "faults": counts.faults,
+        "rejected": counts.rejected, "faults": counts.faults, "tests": counts.tests,
     });
     json_response(StatusCode::OK, &body)
 }
 
+/// Lets nobody in while it is loading, nor without the key.
+async fn admit(State(vlm): State<Arc<Vlm>>, request: Request, next: Next) -> Response {
+    if let Some(loading) = vlm.loading() {
+        return loading;
+    }
+    let given =
+        request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
+    if vlm.api_key.as_deref().is_some_and(|key| given != Some(key)) {
+        return vlm.reject(&Rejection::with_status(401, "the API key is wrong or missing"));
+    }
+    next.run(request).await
+}
+
+/// Says which server it is.
+async fn named(State(vlm): State<Arc<Vlm>>, mut response: Response) -> Response {
+    let name = vlm.dialect.server_header().map(HeaderValue::from_static);
+    name.into_iter().for_each(|name| drop(response.headers_mut().insert(header::SERVER, name)));
+    response
+}
+
 async fn complete(State(vlm): State<Arc<Vlm>>, request: Request) -> Response {
-    lock(&vlm.counts).requests += 1;
     let asked = match read_body(request, vlm.max_body_bytes).await {
         Ok(body) => vlm.understand(&body),
         Err(rejection) => Err(rejection),
@@ -224,12 +311,15 @@ async fn complete(State(vlm): State<Arc<Vlm>>, request: Request) -> Response {
     let asked = match asked {
         Ok(asked) => asked,
         Err(rejection) => {
-            lock(&vlm.counts).rejected += 1;
-            return reject(&rejection);
+            let mut counts = lock(&vlm.counts);
+            counts.requests += 1;
+            counts.rejected += 1;
+            return vlm.reject(&rejection);
         }
     };
     let (misbehaviour, id) = vlm.next_attempt(&asked);
-    let wait = vlm.latency + misbehaviour.wait.unwrap_or_default();
+    let stall = if misbehaviour.attempt == Some(Fault::Stall) { vlm.faults.time(Fault::Stall) } else { Duration::ZERO };
+    let wait = vlm.latency + misbehaviour.wait.unwrap_or_default() + stall;
     if !wait.is_zero() {
         tokio::time::sleep(wait).await;
     }
@@ -238,28 +328,58 @@ async fn complete(State(vlm): State<Arc<Vlm>>, request: Request) -> Response {
 
 /// A question that can be answered.
 struct Asked {
-    known: Arc<KnownScene>,
+    picture: Arc<Picture>,
     text: String,
-    top_logprobs: Option<usize>,
+    wanted: Wanted,
     digest: [u8; 32],
+}
+
+impl Asked {
+    fn is_test(&self) -> bool {
+        matches!(self.picture.shows, Shows::Test(_))
+    }
+}
+
+/// The most pixels a side of a test picture may have; the world's pictures are larger.
+const TEST_PICTURE_SIDE: u32 = 64;
+
+/// The mean brightness of a small picture, in [0, 1].
+fn test_brightness(bytes: &[u8]) -> Option<f64> {
+    let reader = image::ImageReader::new(std::io::Cursor::new(bytes)).with_guessed_format().ok()?;
+    let (width, height) = reader.into_dimensions().ok()?;
+    if width > TEST_PICTURE_SIDE || height > TEST_PICTURE_SIDE {
+        return None;
+    }
+    let luma = image::load_from_memory(bytes).ok()?.to_luma8();
+    let sum: f64 = luma.pixels().map(|pixel| f64::from(pixel.0[0]) / 255.0).sum();
+    Some(sum / f64::from(width * height))
 }
 
 impl Vlm {
     fn understand(&self, body: &[u8]) -> Result<Asked, Rejection> {
-        let Question { base64, text, top_logprobs } = chat::parse(body, MODEL)?;
-        let known = self.find(&base64)?;
+        let Question { base64, text, wanted } = chat::parse(body, MODEL, self.dialect)?;
+        let picture = self.find(&base64)?;
         let mut hasher = blake3::Hasher::new();
-        hasher.update(known.sha256.as_bytes()).update(text.as_bytes());
-        Ok(Asked { known, text, top_logprobs, digest: *hasher.finalize().as_bytes() })
+        hasher.update(picture.sha256.as_bytes()).update(text.as_bytes());
+        if wanted.temperature > 0.0 {
+            // Another draw is another question.
+            hasher.update(&wanted.seed.to_le_bytes());
+        }
+        Ok(Asked { picture, text, wanted, digest: *hasher.finalize().as_bytes() })
     }
 
-    fn find(&self, base64: &str) -> Result<Arc<KnownScene>, Rejection> {
+    fn find(&self, base64: &str) -> Result<Arc<Picture>, Rejection> {
         let key = *blake3::hash(base64.as_bytes()).as_bytes();
         if let Some(known) = lock(&self.seen_images).get(&key) {
             return Ok(known.clone());
         }
-        let sha256: [u8; 32] = Sha256::digest(chat::decode(base64)?).into();
-        let known = self.scenes.get(&sha256).cloned().ok_or_else(|| {
+        let bytes = chat::decode(base64)?;
+        let sha256: [u8; 32] = Sha256::digest(&bytes).into();
+        let test = || {
+            let shows = Shows::Test(test_brightness(&bytes)?);
+            Some(Arc::new(Picture { sha256: hex::encode(sha256), shows }))
+        };
+        let known = self.scenes.get(&sha256).cloned().or_else(test).ok_or_else(|| {
             let message = format!(
                 "the simulated VLM knows only the images of its demo world; none has the SHA-256 {}",
                 hex::encode(sha256)
@@ -276,60 +396,83 @@ impl Vlm {
         let attempt = *tries;
         *tries += 1;
         let misbehaviour = self.faults.meets(self.seed, &asked.digest, attempt);
-        let slow = misbehaviour.wait.map(|_| Fault::Slow);
-        // A question's own fault shows only when the attempt itself succeeds.
-        for fault in [slow, misbehaviour.attempt.or(misbehaviour.question)].into_iter().flatten() {
-            *counts.faults.entry(fault.name()).or_insert(0) += 1;
+        if asked.is_test() {
+            counts.tests += 1;
+        } else {
+            counts.requests += 1;
+            let slow = misbehaviour.wait.map(|_| Fault::Slow);
+            // A question's own fault shows only when the attempt itself succeeds.
+            for fault in [slow, misbehaviour.attempt.or(misbehaviour.question)].into_iter().flatten() {
+                *counts.faults.entry(fault.name()).or_insert(0) += 1;
+            }
         }
         (misbehaviour, format!("chatcmpl-{}-{attempt}", hex::encode(&asked.digest[..8])))
     }
 
     fn respond(&self, asked: &Asked, misbehaviour: Misbehaviour, id: &str) -> Response {
-        let server_error = |status: u16, message: &str, kind: &str| {
-            let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-            json_response(status, &chat::error_json(message, kind, None, None))
-        };
+        let reject = |status: u16, message: &str| self.reject(&Rejection::with_status(status, message));
+        let cached = !lock(&self.counts).pictures.insert(asked.picture.sha256.clone());
+        let answer = Answer { id, model: MODEL, dialect: self.dialect, text: &asked.text, cached };
         match misbehaviour.attempt {
             Some(Fault::Http429) => {
-                let mut response = server_error(429, "rate limit reached (simulated)", "rate_limit_error");
+                let mut response = reject(429, "rate limit reached (simulated)");
                 response.headers_mut().insert(header::RETRY_AFTER, self.faults.retry_after_seconds().into());
                 return response;
             }
-            Some(Fault::Http500) => return server_error(500, "the server had an error (simulated)", "server_error"),
-            Some(Fault::Http503) => return server_error(503, "the model is loading (simulated)", "server_error"),
+            Some(Fault::Http429Bare) => return reject(429, "rate limit reached (simulated)"),
+            Some(Fault::Http500) => return reject(500, "the server had an error (simulated)"),
+            Some(Fault::Http503) => return reject(503, "the model is loading (simulated)"),
             Some(Fault::Html) => {
                 let page = "<!DOCTYPE html><html><body><h1>A proxy's greeting (simulated)</h1></body></html>";
                 return ([(header::CONTENT_TYPE, "text/html")], page).into_response();
             }
-            Some(Fault::WrongType) => return json_response(StatusCode::OK, &chat::wrong_type(id, MODEL)),
+            Some(Fault::WrongType) => return json_response(StatusCode::OK, &answer.wrong_type()),
             _ => {}
         }
-        let body = self.body(asked, misbehaviour.question, id).to_string().into_bytes();
+        let body = self.body(asked, misbehaviour.question, &answer).to_string().into_bytes();
         match misbehaviour.attempt {
             Some(Fault::HalfJson) => with_json_header(Body::from(body[..body.len() / 2].to_vec())),
-            Some(Fault::DropConnection) => dropped(&body),
+            Some(Fault::DropConnection | Fault::Stall) => dropped(&body),
+            Some(Fault::Drip) => dripping(body, self.faults.time(Fault::Drip)),
             _ => match self.record(asked) {
                 Ok(()) => with_json_header(Body::from(body)),
                 // An answer that is not on record must not be given, or the record is no proof.
-                Err(e) => server_error(500, &format!("the log cannot be written: {e}"), "server_error"),
+                Err(e) => reject(500, &format!("the log cannot be written: {e}")),
             },
         }
     }
 
-    fn body(&self, asked: &Asked, question: Option<Fault>, id: &str) -> Value {
-        let p_yes = || true_p_yes(&asked.known.scene, &asked.known.sha256, &asked.text, self.seed);
+    fn body(&self, asked: &Asked, question: Option<Fault>, answer: &Answer) -> Value {
+        let Asked { picture, text, wanted, digest } = asked;
+        let p_yes = match &picture.shows {
+            Shows::Scene(scene) => true_p_yes(scene, &picture.sha256, text, self.seed),
+            Shows::Test(brightness) => p_yes_of_test_picture(*brightness, text, self.seed),
+        };
+        let sides = match question {
+            Some(Fault::Refuse) => return answer.refusal(),
+            Some(Fault::NoToken) => Sides::None,
+            Some(Fault::OneSided) => Sides::One,
+            _ => Sides::Both,
+        };
+        let tokens = tokens(self.dialect.vocabulary(), p_yes, sides);
+        let drawn: Vec<TokenLogprob> = (0..wanted.n as u64)
+            .filter_map(|at| {
+                let uniform = seeded::unit(self.seed, &[b"draw", digest, &at.to_le_bytes()]);
+                sampled(&tokens, wanted.temperature, uniform)
+            })
+            .collect();
         match question {
-            Some(Fault::Refuse) => chat::refusal(id, MODEL),
-            Some(Fault::NoToken) => chat::answer(id, MODEL, &tokens(p_yes(), Sides::None), asked.top_logprobs),
-            Some(Fault::OneSided) => chat::answer(id, MODEL, &tokens(p_yes(), Sides::One), asked.top_logprobs),
-            Some(Fault::NoLogprobs) => chat::answer(id, MODEL, &tokens(p_yes(), Sides::Both), None),
-            _ => chat::answer(id, MODEL, &tokens(p_yes(), Sides::Both), asked.top_logprobs),
+            Some(Fault::NoLogprobs) => answer.json(&tokens, &drawn, &Wanted { top_logprobs: None, ..wanted.clone() }),
+            _ => answer.json(&tokens, &drawn, wanted),
         }
     }
 
     fn record(&self, asked: &Asked) -> std::io::Result<()> {
+        if asked.is_test() {
+            return Ok(());
+        }
         if let Some(log) = &self.log {
-            let line = json!({"sha256": asked.known.sha256, "query": asked.text}).to_string() + "\n";
+            let line = json!({"sha256": asked.picture.sha256, "query": asked.text}).to_string() + "\n";
             // One write of a file opened for appending: a kill leaves whole lines.
             let (_, file) = &mut *lock(log);
             file.write_all(line.as_bytes())?;
@@ -338,6 +481,20 @@ impl Vlm {
         counts.answered += 1;
         counts.distinct.insert(asked.digest);
         Ok(())
+    }
+
+    fn loading(&self) -> Option<Response> {
+        let is_loading = Instant::now() < self.loaded_at;
+        is_loading.then(|| self.reject(&Rejection::with_status(503, "Loading model")))
+    }
+
+    fn no_such_page(&self) -> Response {
+        self.reject(&Rejection::with_status(404, "no such page"))
+    }
+
+    fn reject(&self, rejection: &Rejection) -> Response {
+        let status = StatusCode::from_u16(rejection.status).unwrap_or(StatusCode::BAD_REQUEST);
+        json_response(status, &self.dialect.error_body(rejection))
     }
 }
 
@@ -371,16 +528,26 @@ fn with_json_header(body: Body) -> Response {
     ([(header::CONTENT_TYPE, "application/json")], body).into_response()
 }
 
-fn reject(rejection: &Rejection) -> Response {
-    json_response(StatusCode::from_u16(rejection.status).unwrap_or(StatusCode::BAD_REQUEST), &rejection.json())
-}
-
 // A third of the body, then the connection breaks.
 fn dropped(body: &[u8]) -> Response {
     let start = Bytes::copy_from_slice(&body[..body.len() / 3]);
     let broken = std::io::Error::new(std::io::ErrorKind::ConnectionReset, "simulated");
     let mut response = with_json_header(Body::from_stream(futures::stream::iter([Ok(start), Err(broken)])));
     response.headers_mut().insert(header::CONTENT_LENGTH, body.len().into());
+    response
+}
+
+// The body a byte at a time, and never the last one.
+fn dripping(body: Vec<u8>, each: Duration) -> Response {
+    let n_bytes = body.len();
+    let bytes = body.into_iter().take(n_bytes.saturating_sub(1)).map(move |byte| async move {
+        tokio::time::sleep(each).await;
+        Ok(Bytes::copy_from_slice(&[byte]))
+    });
+    let broken = std::io::Error::new(std::io::ErrorKind::ConnectionReset, "simulated");
+    let stream = futures::stream::iter(bytes).then(|byte| byte).chain(futures::stream::once(async { Err(broken) }));
+    let mut response = with_json_header(Body::from_stream(stream));
+    response.headers_mut().insert(header::CONTENT_LENGTH, n_bytes.into());
     response
 }
 

@@ -34,7 +34,7 @@ impl Store {
     /// # Errors
     /// [`TableError`].
     pub fn open(run: &StageRun, encoder_digest: &str, wanted: &HashSet<&str>) -> Result<Self, TableError> {
-        let parts: Parts<KeptVector> = run.parts(&format!("embeddings-{}", &encoder_digest[..16]))?;
+        let parts: Parts<KeptVector> = run.parts(&format!("embeddings-{}", &encoder_digest[..16]));
         let rows = parts.rows()?.into_iter().filter(|row| wanted.contains(row.content.as_str()));
         let vectors = rows.map(|row| (row.content, row.vector)).collect();
         Ok(Self { parts, vectors, waiting: Vec::new(), n_new: 0 })

@@ -90,6 +90,7 @@ mod tests {
             logit_yes: None,
             logit_no: None,
             label_mass: None,
+            readout: tables::AnswerReadout::TopLogprobs,
             model: "m".into(),
             attempts: 0,
             seconds: None,

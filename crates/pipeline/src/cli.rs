@@ -4,6 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::Config;
@@ -29,13 +30,13 @@ struct Cli {
 #[derive(Debug, Clone, Args)]
 struct PipelineArgs {
     /// The pipeline file
-    #[arg(long, default_value = "pipeline.yaml")]
+    #[arg(long, global = true, default_value = "pipeline.yaml")]
     config: PathBuf,
     /// Where tables, records, models and reports lie, instead of the pipeline file's `data_root`
-    #[arg(long, value_name = "URL")]
+    #[arg(long, global = true, value_name = "URL")]
     data_root: Option<String>,
     /// Another value for one key of the pipeline file, such as train.seeds=[0,1]; may be given many times
-    #[arg(long = "set", value_name = "KEY.PATH=VALUE")]
+    #[arg(long = "set", global = true, value_name = "KEY.PATH=VALUE")]
     sets: Vec<String>,
 }
 
@@ -101,6 +102,15 @@ enum Command {
     /// Look at LibTorch, CUDA, encoder weights, disk and the VLM endpoint
     Doctor {
         #[command(flatten)]
+        endpoint: EndpointArgs,
+        #[command(flatten)]
+        pipeline: PipelineArgs,
+    },
+    /// Look through, prune or merge the answers that are kept, or read them anew
+    Answers {
+        #[command(subcommand)]
+        action: crate::answers::Action,
+        #[command(flatten)]
         pipeline: PipelineArgs,
     },
     /// Say which bucket a question falls in, and by which rule
@@ -130,6 +140,31 @@ enum Command {
 }
 
 #[derive(Debug, Args)]
+struct EndpointArgs {
+    /// Only the VLM endpoint, but all of it: what it is, how its answers can be read, one real answer. Another one than
+    /// the pipeline file's may be named by its URL up to /v1
+    #[arg(long, value_name = "URL", num_args = 0..=1)]
+    endpoint: Option<Option<String>>,
+    /// The model to ask at that URL; the first that it lists if it is not said
+    #[arg(long, requires = "endpoint")]
+    model: Option<String>,
+    /// The environment variable that holds the API key for that URL
+    #[arg(long, requires = "endpoint", value_name = "VARIABLE")]
+    api_key_env: Option<String>,
+}
+
+impl EndpointArgs {
+    fn doctor(&self, config: &Config, out: &mut dyn Write) -> Result<(), Failure> {
+        let Some(url) = &self.endpoint else { return crate::doctor::doctor(config, out) };
+        let named = url.clone().map(|url| {
+            let (model, api_key_env) = (self.model.clone(), self.api_key_env.clone());
+            crate::doctor::NamedEndpoint { url, model, api_key_env }
+        });
+        crate::doctor::doctor_endpoint(config, named.as_ref(), out)
+    }
+}
+
+#[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
 struct SchemasAction {
     /// Write them
@@ -148,9 +183,18 @@ struct DemoVlmArgs {
     /// The port; 0 takes any that is free
     #[arg(long, default_value_t = 8642)]
     port: u16,
-    /// What goes wrong, and how often: http_429=0.05,half_json=0.01,…
+    /// Which server it passes for: openai, vllm or llama-server
+    #[arg(long, default_value = "openai")]
+    dialect: String,
+    /// What goes wrong, and how often: http_429=0.05,half_json=0.01,drip=0.05:50ms,…
     #[arg(long, default_value = "")]
     fault: String,
+    /// The environment variable that holds the API key that it wants; none: it wants no key
+    #[arg(long, value_name = "VARIABLE")]
+    api_key_env: Option<String>,
+    /// Answer 503 for so long at first, as a server that loads its model
+    #[arg(long, default_value_t = 0)]
+    loading_ms: u64,
     /// Wait this long before each answer
     #[arg(long, default_value_t = 0)]
     latency_ms: u64,
@@ -178,7 +222,10 @@ pub fn main() -> ExitCode {
         Command::Check { pipeline } => pipeline.load().and_then(|config| crate::check::check(&config, out)),
         Command::Schemas { action, dir } if action.write => crate::schemas::write(dir),
         Command::Schemas { dir, .. } => crate::schemas::check(dir),
-        Command::Doctor { pipeline } => pipeline.load().and_then(|config| crate::doctor::doctor(&config, out)),
+        Command::Doctor { endpoint, pipeline } => pipeline.load().and_then(|config| endpoint.doctor(&config, out)),
+        Command::Answers { action, pipeline } => {
+            pipeline.load().and_then(|config| crate::answers::answers(&config, action, out))
+        }
         Command::ExplainQuestion { question, answer } => {
             writeln!(out, "{}", vq2_parse::explain(question, answer.as_deref())).map_err(failed)
         }
@@ -213,8 +260,12 @@ fn demo(dir: &std::path::Path, prompts: usize, seed: u64) -> Result<(), Failure>
 
 fn demo_vlm(arguments: &DemoVlmArgs) -> Result<(), Failure> {
     let faults = demo::Faults::parse(&arguments.fault).map_err(usage)?;
+    let from_environment = |variable: &String| std::env::var(variable).with_context(|| format!("`{variable}`"));
     let settings = demo::ServeSettings {
         port: arguments.port,
+        dialect: arguments.dialect.parse::<demo::Dialect>().map_err(usage)?,
+        api_key: arguments.api_key_env.as_ref().map(from_environment).transpose().map_err(usage)?,
+        loading: std::time::Duration::from_millis(arguments.loading_ms),
         faults,
         latency: std::time::Duration::from_millis(arguments.latency_ms),
         log: arguments.log.clone(),

@@ -3,7 +3,8 @@
 use std::io::Write;
 
 use anyhow::anyhow;
-use tables::{Image, ImageFiles, Stage, StageName};
+use synth_feedback::{Endpoint, Found, WantedReadout, keep_endpoint_record, known_readout, probe_endpoint};
+use tables::{Stage, StageName};
 
 use crate::config::Config;
 use crate::exit::{Failure, failed, usage};
@@ -39,8 +40,9 @@ pub fn doctor(config: &Config, out: &mut dyn Write) -> Result<(), Failure> {
         findings.extend(files(stage.as_ref(), &root));
     }
     if let Some(settings) = config.section::<synth_feedback::Settings>(StageName::SynthFeedback).map_err(usage)? {
-        let images = ImageFiles::open(&config.image_root().map_err(usage)?).map_err(usage)?;
-        findings.extend(settings.endpoint.iter().map(|settings| endpoint(settings, &root, &images)));
+        let instruction = settings.instruction.as_deref();
+        let endpoints = settings.models().into_iter().flat_map(|model| model.endpoints);
+        findings.extend(endpoints.map(|endpoint| answers_of(endpoint, instruction)));
     }
     for Finding { about, found, mend } in &findings {
         let mark = if mend.is_none() { "ok  " } else { "MEND" };
@@ -109,16 +111,100 @@ fn files(stage: &dyn Stage, root: &DataRoot) -> Vec<Finding> {
     findings
 }
 
-/// What the VLM endpoint says to one real question about the first picture of the data set.
-fn endpoint(endpoint: &synth_feedback::Endpoint, root: &DataRoot, images: &ImageFiles) -> Finding {
-    const ABOUT: &str = "VLM endpoint";
-    let first = root.tables.open::<Image>().ok().flatten().and_then(|table| table.rows().ok()).unwrap_or_default();
-    let Some(path) = first.into_iter().find_map(|image| image.path) else {
-        return Finding::good(ABOUT, "not asked: there is no picture yet, run `ingest` first");
-    };
-    let asked = images.read(&path, u64::MAX).map_err(anyhow::Error::new);
-    match asked.and_then(|picture| synth_feedback::probe(endpoint, &picture).map_err(anyhow::Error::new)) {
-        Ok(found) => Finding::good(ABOUT, found),
-        Err(error) => Finding::bad(ABOUT, format!("{error:#}"), "start it, or correct `synth-feedback.endpoint`"),
+const ENDPOINT: &str = "VLM endpoint";
+const MEND_ENDPOINT: &str = "start it, or correct `synth-feedback.endpoint`; `finegrain doctor --endpoint` says more";
+
+/// What the VLM endpoint says to one real question about a small drawn picture.
+fn answers_of(endpoint: &Endpoint, instruction: Option<&str>) -> Finding {
+    match probe_endpoint(endpoint, instruction) {
+        Ok(found) => Finding::good(ENDPOINT, found.summary()),
+        Err(error) => Finding::bad(ENDPOINT, format!("{:#}", anyhow::Error::new(error)), MEND_ENDPOINT),
     }
+}
+
+/// An endpoint named on the command line, in the place of the pipeline file's.
+#[derive(Debug, Clone)]
+pub struct NamedEndpoint {
+    /// Its URL up to `/v1`.
+    pub url: String,
+    /// Its model.
+    pub model: Option<String>,
+    /// The environment variable that holds the API key.
+    pub api_key_env: Option<String>,
+}
+
+/// Probes the endpoints of the pipeline file, or another one that is named, and writes all that was found. What was found of
+/// the pipeline file's is kept in its data root, in the place of what was known.
+///
+/// # Errors
+/// [`Failure::Usage`] for the configuration; [`Failure::Failed`] if an endpoint cannot be used, with the reason;
+/// [`Failure::RetryLater`] if it is down.
+pub fn doctor_endpoint(config: &Config, named: Option<&NamedEndpoint>, out: &mut dyn Write) -> Result<(), Failure> {
+    let settings = config.section::<synth_feedback::Settings>(StageName::SynthFeedback).map_err(usage)?;
+    let instruction = settings.as_ref().and_then(|settings| settings.instruction.as_deref());
+    let models = settings.as_ref().map(synth_feedback::Settings::models).unwrap_or_default();
+    if let Some(named) = named {
+        let of_file = models.first().map(|model| model.endpoints[0].clone());
+        return report(&at_url(of_file, named)?, instruction, out).map(|_| ());
+    }
+    if models.is_empty() {
+        return Err(usage(anyhow!("the pipeline file has no `synth-feedback.endpoint`; name a URL")));
+    }
+    let root = DataRoot::open(&config.data_root().map_err(usage)?)?;
+    let storage = root.tables.storage();
+    for model in &models {
+        for (at, endpoint) in model.endpoints.iter().enumerate() {
+            let found = report(endpoint, instruction, out)?;
+            // The others are read as the first is.
+            if at > 0 {
+                continue;
+            }
+            let known = known_readout(storage, endpoint).map_err(failed)?;
+            keep_endpoint_record(storage, endpoint, &found).map_err(failed)?;
+            if let Some(known) = known.filter(|known| known.key() != found.readout.key()) {
+                let note = format!("was {} until now: its answers are not mixed with new ones", known.key());
+                writeln!(out, "{:<28} {note}", "readout").map_err(failed)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Probes one endpoint and writes what was found.
+fn report(endpoint: &Endpoint, instruction: Option<&str>, out: &mut dyn Write) -> Result<Found, Failure> {
+    let found = probe_endpoint(endpoint, instruction).map_err(|error| {
+        let retry_later = error.retry_later();
+        let error = anyhow::Error::new(error);
+        if retry_later { Failure::RetryLater(error) } else { Failure::Failed(error) }
+    })?;
+    for (about, what) in found.lines() {
+        writeln!(out, "{about:<28} {what}").map_err(failed)?;
+    }
+    Ok(found)
+}
+
+/// The pipeline file's endpoint, if it has one, at another URL: its patience and sampling, not its server or key.
+fn at_url(of_file: Option<Endpoint>, named: &NamedEndpoint) -> Result<Endpoint, Failure> {
+    let mut endpoint = match of_file {
+        Some(endpoint) => endpoint,
+        None => serde_yaml::from_str(
+            "{ base_url: '', model: '', concurrency: 1, timeout_seconds: 60, max_attempts: 3,
+               sample: { n: 10, temperature: 1, seed: 0, max_tokens: 8 } }",
+        )
+        .map_err(failed)?,
+    };
+    endpoint.base_url.clone_from(&named.url);
+    endpoint.api_key_env.clone_from(&named.api_key_env);
+    endpoint.serve = None;
+    endpoint.readout = WantedReadout::Auto;
+    match &named.model {
+        Some(model) => endpoint.model.clone_from(model),
+        None => {
+            let models = synth_feedback::models_of(&endpoint).map_err(|error| failed(anyhow::Error::new(error)))?;
+            let first = models.into_iter().next();
+            endpoint.model = first.ok_or_else(|| failed(anyhow!("`{}` lists no model: say --model", named.url)))?;
+        }
+    }
+    endpoint.validate().map_err(|error| usage(anyhow::Error::new(error)))?;
+    Ok(endpoint)
 }

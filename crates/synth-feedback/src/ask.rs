@@ -1,212 +1,362 @@
-//! Asks an endpoint everything that is not known yet, many questions at a time, and keeps every answer at once.
+//! Asks the endpoints of one model everything that is not known yet, many questions at a time, and keeps every answer at
+//! once.
+//!
+//! One task does it all, so that nothing is locked and no question costs a task or a timer of its own: requests under way
+//! in a set, questions that wait for another attempt in a heap (they hold no place among the requests), the rest in
+//! [`Lanes`].
 
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::{Stream, StreamExt, stream};
-use sha2::{Digest, Sha256};
-use tables::{AnswerStatus, ImageError, ImageFiles, Progress};
+use futures::stream::FuturesUnordered;
+use futures::{FutureExt, StreamExt};
+use tables::{AnswerStatus, Progress};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::breaker::Breaker;
-use crate::client::{CallError, Client, Reply};
-use crate::completion::{Completion, TokenLogprob};
+use crate::call_error::CallError;
+use crate::client::{Answered, Client};
+use crate::completion::Completion;
 use crate::error::SynthFeedbackError;
 use crate::interrupt::Interrupt;
-use crate::question::PictureQueries;
-use crate::readout::{READOUT, Readout, read};
-use crate::request::ImageRequest;
-use crate::store::{Keeper, KnownAnswers, StoredAnswer};
+use crate::lane::{Lane, Lanes};
+use crate::pictures::{Picture, Pictures};
+use crate::plan::Plan;
+use crate::raw;
+use crate::reading::Reading;
+use crate::readout::{Readout, join};
+use crate::retry::Retry;
+use crate::spending::{Billed, Permit, Spending, Usage};
+use crate::store::{Keeper, KnownAnswers, Manner, StoredAnswer, now};
+use crate::tally::Tally;
 
 /// How the questions are asked.
 pub struct Asking<'a> {
-    /// The endpoint.
-    pub client: &'a Client,
-    /// Its model.
-    pub model: &'a str,
-    /// How many questions are under way at once.
-    pub concurrency: usize,
-    /// The pictures' files.
-    pub images: &'a ImageFiles,
+    /// The endpoints, one for each of the lanes.
+    pub clients: &'a [Client],
+    /// How they are asked.
+    pub manner: &'a Manner,
+    /// How their answers are read.
+    pub readout: &'a Readout,
+    /// The ends of the requests for one question: what each wants of its answer. More than one where answers are sampled
+    /// and an endpoint gives too few at a time.
+    pub tails: &'a [String],
+    /// How the pictures are read and sent.
+    pub pictures: &'a Pictures,
     /// Told of every question that is done.
     pub progress: &'a Progress,
+    /// Counts every request, and ends the run at a limit.
+    pub spending: &'a Spending,
     /// Keeps every answer.
     pub keeper: &'a Keeper,
     /// Ctrl-C.
     pub interrupt: &'a Interrupt,
 }
 
-/// Pictures that are read ahead of their questions.
-const READ_AHEAD: usize = 4;
 /// How long questions under way may take after Ctrl-C.
 const GRACE: Duration = Duration::from_secs(5);
-/// Failures that are logged one by one.
-const MOST_LOGGED: usize = 5;
 
-impl Asking<'_> {
+/// One question about one picture, until it is answered or given up.
+pub struct Question {
+    picture: Arc<Picture>,
+    query: Arc<str>,
+    /// The attempts of the request that is due.
+    retry: Option<Retry>,
+    /// The answers to the requests before it.
+    completions: Vec<Completion>,
+    usage: Option<Usage>,
+    /// Requests that were sent, for all of its answers.
+    attempts: u32,
+}
+
+impl Question {
+    fn new(picture: &Arc<Picture>, query: Arc<str>) -> Self {
+        Self { picture: Arc::clone(picture), query, retry: None, completions: Vec::new(), usage: None, attempts: 0 }
+    }
+}
+
+/// A request that is over.
+struct Landed<'a> {
+    question: Question,
+    retry: Retry,
+    lane: usize,
+    permit: Permit<'a>,
+    sent: Instant,
+    outcome: Result<Answered, CallError>,
+}
+
+/// A question that waits for its next attempt; by the time of that.
+struct Waiting {
+    until: Instant,
+    lane: usize,
+    question: Question,
+}
+
+/// Why nothing more is asked.
+#[derive(Clone, Copy, PartialEq)]
+enum Stop {
+    Interrupted,
+    Limit(crate::spending::LimitReached),
+}
+
+impl<'a> Asking<'a> {
     /// Asks all questions, those of one picture together, and adds the answers to `known`. A question that stays
     /// without an answer becomes an `error` there.
     ///
     /// # Errors
     /// What keeps it from asking them all: a picture that is not what it was, an endpoint that is down or denies access,
-    /// Ctrl-C. Answers that came before are kept.
+    /// a limit of what may be spent, Ctrl-C. Answers that came before are kept.
     pub async fn ask_all(
         &self,
-        pictures: Vec<PictureQueries>,
+        plan: &Plan<'_>,
+        lanes: Vec<Lane<Question>>,
         mut breaker: Breaker,
         known: &mut KnownAnswers,
     ) -> Result<(), SynthFeedbackError> {
-        let n_questions: usize = pictures.iter().map(|picture| picture.queries.len()).sum();
-        let answers = self
-            .questions(pictures)
-            .take_until(self.interrupt.interrupted())
-            .map(|question| async move {
-                let question = question?;
-                let reply = self.client.ask(question.picture.request.body(&question.query)).await;
-                Ok::<_, SynthFeedbackError>((question, reply))
-            })
-            .buffer_unordered(self.concurrency);
-        let mut answers = pin!(answers);
+        let n_questions = plan.size().n_open;
+        let mut loading = pin!(self.pictures.load_all(plan.pictures()).fuse());
+        let mut interrupted = pin!(self.interrupt.interrupted().fuse());
         let mut grace_over = pin!(async {
             self.interrupt.interrupted().await;
-            tokio::time::sleep(GRACE).await;
+            sleep(GRACE).await;
         });
-        let (mut n_done, mut n_failed) = (0, 0);
+        let mut lanes = Lanes::new(lanes);
+        let mut stock: VecDeque<Vec<Question>> = VecDeque::new();
+        let mut waiting: BinaryHeap<Reverse<Waiting>> = BinaryHeap::new();
+        let mut under_way = FuturesUnordered::new();
+        let mut tally = Tally::new(self.progress);
+        let (mut all_loaded, mut stop) = (false, None);
         loop {
-            let next = tokio::select! {
-                next = answers.next() => next,
-                () = &mut grace_over => None,
-            };
-            let Some(answer) = next else { break };
-            let (question, reply) = answer?;
-            let outcome = reply_outcome(&reply);
-            let row = self.stored(&question, &reply, &outcome);
-            known.insert(&row);
-            if !self.keeper.keep(row) {
-                // The store failed; its thread has the reason.
-                return Ok(());
-            }
-            n_done += 1;
-            self.progress.add(1);
-            match &outcome {
-                Ok(_) => breaker.answered(),
-                Err((reason, call_error)) => {
-                    n_failed += 1;
-                    self.progress.remark(format!("{n_failed} failed"));
-                    if n_failed <= MOST_LOGGED {
-                        let image_id = &question.picture.image_id;
-                        tracing::warn!(
-                            image_id,
-                            query = &*question.query,
-                            attempts = reply.attempts,
-                            reason,
-                            "no answer"
-                        );
-                    }
-                    breaker.failed(question.picture.number, call_error)?;
+            let now = Instant::now();
+            while waiting.peek().is_some_and(|Reverse(first)| first.until <= now) {
+                if let Some(Reverse(Waiting { lane, question, .. })) = waiting.pop() {
+                    lanes.again(lane, now, question);
                 }
             }
-        }
-        if n_failed > MOST_LOGGED {
-            tracing::warn!(n_failed, "questions without an answer; the next run of this stage asks them again");
-        }
-        if n_done < n_questions { Err(SynthFeedbackError::Interrupted) } else { breaker.finish() }
-    }
-
-    /// The questions one by one, with their pictures read and encoded not much before they are asked.
-    fn questions(
-        &self,
-        pictures: Vec<PictureQueries>,
-    ) -> impl Stream<Item = Result<PictureQuestion, SynthFeedbackError>> {
-        stream::iter(pictures.into_iter().enumerate())
-            .map(|(number, picture)| {
-                let (images, model) = (self.images.clone(), self.model.to_owned());
-                // Reading and hashing block.
-                let loading = tokio::task::spawn_blocking(move || load(number, picture, &images, &model));
-                async { loading.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic())) }
-            })
-            .buffered(READ_AHEAD)
-            .flat_map(|loaded| {
-                let questions = match loaded {
-                    Err(error) => vec![Err(error)],
-                    Ok((picture, queries)) => {
-                        let question = |query| Ok(PictureQuestion { picture: Arc::clone(&picture), query });
-                        queries.into_iter().map(question).collect()
+            // However long they wait, those to be asked again are no more than a few rounds.
+            let new_ones = waiting.len() + lanes.n_again() < 16 + 2 * lanes.limit();
+            while stop.is_none() {
+                let Some((lane, question)) = lanes.next(now, new_ones, &mut stock) else { break };
+                match self.spending.admit() {
+                    Ok(permit) => under_way.push(self.send(lane, question, permit)),
+                    Err(limit) => stop = Some(Stop::Limit(limit)),
+                }
+            }
+            if stop.is_some() {
+                (all_loaded, stock) = (true, VecDeque::new());
+                waiting.clear();
+                lanes.clear();
+            }
+            if all_loaded && stock.is_empty() && lanes.is_empty() && waiting.is_empty() && under_way.is_empty() {
+                break;
+            }
+            let retry_at = waiting.peek().map(|Reverse(first)| first.until);
+            let wake = lanes.wake(!stock.is_empty()).into_iter().chain(retry_at).min();
+            tokio::select! {
+                biased;
+                () = &mut interrupted, if stop != Some(Stop::Interrupted) => stop = Some(Stop::Interrupted),
+                () = &mut grace_over => break,
+                Some(landed) = under_way.next() => {
+                    let mut next = Some(landed);
+                    while let Some(landed) = next {
+                        let ended = self.landed(landed, &mut lanes, &mut waiting, &mut tally);
+                        if let Some((question, outcome, seconds)) = ended
+                            && !self.keep(question, outcome, seconds, &mut breaker, &mut tally, known)?
+                        {
+                            // The store failed; its thread has the reason.
+                            return Ok(());
+                        }
+                        if let Some(n_failed) = lanes.all_down() {
+                            return Err(breaker.all_down(n_failed));
+                        }
+                        next = under_way.next().now_or_never().flatten();
                     }
-                };
-                stream::iter(questions)
-            })
+                    tally.show(Instant::now(), under_way.len(), || self.spending.shown_cost());
+                }
+                loaded = loading.next(), if !all_loaded && stock.len() < self.clients.len() => match loaded {
+                    None => all_loaded = true,
+                    Some(loaded) => {
+                        let (picture, queries) = loaded?;
+                        stock.push_back(queries.into_iter().map(|query| Question::new(&picture, query)).collect());
+                    }
+                },
+                () = sleep_until(wake.unwrap_or(now)), if wake.is_some() => {}
+            }
+        }
+        let n_done = tally.n_done();
+        tally.finish();
+        match stop {
+            _ if n_done == n_questions => breaker.finish(),
+            Some(Stop::Limit(limit)) => Err(SynthFeedbackError::Limit { limit, n_left: n_questions - n_done }),
+            _ => Err(SynthFeedbackError::Interrupted),
+        }
     }
 
-    fn stored(&self, question: &PictureQuestion, reply: &Reply, outcome: &Outcome) -> StoredAnswer {
-        let readout = outcome.as_ref().ok();
+    async fn send(&self, lane: usize, mut question: Question, permit: Permit<'a>) -> Landed<'a> {
+        let client = &self.clients[lane];
+        let retry = question.retry.take().unwrap_or_else(|| Retry::new(client.patience()));
+        question.attempts += 1;
+        let tail = self.tails.get(question.completions.len()).map_or("}", String::as_str);
+        let body = question.picture.request.body(&question.query, tail);
+        let sent = Instant::now();
+        let outcome = client.call(body).await;
+        Landed { question, retry, lane, permit, sent, outcome }
+    }
+
+    /// Accounts for a request that is over. Gives the question back if that is its end.
+    fn landed(
+        &self,
+        landed: Landed,
+        lanes: &mut Lanes<Question>,
+        waiting: &mut BinaryHeap<Reverse<Waiting>>,
+        tally: &mut Tally,
+    ) -> Option<(Question, Result<Completion, CallError>, f64)> {
+        let Landed { mut question, mut retry, lane, permit, sent, outcome } = landed;
+        let now = Instant::now();
+        permit.settle(billed(&outcome));
+        let n_tokens = |usage: Usage| usage.prompt_tokens.saturating_add(usage.completion_tokens);
+        lanes.landed(lane, sent, now, outcome.as_ref().map(|answered| answered.usage.map(n_tokens)));
+        let seconds = now.duration_since(sent).as_secs_f64();
+        let error = match outcome {
+            Ok(Answered { completion, usage }) => {
+                if let Some(usage) = usage {
+                    question.usage.get_or_insert_default().add(usage);
+                }
+                question.completions.push(completion);
+                if question.completions.len() >= self.tails.len() {
+                    let whole = join(std::mem::take(&mut question.completions));
+                    return Some((question, Ok(whole), seconds));
+                }
+                lanes.again(lane, now, question);
+                return None;
+            }
+            Err(error) => error,
+        };
+        match retry.at(&error).filter(|_| lanes.all_down().is_none()) {
+            Some(until) => {
+                tracing::debug!(%error, wait = ?until.saturating_duration_since(now), "asking again");
+                tally.again();
+                question.retry = Some(retry);
+                waiting.push(Reverse(Waiting { until, lane, question }));
+                None
+            }
+            None => Some((question, Err(error), seconds)),
+        }
+    }
+
+    /// Keeps what came of a question. False if the store failed.
+    fn keep(
+        &self,
+        question: Question,
+        outcome: Result<Completion, CallError>,
+        seconds: f64,
+        breaker: &mut Breaker,
+        tally: &mut Tally,
+        known: &mut KnownAnswers,
+    ) -> Result<bool, SynthFeedbackError> {
+        let reading = match &outcome {
+            Err(error) => Err((error.to_string(), error.clone())),
+            Ok(completion) => {
+                self.readout.read(completion).map_err(|reason| (reason.clone(), CallError::Malformed(reason)))
+            }
+        };
+        let row = self.stored(&question, outcome.as_ref().ok(), &reading, seconds);
+        known.insert(&row);
+        if !self.keeper.keep(row) {
+            return Ok(false);
+        }
+        let picture = &question.picture;
+        match reading {
+            Ok(_) => {
+                tally.answered();
+                breaker.answered();
+            }
+            Err((reason, error)) => {
+                tally.failed(&picture.image_id, &question.query, question.attempts, &reason);
+                breaker.failed(picture.number, &error)?;
+            }
+        }
+        Ok(true)
+    }
+
+    fn stored(
+        &self,
+        question: &Question,
+        completion: Option<&Completion>,
+        reading: &Result<Reading, (String, CallError)>,
+        seconds: f64,
+    ) -> StoredAnswer {
+        let read = reading.as_ref().ok();
+        let Manner { model, revision, readout: key, template, image_form } = self.manner.clone();
+        let usage = question.usage.filter(|_| completion.is_some());
+        let tokens =
+            |count: fn(&Usage) -> u64| usage.as_ref().map(|usage| i64::try_from(count(usage)).unwrap_or(i64::MAX));
         StoredAnswer {
             sha256: question.picture.sha256.clone(),
             query: question.query.as_ref().to_owned(),
-            model: self.model.to_owned(),
-            readout: READOUT.to_owned(),
-            status: readout.map_or(AnswerStatus::Error, |readout| readout.status),
-            p_yes: readout.and_then(|readout| readout.p_yes),
-            logit_yes: readout.and_then(|readout| readout.logit_yes),
-            logit_no: readout.and_then(|readout| readout.logit_no),
-            label_mass: readout.and_then(|readout| readout.label_mass),
-            reason: outcome.as_ref().err().map(|(reason, _)| reason.clone()),
-            top_logprobs: match &reply.outcome {
-                Ok(Completion::FirstToken(tokens)) => Some(json_of(tokens)),
-                _ => None,
-            },
-            attempts: i64::from(reply.attempts),
-            seconds: reply.last_call.as_secs_f64(),
+            model,
+            revision,
+            readout: key,
+            template,
+            image_form,
+            status: read.map_or(AnswerStatus::Error, |reading| reading.status),
+            p_yes: read.and_then(|reading| reading.p_yes),
+            logit_yes: read.and_then(|reading| reading.logit_yes),
+            logit_no: read.and_then(|reading| reading.logit_no),
+            label_mass: read.and_then(|reading| reading.label_mass),
+            reason: reading.as_ref().err().map(|(reason, _)| reason.clone()),
+            raw: completion.and_then(raw::json),
+            attempts: i64::from(question.attempts),
+            seconds,
+            prompt_tokens: tokens(|usage| usage.prompt_tokens),
+            cached_tokens: tokens(|usage| usage.cached_tokens),
+            completion_tokens: tokens(|usage| usage.completion_tokens),
+            answered_at: now(),
         }
     }
 }
 
-/// One question about one picture.
-struct PictureQuestion {
-    picture: Arc<LoadedPicture>,
-    query: Arc<str>,
-}
-
-/// A picture that is ready to be asked about.
-struct LoadedPicture {
-    number: usize,
-    image_id: String,
-    sha256: String,
-    request: ImageRequest,
-}
-
-fn load(
-    number: usize,
-    picture: PictureQueries,
-    images: &ImageFiles,
-    model: &str,
-) -> Result<(Arc<LoadedPicture>, Vec<Arc<str>>), SynthFeedbackError> {
-    let PictureQueries { image_id, path, sha256, n_bytes, queries } = picture;
-    let bytes = match images.read(&path, n_bytes) {
-        Ok(bytes) => bytes,
-        Err(ImageError::TooLarge { .. }) => return Err(SynthFeedbackError::ImageChanged { image_id, path }),
-        Err(source) => return Err(SynthFeedbackError::Image { image_id, source }),
-    };
-    if hex::encode(Sha256::digest(&bytes)) != sha256 {
-        return Err(SynthFeedbackError::ImageChanged { image_id, path });
-    }
-    match ImageRequest::new(model, &bytes) {
-        Some(request) => Ok((Arc::new(LoadedPicture { number, image_id, sha256, request }), queries)),
-        None => Err(SynthFeedbackError::ImageFormat { image_id, path }),
+/// What a request is charged for.
+fn billed(outcome: &Result<Answered, CallError>) -> Billed {
+    match outcome {
+        Ok(Answered { usage: Some(usage), .. }) => Billed::Usage(*usage),
+        Ok(_) => Billed::Unknown,
+        Err(
+            CallError::Unreachable(_)
+            | CallError::Busy { .. }
+            | CallError::Denied { .. }
+            | CallError::Rejected { .. }
+            | CallError::Redirected(_),
+        ) => Billed::NoTokens,
+        Err(
+            CallError::Timeout(_)
+            | CallError::Stalled(_)
+            | CallError::Broken(_)
+            | CallError::Malformed(_)
+            | CallError::TooLarge { .. },
+        ) => Billed::Unknown,
     }
 }
 
-/// What was read, or why nothing was.
-type Outcome = Result<Readout, (String, CallError)>;
-
-fn reply_outcome(reply: &Reply) -> Outcome {
-    match &reply.outcome {
-        Err(error) => Err((error.to_string(), error.clone())),
-        Ok(completion) => read(completion).map_err(|reason| (reason.clone(), CallError::Malformed(reason))),
+impl Ord for Waiting {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.until.cmp(&other.until)
     }
 }
 
-fn json_of(tokens: &[TokenLogprob]) -> String {
-    let pairs: Vec<_> = tokens.iter().map(|entry| (&entry.token, entry.logprob)).collect();
-    serde_json::to_string(&pairs).unwrap_or_else(|error| unreachable!("strings and numbers serialise: {error}"))
+impl PartialOrd for Waiting {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
 }
+
+impl PartialEq for Waiting {
+    fn eq(&self, other: &Self) -> bool {
+        self.until == other.until
+    }
+}
+
+impl Eq for Waiting {}

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use crate::client::CallError;
+use crate::call_error::CallError;
 use crate::error::SynthFeedbackError;
 
 /// Watches how the questions of one run end.
@@ -103,6 +103,11 @@ impl Breaker {
         Err(SynthFeedbackError::Useless { url, n_asked: self.n_asked, reason })
     }
 
+    /// Why no other should be asked when several endpoints have all failed since their last answers.
+    pub fn all_down(&self, n_failed: usize) -> SynthFeedbackError {
+        self.down(n_failed)
+    }
+
     fn down(&self, n_failed: usize) -> SynthFeedbackError {
         SynthFeedbackError::Down { url: self.url.clone(), n_failed, reason: self.last_reason.clone() }
     }
@@ -113,7 +118,7 @@ impl Breaker {
     }
 }
 
-fn advice(status: u16) -> &'static str {
+pub(crate) fn advice(status: u16) -> &'static str {
     match status {
         401 => "set `synth-feedback.endpoint.api_key_env` to the environment variable that holds a valid API key",
         402 => "the account behind the API key has no credit left",

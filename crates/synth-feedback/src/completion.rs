@@ -1,4 +1,4 @@
-//! A chat completion's body, reduced to what its first token says.
+//! A chat completion's body, reduced to what its first token says; or, without log-probabilities, to the texts.
 //!
 //! Servers differ: the sampled token may be listed first, last, twice or not at all; a masked token's log-probability is
 //! null or −9999; a refusal stands in the message or in the finish reason; an error comes with status 200.
@@ -24,9 +24,13 @@ pub enum Completion {
     FirstToken(Vec<TokenLogprob>),
     /// The model, or a filter before or after it, declined.
     Refused,
-    /// There is an answer, but nothing to read a probability from.
-    NoLogprobs,
+    /// There are no log-probabilities, only what was said: one text a choice, `None` where that choice declined. A text
+    /// is empty where a limit cut the answer off before its first word.
+    Texts(Vec<Option<String>>),
 }
+
+/// The most of a text that is kept: the answer stands at its start.
+const MOST_CHARACTERS: usize = 200;
 
 impl Completion {
     /// Reads a body.
@@ -45,17 +49,41 @@ impl Completion {
                 None => "it has no `choices`".to_owned(),
             });
         };
-        let Some(choice) = choices.into_iter().next() else { return Err("its `choices` are empty".to_owned()) };
-        let refusal = choice.message.and_then(|message| message.refusal).is_some_and(|text| !text.trim().is_empty());
-        if refusal || choice.finish_reason.as_deref() == Some(CONTENT_FILTER) {
+        let Some(first) = choices.first() else { return Err("its `choices` are empty".to_owned()) };
+        if choices.iter().all(Choice::is_refused) {
             return Ok(Self::Refused);
         }
-        let Some(content) = choice.logprobs.and_then(|logprobs| logprobs.content) else { return Ok(Self::NoLogprobs) };
-        let Some(position) = content.into_iter().next() else { return Ok(Self::NoLogprobs) };
-        let sampled = TokenLogprob { token: position.token.into_owned(), logprob: position.logprob };
-        let listed = position.top_logprobs.unwrap_or_default().into_iter();
-        let listed = listed.map(|entry| TokenLogprob { token: entry.token.into_owned(), logprob: entry.logprob });
+        let position = first.logprobs.as_ref().and_then(|logprobs| logprobs.content.as_ref()?.first());
+        let Some(position) = position else { return Ok(Self::Texts(choices.iter().map(Choice::text).collect())) };
+        let sampled = TokenLogprob { token: position.token.as_ref().to_owned(), logprob: position.logprob };
+        let listed = position.top_logprobs.iter().flatten();
+        let listed =
+            listed.map(|entry| TokenLogprob { token: entry.token.as_ref().to_owned(), logprob: entry.logprob });
         Ok(Self::FirstToken(std::iter::once(sampled).chain(listed).collect()))
+    }
+}
+
+impl Choice<'_> {
+    fn is_refused(&self) -> bool {
+        let refusal = self.message.as_ref().and_then(|message| message.refusal.as_ref());
+        refusal.is_some_and(|text| !text.trim().is_empty()) || self.finish_reason.as_deref() == Some(CONTENT_FILTER)
+    }
+
+    fn text(&self) -> Option<String> {
+        if self.is_refused() {
+            return None;
+        }
+        let content = self.message.as_ref().and_then(|message| message.content.as_deref()).unwrap_or_default();
+        Some(after_thinking(content).chars().take(MOST_CHARACTERS).collect())
+    }
+}
+
+/// The answer after the thoughts of a reasoning model, where its server leaves them in the text; nothing if they do not end.
+fn after_thinking(content: &str) -> &str {
+    match content.rsplit_once("</think>") {
+        Some((_, answer)) => answer,
+        None if content.trim_start().starts_with("<think>") => "",
+        None => content,
     }
 }
 
@@ -99,6 +127,8 @@ struct Choice<'a> {
 
 #[derive(Deserialize)]
 struct Message<'a> {
+    #[serde(borrow)]
+    content: Option<Cow<'a, str>>,
     #[serde(borrow)]
     refusal: Option<Cow<'a, str>>,
 }
@@ -191,16 +221,32 @@ mod tests {
             assert_eq!(Completion::parse(body.as_bytes()), Ok(Completion::Refused), "{body}");
         }
         let empty = r#"{"choices":[{"message":{"refusal":""},"logprobs":{"content":[]}}]}"#;
-        assert_eq!(Completion::parse(empty.as_bytes()), Ok(Completion::NoLogprobs));
+        assert_eq!(Completion::parse(empty.as_bytes()), Ok(said(&[""])));
+    }
+
+    fn said(texts: &[&str]) -> Completion {
+        Completion::Texts(texts.iter().map(|text| Some((*text).to_owned())).collect())
     }
 
     #[test]
     fn an_answer_without_logprobs_is_seen_as_such() {
         for logprobs in ["null", "{}", r#"{"content":null}"#, r#"{"content":[]}"#] {
             let body = format!(r#"{{"choices":[{{"message":{{"content":"Yes"}},"logprobs":{logprobs}}}]}}"#);
-            assert_eq!(Completion::parse(body.as_bytes()), Ok(Completion::NoLogprobs), "{logprobs}");
+            assert_eq!(Completion::parse(body.as_bytes()), Ok(said(&["Yes"])), "{logprobs}");
         }
-        assert_eq!(Completion::parse(br#"{"choices":[{}]}"#), Ok(Completion::NoLogprobs));
+        assert_eq!(Completion::parse(br#"{"choices":[{}]}"#), Ok(said(&[""])));
+    }
+
+    #[test]
+    fn several_choices_are_several_texts_without_the_thoughts_before_them() {
+        let body = r#"{"choices":[{"message":{"content":"Yes."}},{"message":{"content":"<think>is it? no</think>\n\nNo"}},
+            {"message":{"content":"<think>well, yes"},"finish_reason":"length"},{"message":{"content":null}},
+            {"message":{"content":null,"refusal":"I won't."}},{"message":{"content":""},"finish_reason":"content_filter"}]}"#;
+        let texts = ["Yes.", "\n\nNo", "", ""].map(|text| Some(text.to_owned()));
+        let expected = Completion::Texts(texts.into_iter().chain([None, None]).collect());
+        assert_eq!(Completion::parse(body.as_bytes()), Ok(expected));
+        let long = format!(r#"{{"choices":[{{"message":{{"content":"{}"}}}}]}}"#, "yes ".repeat(5_000));
+        assert_eq!(Completion::parse(long.as_bytes()), Ok(said(&[&"yes ".repeat(50)])));
     }
 
     #[test]

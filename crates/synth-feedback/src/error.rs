@@ -1,7 +1,9 @@
 //! Why `synth-feedback` failed.
 
 use sources::SourceError;
-use tables::{ImageError, TableError};
+use tables::{ImageError, StorageError, TableError};
+
+use crate::spending::LimitReached;
 
 /// Why `synth-feedback` failed. What was answered before is kept.
 #[derive(Debug, thiserror::Error)]
@@ -69,6 +71,16 @@ pub enum SynthFeedbackError {
         /// Its file under the image root.
         path: String,
     },
+    /// A picture could not be made as small as `image` wants it.
+    #[error("image `{image_id}`: `{path}` cannot be made smaller as `synth-feedback.endpoint.image` says: {problem}")]
+    ImageTooLarge {
+        /// The image.
+        image_id: String,
+        /// Its file under the image root.
+        path: String,
+        /// Why.
+        problem: String,
+    },
     /// The HTTP client cannot be made.
     #[error("cannot set up the HTTP client")]
     HttpClient(#[source] reqwest::Error),
@@ -120,6 +132,23 @@ pub enum SynthFeedbackError {
     /// Ctrl-C, or a request to terminate.
     #[error("interrupted; what was answered is kept, a rerun asks the rest")]
     Interrupted,
+    /// `max_requests` or `max_cost`: not a failure of the endpoint, and nothing that time mends.
+    #[error(
+        "`synth-feedback.endpoint`: {limit} of one run is reached, with {n_left} questions left; what was answered is kept, a run \
+         with a higher limit (or another one with this) asks the rest"
+    )]
+    Limit {
+        /// Which.
+        limit: LimitReached,
+        /// Questions that are not answered yet.
+        n_left: usize,
+    },
+    /// Another program is rewriting the answer store.
+    #[error("another program is compacting, pruning or looking through the answer store `{store}`; wait for it to end")]
+    StoreBusy {
+        /// Where the store is.
+        store: String,
+    },
     /// `serve` could not be started.
     #[error("cannot start `{program}` of `synth-feedback.endpoint.serve`")]
     ServeStart {
@@ -144,9 +173,15 @@ pub enum SynthFeedbackError {
     Table(#[from] TableError),
 }
 
+impl From<StorageError> for SynthFeedbackError {
+    fn from(error: StorageError) -> Self {
+        Self::Table(error.into())
+    }
+}
+
 impl SynthFeedbackError {
     /// Whether the same command may well succeed later.
     pub fn retry_later(&self) -> bool {
-        matches!(self, Self::Down { .. } | Self::Interrupted)
+        matches!(self, Self::Down { .. } | Self::Interrupted | Self::StoreBusy { .. })
     }
 }

@@ -104,6 +104,7 @@ pub fn answers_of(
             logit_yes: None,
             logit_no: None,
             label_mass: None,
+            readout: tables::AnswerReadout::Import,
             model: model.to_owned(),
             attempts: 0,
             seconds: None,

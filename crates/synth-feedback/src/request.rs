@@ -1,13 +1,18 @@
 //! The body of one question: the image first, then the text, so that a server can reuse what it computed for the image.
 
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
 
-/// The body of every question about one image, but for the text.
-///
-/// What is asked: at most one token, temperature 0, and the 20 most probable first tokens with their log-probabilities
-/// (OpenAI and vLLM refuse more).
+/// The form of a request, with its version: part of an answer's name in the store.
+pub const TEMPLATE: &str = "image-text/1";
+
+/// The body of every question about one image, but for the text and what is wanted of the answer.
 #[derive(Debug, Clone)]
 pub struct ImageRequest {
     before_text: Bytes,
@@ -19,18 +24,63 @@ impl ImageRequest {
         let mime = mime_of(image)?;
         let model = json_string(model);
         let mut body = format!(
-            "{{\"model\":{model},\"max_tokens\":1,\"temperature\":0,\"logprobs\":true,\"top_logprobs\":20,\"messages\":[{{\
-             \"role\":\"user\",\"content\":[{{\"type\":\"image_url\",\"image_url\":{{\"url\":\"data:{mime};base64,"
+            "{{\"model\":{model},\"messages\":[{{\"role\":\"user\",\"content\":[{{\
+             \"type\":\"image_url\",\"image_url\":{{\"url\":\"data:{mime};base64,"
         );
+        body.reserve(image.len().div_ceil(3) * 4 + 64);
         BASE64_STANDARD.encode_string(image, &mut body);
         body.push_str("\"}},{\"type\":\"text\",\"text\":");
         Some(Self { before_text: body.into() })
     }
 
-    /// The whole body of one question.
-    pub fn body(&self, text: &str) -> Bytes {
-        let text = json_string(text);
-        [&self.before_text, text.as_bytes(), b"}]}]}"].concat().into()
+    /// The whole body of one request for one question, which shares the image's bytes with all others; `tail` is what is
+    /// wanted of the answer, to the closing brace: one of [`Readout::tails`](crate::readout::Readout).
+    pub fn body(&self, text: &str, tail: &str) -> QuestionBody {
+        let mut rest = json_string(text);
+        rest.push_str("}]}],");
+        rest.push_str(tail);
+        QuestionBody { chunks: [self.before_text.clone(), rest.into()], n_sent: 0 }
+    }
+}
+
+/// The body of one request, in pieces that need not be put together: of known length, and cheap to clone for a retry.
+#[derive(Debug, Clone)]
+pub struct QuestionBody {
+    chunks: [Bytes; 2],
+    n_sent: usize,
+}
+
+impl QuestionBody {
+    /// All of it in one piece.
+    pub(crate) fn concat(&self) -> Bytes {
+        self.chunks.concat().into()
+    }
+}
+
+#[cfg(test)]
+impl From<&'static str> for QuestionBody {
+    fn from(whole: &'static str) -> Self {
+        Self { chunks: [whole.into(), Bytes::new()], n_sent: 0 }
+    }
+}
+
+impl Body for QuestionBody {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let at = self.n_sent;
+        self.n_sent += 1;
+        let chunk = self.chunks.get_mut(at).map(std::mem::take).filter(|chunk| !chunk.is_empty());
+        Poll::Ready(chunk.map(|chunk| Ok(Frame::data(chunk))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.chunks.iter().all(Bytes::is_empty)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.chunks.iter().map(|chunk| chunk.len() as u64).sum())
     }
 }
 
@@ -56,12 +106,35 @@ mod tests {
 
     use super::*;
 
+    /// All pieces of a body, as a connection takes them.
+    fn whole(mut body: QuestionBody) -> Vec<u8> {
+        let mut context = Context::from_waker(std::task::Waker::noop());
+        let mut bytes = Vec::new();
+        while let Poll::Ready(Some(Ok(frame))) = Pin::new(&mut body).poll_frame(&mut context) {
+            assert!(!body.is_end_stream() || body.size_hint().exact() == Some(0));
+            bytes.extend_from_slice(frame.data_ref().unwrap());
+        }
+        assert!(body.is_end_stream());
+        bytes
+    }
+
+    #[test]
+    fn the_questions_about_an_image_share_its_bytes() {
+        let request = ImageRequest::new("m", b"\x89PNG\r\n\x1a\n").unwrap();
+        let (one, other) = (request.body("one", "}"), request.body("other", "}"));
+        assert_eq!(one.chunks[0].as_ptr(), other.chunks[0].as_ptr());
+        assert_eq!(one.clone().chunks[0].as_ptr(), one.chunks[0].as_ptr());
+    }
+
     #[test]
     fn the_image_comes_first_and_any_text_survives() {
         let image = b"\x89PNG\r\n\x1a\n and the rest";
         for text in ["is there a dog?", "say \"no\"\n\\ {port} \u{1f436}", ""] {
-            let body = ImageRequest::new("org/model \"x\"", image).unwrap().body(text);
-            let parsed: serde_json::Value = serde_json::from_slice(&body).unwrap();
+            let body = ImageRequest::new("org/model \"x\"", image)
+                .unwrap()
+                .body(text, &crate::readout::Readout::top_logprobs().tails()[0]);
+            assert_eq!(body.size_hint().exact(), Some(whole(body.clone()).len() as u64));
+            let parsed: serde_json::Value = serde_json::from_slice(&whole(body)).unwrap();
             let url = format!("data:image/png;base64,{}", BASE64_STANDARD.encode(image));
             let content =
                 json!([{ "type": "image_url", "image_url": { "url": url } }, { "type": "text", "text": text }]);

@@ -11,63 +11,59 @@ use crate::error::SynthFeedbackError;
 use crate::question::{ImageQuestion, Questions};
 use crate::settings::MissingAnswer;
 
-/// The scores that one model's answers give, for every image.
+/// The scores that one model's answers about an image give.
 ///
-/// A kind of question is scored if it has questions and `answers` has an answer of that kind: an import of alignment
-/// answers alone gives no quality scores. With alignment come all four buckets and `vq2`, also for an image whose prompt
+/// Only the kinds of question in `kinds` are scored, those that the model answered about any image at all: an import of
+/// alignment answers alone gives no quality scores. With alignment come all four buckets and `vq2`, also for an image whose prompt
 /// has no question in a bucket: `n_questions` is 0 there, and the score null. A question without a row in `answers` was
 /// not asked of that image and counts nowhere; one that ended in an `error` was asked, but its answer is unknown, never
 /// a "no". One that depends on a question whose answer is "no" counts as 0, whatever was answered to it.
 pub fn scores_of_answers(
-    images: &[Image],
+    image: &Image,
     questions: &Questions,
     answers: &[Answer],
+    kinds: &HashSet<AnswerKind>,
     source: ScoreSource,
     missing: MissingAnswer,
 ) -> Vec<AttributeScore> {
-    let asked: HashMap<(&str, AnswerKind, &str), &Answer> =
-        answers.iter().map(|a| ((a.image_id.as_str(), a.kind, a.question_id.as_str()), a)).collect();
-    let kinds: HashSet<AnswerKind> = answers.iter().map(|answer| answer.kind).collect();
+    let asked: HashMap<(AnswerKind, &str), &Answer> =
+        answers.iter().map(|a| ((a.kind, a.question_id.as_str()), a)).collect();
     let mut scores = Vec::new();
-    for image in images {
-        let answer_to =
-            |q: &ImageQuestion| asked.get(&(image.image_id.as_str(), q.kind, q.question_id.as_ref())).copied();
-        let said_no = |q: &ImageQuestion| answer_to(q).is_some_and(|answer| is_no(answer, missing));
-        let ruled_out = ruled_out(questions.alignment(&image.prompt_id), said_no);
-        let mut score = |attribute: &str, questions: &mut dyn Iterator<Item = &ImageQuestion>| {
-            let (mut n_questions, mut n_answered, mut p_yes) = (0, 0, Vec::new());
-            for question in questions {
-                let Some(answer) = answer_to(question) else { continue };
-                n_questions += 1;
-                n_answered += i64::from(answer.p_yes.is_some());
-                if question.kind == AnswerKind::Alignment && ruled_out.contains(&*question.question_id) {
-                    p_yes.push(Some(0.0));
-                } else if answer.status != AnswerStatus::Error {
-                    p_yes.push(answer.p_yes);
-                }
+    let answer_to = |q: &ImageQuestion| asked.get(&(q.kind, q.question_id.as_ref())).copied();
+    let said_no = |q: &ImageQuestion| answer_to(q).is_some_and(|answer| is_no(answer, missing));
+    let ruled_out = ruled_out(questions.alignment(&image.prompt_id), said_no);
+    let mut score = |attribute: &str, questions: &mut dyn Iterator<Item = &ImageQuestion>| {
+        let (mut n_questions, mut n_answered, mut p_yes) = (0, 0, Vec::new());
+        for question in questions {
+            let Some(answer) = answer_to(question) else { continue };
+            n_questions += 1;
+            n_answered += i64::from(answer.p_yes.is_some());
+            if question.kind == AnswerKind::Alignment && ruled_out.contains(&*question.question_id) {
+                p_yes.push(Some(0.0));
+            } else if answer.status != AnswerStatus::Error {
+                p_yes.push(answer.p_yes);
             }
-            scores.push(AttributeScore {
-                image_id: image.image_id.clone(),
-                attribute: attribute.to_owned(),
-                source,
-                score: mean_p_yes(&p_yes, missing),
-                n_questions,
-                n_answered,
-            });
-        };
-        if kinds.contains(&AnswerKind::Quality) {
-            questions
-                .quality()
-                .iter()
-                .for_each(|question| score(&question.question_id, &mut std::iter::once(question)));
         }
-        if kinds.contains(&AnswerKind::Alignment) {
-            let alignment = questions.alignment(&image.prompt_id);
-            for bucket in Bucket::ALL {
-                score(bucket.as_str(), &mut alignment.iter().filter(|question| question.bucket == Some(*bucket)));
-            }
-            score(VQ2, &mut alignment.iter());
+        scores.push(AttributeScore {
+            image_id: image.image_id.clone(),
+            attribute: attribute.to_owned(),
+            source,
+            score: mean_p_yes(&p_yes, missing),
+            n_questions,
+            n_answered,
+        });
+    };
+    if kinds.contains(&AnswerKind::Quality) {
+        let of_prompt = questions.vqascore(&image.prompt_id);
+        let quality = questions.quality().iter().chain(of_prompt);
+        quality.for_each(|question| score(&question.question_id, &mut std::iter::once(question)));
+    }
+    if kinds.contains(&AnswerKind::Alignment) {
+        let alignment = questions.alignment(&image.prompt_id);
+        for bucket in Bucket::ALL {
+            score(bucket.as_str(), &mut alignment.iter().filter(|question| question.bucket == Some(*bucket)));
         }
+        score(VQ2, &mut alignment.iter());
     }
     scores
 }
@@ -137,10 +133,27 @@ mod tests {
             logit_yes: None,
             logit_no: None,
             label_mass: None,
+            readout: tables::AnswerReadout::TopLogprobs,
             model: "m".into(),
             attempts: 1,
             seconds: None,
         }
+    }
+
+    /// The scores of all images.
+    fn scores_of_all(
+        images: &[Image],
+        questions: &Questions,
+        answers: &[Answer],
+        source: ScoreSource,
+        missing: MissingAnswer,
+    ) -> Vec<AttributeScore> {
+        let kinds: HashSet<AnswerKind> = answers.iter().map(|answer| answer.kind).collect();
+        let about = |image: &Image| -> Vec<Answer> {
+            answers.iter().filter(|answer| answer.image_id == image.image_id).cloned().collect()
+        };
+        let scores = |image| scores_of_answers(image, questions, &about(image), &kinds, source, missing);
+        images.iter().flat_map(scores).collect()
     }
 
     fn find<'a>(scores: &'a [AttributeScore], image_id: &str, attribute: &str) -> &'a AttributeScore {
@@ -171,7 +184,7 @@ mod tests {
     #[test]
     fn scores_are_means_over_the_answered_questions() {
         let (images, questions, answers) = world();
-        let scores = scores_of_answers(&images, &questions, &answers, ScoreSource::Vlm, MissingAnswer::Null);
+        let scores = scores_of_all(&images, &questions, &answers, ScoreSource::Vlm, MissingAnswer::Null);
         let check = |image_id, attribute, score, n_questions, n_answered| {
             let found = find(&scores, image_id, attribute);
             assert_eq!(
@@ -198,7 +211,7 @@ mod tests {
     #[test]
     fn a_missing_answer_may_count_as_no_but_a_missing_question_never_does() {
         let (images, questions, answers) = world();
-        let scores = scores_of_answers(&images, &questions, &answers, ScoreSource::Vlm, MissingAnswer::No);
+        let scores = scores_of_all(&images, &questions, &answers, ScoreSource::Vlm, MissingAnswer::No);
         let score = |image_id, attribute| find(&scores, image_id, attribute).score;
         assert_eq!(score("i1", "vq2"), Some(0.5));
         assert_eq!(score("i1", "adjective"), Some(0.0));
@@ -227,7 +240,7 @@ mod tests {
                 Answer { status: AnswerStatus::Error, ..answer("i1", AnswerKind::Alignment, "runs", None) },
             ];
             let images = [image("i1", "p1", None)];
-            let scores = scores_of_answers(&images, &questions, &answers, ScoreSource::Vlm, missing);
+            let scores = scores_of_all(&images, &questions, &answers, ScoreSource::Vlm, missing);
             let of = |attribute| find(&scores, "i1", attribute).score;
             assert_eq!(find(&scores, "i1", VQ2).n_answered, 1 + i64::from(dog.is_some()), "counts are of answers");
             (of("adjective"), of("verb"), of(VQ2))
@@ -251,7 +264,7 @@ mod tests {
                 })
                 .collect();
             answers.push(answer("i2", AnswerKind::Alignment, "q3", Some(1.0)));
-            let scores = scores_of_answers(&images, &questions, &answers, ScoreSource::Import, missing);
+            let scores = scores_of_all(&images, &questions, &answers, ScoreSource::Import, missing);
             let found = find(&scores, "i1", "noun");
             (found.score, found.n_questions, found.n_answered)
         };
@@ -275,10 +288,10 @@ mod tests {
         let (images, questions, answers) = world();
         let alignment: Vec<Answer> =
             answers.into_iter().filter(|answer| answer.kind == AnswerKind::Alignment).collect();
-        let scores = scores_of_answers(&images, &questions, &alignment, ScoreSource::Import, MissingAnswer::Null);
+        let scores = scores_of_all(&images, &questions, &alignment, ScoreSource::Import, MissingAnswer::Null);
         assert!(scores.iter().all(|score| score.attribute != "bright" && score.source == ScoreSource::Import));
         assert_eq!(scores.len(), 3 * 5);
-        assert!(scores_of_answers(&images, &questions, &[], ScoreSource::Import, MissingAnswer::No).is_empty());
+        assert!(scores_of_all(&images, &questions, &[], ScoreSource::Import, MissingAnswer::No).is_empty());
     }
 
     /// The same by the definition: for every image, attribute and answer, look whether it belongs.
@@ -352,7 +365,7 @@ mod tests {
                 }
             }
             for missing in [MissingAnswer::Null, MissingAnswer::No] {
-                for score in scores_of_answers(&images, &questions, &answers, ScoreSource::Vlm, missing) {
+                for score in scores_of_all(&images, &questions, &answers, ScoreSource::Vlm, missing) {
                     let image = images.iter().find(|image| image.image_id == score.image_id).unwrap();
                     let slow = slow_score(image, &score.attribute, &questions, &answers, missing);
                     assert_eq!(score.score, slow, "{score:?}");

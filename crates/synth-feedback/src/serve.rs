@@ -96,7 +96,7 @@ impl Server {
         key: Option<&ApiKey>,
         timeout: Duration,
     ) -> Result<(), SynthFeedbackError> {
-        let http = http_client(base_url, Duration::from_secs(2))?;
+        let http = http_client(base_url)?;
         let health =
             url::Url::parse(base_url).and_then(|url| url.join("/health")).map(String::from).unwrap_or_default();
         let models = format!("{}/models", base_url.trim_end_matches('/'));
@@ -202,7 +202,7 @@ fn keep_tail(mut pipe: impl Read + Send + 'static, tail: Arc<Mutex<VecDeque<u8>>
 }
 
 async fn status_of(http: &reqwest::Client, url: &str, key: Option<&ApiKey>) -> Option<StatusCode> {
-    let request = http.get(url);
+    let request = http.get(url).timeout(Duration::from_secs(2));
     let request = match key {
         Some(key) => request.header(AUTHORIZATION, key.header().clone()),
         None => request,

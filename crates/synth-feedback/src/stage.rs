@@ -5,23 +5,23 @@ use std::time::Duration;
 
 use serde_json::json;
 use tables::{
-    Answer, AnswerKind, AnswerStatus, AttributeScore, Counts, Image, InputFile, Preference, Question, ScoreSource,
-    Stage, StageError, StageName, StageRun, Tables,
+    AnswerStatus, Counts, Image, InputFile, Preference, Prompt, Question, Stage, StageError, StageName, StageRun,
+    Storage, StorageError, TableError, TableReader, Tables,
 };
 
-use crate::api_key::ApiKey;
-use crate::ask::Asking;
-use crate::breaker::Breaker;
-use crate::client::{Client, Patience};
+use crate::ask_model::ask_model;
+use crate::endpoint_record::known_readout;
 use crate::error::SynthFeedbackError;
-use crate::import;
-use crate::interrupt::Interrupt;
-use crate::question::{PictureQueries, Questions, by_picture};
-use crate::readout::READOUT;
-use crate::score::{scores_of_answers, scores_of_people};
-use crate::serve::Server;
-use crate::settings::{Endpoint, Settings};
-use crate::store::{Keeper, KnownAnswers, recover};
+use crate::output::{self, Answers};
+use crate::plan::{Plan, PlanSize};
+use crate::question::Questions;
+use crate::readout::Readout;
+use crate::readout_of::readout_of;
+use crate::request::TEMPLATE;
+use crate::score::scores_of_people;
+use crate::settings::{Model, Settings};
+use crate::store::{AnswerStore, AskedQuestions, KnownAnswers, Manner};
+use crate::{estimate, import};
 
 /// The stage `synth-feedback`.
 #[derive(Debug)]
@@ -50,23 +50,33 @@ impl Stage for SynthFeedback {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn settings(&self) -> serde_json::Value {
-        let Settings { quality, alignment, endpoint, import, human, missing_answer } = &self.settings;
-        // Where and how fast the model is asked changes no answer; which model, and how it is read, does.
-        let endpoint = endpoint.as_ref().map(|endpoint| json!({ "model": endpoint.model, "readout": READOUT }));
+        let Settings { quality, alignment, vqascore, instruction, import, human, missing_answer, .. } = &self.settings;
+        // Where and how fast a model is asked changes no answer; which model, what it sees, and how it is read, does.
+        let asked = |model: &Model<'_>| {
+            let (endpoint, form) = (model.endpoints[0], model.image().form());
+            json!({
+                "model": model.name, "model_revision": endpoint.model_revision, "readout": endpoint.readout,
+                "sample": endpoint.sample, "allow_mixed_readouts": endpoint.allow_mixed_readouts, "template": TEMPLATE,
+                "image_form": form,
+            })
+        };
+        let models: Vec<_> = self.settings.models().iter().map(asked).collect();
+        let score_model = self.settings.score_model();
         json!({
-            "quality": quality, "alignment": alignment, "endpoint": endpoint, "import": import, "human": human,
-            "missing_answer": missing_answer,
+            "quality": quality, "alignment": alignment, "vqascore": vqascore, "instruction": instruction, "models": models, "score_model": score_model, "import": import,
+            "human": human, "missing_answer": missing_answer,
         })
     }
 
     fn reads(&self) -> Vec<&'static str> {
         let questions = self.settings.alignment.then_some("questions");
         let preferences = self.settings.human.is_some().then_some("preferences");
-        std::iter::once("images").chain(questions).chain(preferences).collect()
+        let prompts = self.settings.vqascore.is_some().then_some("prompts");
+        std::iter::once("images").chain(prompts).chain(questions).chain(preferences).collect()
     }
 
     fn writes(&self) -> Vec<&'static str> {
@@ -79,20 +89,28 @@ impl Stage for SynthFeedback {
     }
 
     fn estimate(&self, tables: &Tables) -> Result<Vec<String>, StageError> {
-        let Some(endpoint) = &self.settings.endpoint else { return Ok(Vec::new()) };
-        let images = tables.open::<Image>()?;
-        let questions = if self.settings.alignment { tables.open::<Question>()? } else { None };
-        let (Some(images), true) = (images, questions.is_some() || !self.settings.alignment) else {
-            return Ok(vec![format!("VLM calls to `{}`: known when the stages before have run", endpoint.model)]);
+        let models = self.settings.models();
+        if models.is_empty() {
+            return Ok(Vec::new());
+        }
+        let Some((images, questions)) = self.images_and_questions(tables)? else {
+            let unknown =
+                |model: &Model<'_>| format!("VLM calls to `{}`: known when the stages before have run", model.name);
+            return Ok(models.iter().map(unknown).collect());
         };
-        let questions = questions.map(|reader| reader.rows()).transpose()?.unwrap_or_default();
-        let questions = Questions::new(self.settings.quality.as_ref(), &questions);
-        let pictures = by_picture(&images.rows()?, &questions).map_err(|without| no_pixels(&without))?;
-        let known = KnownAnswers::load(tables.storage(), &endpoint.model)?;
-        let n_asked = n_queries(&pictures);
-        let n_calls = n_queries(&unanswered(pictures, &known));
-        let n_stored = n_asked - n_calls;
-        Ok(vec![format!("{n_calls} VLM calls to `{}`; {n_stored} answers are in the store", endpoint.model)])
+        let store = self.store(tables.storage())?;
+        let mut lines = Vec::new();
+        for model in &models {
+            let readout = known_readout(tables.storage(), model.endpoints[0])?;
+            let known = known_answers(&store, model, readout.as_ref(), 0)?;
+            let plan = planned(&images, &questions, &known)?;
+            let per_question = readout.as_ref().map_or(1, |readout| readout.tails().len() as u64);
+            lines.extend(estimate::lines(model.endpoints[0], known.measured(), plan.size(), per_question));
+            if readout.is_none() {
+                lines.push(format!("`{}` has not been probed yet: see `finegrain doctor --endpoint`", model.name));
+            }
+        }
+        Ok(lines)
     }
 
     fn unfinished(&self, counts: &BTreeMap<String, u64>) -> Option<String> {
@@ -104,180 +122,174 @@ impl Stage for SynthFeedback {
     }
 
     fn run(&self, run: &mut StageRun) -> Result<Counts, StageError> {
-        let Settings { quality, alignment, endpoint, import, human, missing_answer } = &self.settings;
+        let Settings { import, human, missing_answer, .. } = &self.settings;
         let images: Vec<Image> = run.read()?;
-        let questions: Vec<Question> = if *alignment { run.read()? } else { Vec::new() };
-        let questions = Questions::new(quality.as_ref(), &questions);
+        let alignment = if self.settings.alignment { Some(run.reader()?) } else { None };
+        let prompts = if self.settings.vqascore.is_some() { run.read()? } else { Vec::new() };
+        let questions = self.questions(alignment, &prompts)?;
 
         // What may be wrong is found out before a question costs money.
-        let mut scores = match human {
+        let of_people = match human {
             Some(aspects) => scores_of_people(&run.read::<Preference>()?, aspects)?,
             None => Vec::new(),
         };
         let mut counts = Counts::from([("images", images.len() as u64)]);
-        let mut answers = Vec::new();
+        let mut sources = Vec::new();
         if let Some(import) = import {
             let selected = import.sources.select(&import.answers, "synth-feedback.import.answers", import::COLUMNS);
             let rows = import::rows_of(&selected.map_err(SynthFeedbackError::from)?);
-            answers = import::answers_of(&rows, &import.model, &images, &questions)?;
+            let answers = import::answers_of(&rows, &import.model, &images, &questions)?;
             counts.insert("imported", answers.len() as u64);
-            scores.extend(scores_of_answers(&images, &questions, &answers, ScoreSource::Import, *missing_answer));
+            sources.push(Answers::imported(answers));
         }
-        if let Some(endpoint) = endpoint {
-            let given = self.ask(endpoint, &images, &questions, run, &mut counts)?;
-            scores.extend(scores_of_answers(&images, &questions, &given, ScoreSource::Vlm, *missing_answer));
-            answers.extend(given);
-        }
-        count_statuses(&answers, &mut counts);
-        sort(&mut answers, &mut scores);
-        run.write(&answers)?;
-        run.write(&scores)?;
+        let models = self.settings.models();
+        let known = models.iter().map(|model| self.ask(model, &images, &questions, run, &mut counts));
+        let known = known.collect::<Result<Vec<KnownAnswers>, StageError>>()?;
+        let score_model = self.settings.score_model();
+        sources.extend(known.iter().map(|known| {
+            let is_scored = Some(known.manner().model.as_str()) == score_model;
+            Answers::Endpoint { known, is_scored }
+        }));
+        counts.extend(output::write(run, &images, &questions, &sources, of_people, *missing_answer)?);
         Ok(counts)
     }
 }
 
 impl SynthFeedback {
-    /// The endpoint's answers to all questions, those in the store among them.
+    /// Where answers are kept.
+    ///
+    /// # Errors
+    /// If the place cannot be opened.
+    pub fn store(&self, data_root: &Storage) -> Result<AnswerStore, StorageError> {
+        AnswerStore::open(data_root, self.settings.store.as_ref())
+    }
+
+    /// The questions that this stage asks about the pictures of a data root; `None` while the tables are not there.
+    ///
+    /// # Errors
+    /// If the tables cannot be read.
+    pub fn asked_questions(&self, tables: &Tables) -> Result<Option<AskedQuestions>, StageError> {
+        let Some((images, questions)) = self.images_and_questions(tables)? else { return Ok(None) };
+        let mut asked = AskedQuestions::default();
+        let with_pixels: Vec<Image> = images.into_iter().filter(|image| image.sha256.is_some()).collect();
+        let plan = Plan::new(&with_pixels, &questions, |_, _| false).map_err(|without| no_pixels(&without))?;
+        plan.for_each(|sha256, query| asked.insert(sha256, query));
+        Ok(Some(asked))
+    }
+
+    fn images_and_questions(&self, tables: &Tables) -> Result<Option<(Vec<Image>, Questions)>, StageError> {
+        let images = tables.open::<Image>()?;
+        let questions = if self.settings.alignment { tables.open::<Question>()? } else { None };
+        let (Some(images), true) = (images, questions.is_some() || !self.settings.alignment) else { return Ok(None) };
+        let prompts = if self.settings.vqascore.is_some() { tables.open::<Prompt>()? } else { None };
+        let prompts = prompts.map(|reader| reader.rows()).transpose()?.unwrap_or_default();
+        Ok(Some((images.rows()?, self.questions(questions, &prompts)?)))
+    }
+
+    fn questions(&self, alignment: Option<TableReader<Question>>, prompts: &[Prompt]) -> Result<Questions, TableError> {
+        let Settings { quality, instruction, vqascore, .. } = &self.settings;
+        let mut questions = Questions::of_quality(quality.as_ref()).with_instruction(instruction.as_deref());
+        if let Some(vqascore) = vqascore {
+            questions = questions.with_vqascore(vqascore, prompts);
+        }
+        if let Some(alignment) = alignment {
+            alignment.for_each_chunk(|chunk| questions.add(&chunk))?;
+        }
+        Ok(questions)
+    }
+
+    /// The model's answers to all questions, those in the store among them.
     fn ask(
         &self,
-        endpoint: &Endpoint,
+        model: &Model<'_>,
         images: &[Image],
         questions: &Questions,
         run: &StageRun,
         counts: &mut Counts,
-    ) -> Result<Vec<Answer>, StageError> {
-        let pictures = by_picture(images, questions).map_err(|without| no_pixels(&without))?;
-        recover(run.storage())?;
-        let mut known = KnownAnswers::load(run.storage(), &endpoint.model)?;
-        let n_asked = n_queries(&pictures);
-        let pictures = unanswered(pictures, &known);
-        let n_calls = n_queries(&pictures);
-        counts.insert("asked", n_calls as u64);
-        counts.insert("reused", (n_asked - n_calls) as u64);
-        tracing::info!(n_calls, n_stored = n_asked - n_calls, model = endpoint.model, "questions");
-        if n_calls > 0 {
-            let asked = self.ask_unanswered(endpoint, pictures, run, &mut known);
-            asked.map_err(|error| StageError { retry_later: error.retry_later(), source: error.into() })?;
+    ) -> Result<KnownAnswers, StageError> {
+        let store = self.store(run.storage())?;
+        let n_most =
+            Plan::new(images, questions, |_, _| false).map_err(|without| no_pixels(&without))?.size().n_questions;
+        let instruction = self.settings.instruction.as_deref();
+        let readout = if n_most == 0 {
+            Readout::top_logprobs()
+        } else {
+            readout_of(run.storage(), model, instruction, self.first_backoff).map_err(failed)?
+        };
+        let mut known = known_answers(&store, model, Some(&readout), n_most)?;
+        let plan = planned(images, questions, &known)?;
+        let PlanSize { n_questions, n_open, .. } = plan.size();
+        let mut count = |what, n: u64| *counts.entry(what).or_default() += n;
+        count("asked", n_open as u64);
+        count("reused", (n_questions - n_open) as u64);
+        tracing::info!(
+            n_calls = n_open,
+            n_stored = n_questions - n_open,
+            model = model.name,
+            readout = readout.key(),
+            "questions"
+        );
+        if n_open == 0 {
+            return Ok(known);
         }
-        Ok(answers_of_endpoint(&endpoint.model, images, questions, &known))
+        let asked = ask_model(model, &readout, &plan, run, self.first_backoff, &store, &mut known);
+        let (spent, n_left_out) = asked.map_err(failed)?;
+        count("requests", spent.n_requests);
+        count("prompt_tokens", spent.usage.prompt_tokens);
+        count("cached_tokens", spent.usage.cached_tokens);
+        count("completion_tokens", spent.usage.completion_tokens);
+        if model.endpoints[0].prices.is_some() {
+            count("cost_in_millionths", (spent.cost * 1e6).round() as u64);
+        }
+        if n_left_out > 0 {
+            count("kept_rows_left_out", n_left_out as u64);
+        }
+        Ok(known)
     }
+}
 
-    fn ask_unanswered(
-        &self,
-        endpoint: &Endpoint,
-        pictures: Vec<PictureQueries>,
-        run: &StageRun,
-        known: &mut KnownAnswers,
-    ) -> Result<(), SynthFeedbackError> {
-        let key = endpoint.api_key_env.as_deref().map(ApiKey::from_environment).transpose()?;
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .thread_name("vlm")
-            .enable_all()
-            .build()
-            .map_err(SynthFeedbackError::Runtime)?;
-        let interrupt = Interrupt::listen().map_err(SynthFeedbackError::Runtime)?;
-        let (base_url, mut server) = runtime.block_on(async {
-            tokio::select! {
-                started = Server::start_for(endpoint, key.as_ref()) => started,
-                () = interrupt.interrupted() => Err(SynthFeedbackError::Interrupted),
-            }
-        })?;
-        let patience = Patience {
-            timeout: Duration::from_secs_f64(endpoint.timeout_seconds),
-            max_attempts: endpoint.max_attempts,
-            first_backoff: self.first_backoff,
-        };
-        let client = Client::new(&base_url, key.clone(), patience)?;
-        let breaker = Breaker::new(client.url(), endpoint.concurrency, known.has_answers());
-        let keeper = Keeper::start(run.storage())?;
-        let asking = Asking {
-            client: &client,
-            model: &endpoint.model,
-            concurrency: endpoint.concurrency,
-            images: run.images(),
-            progress: &run.progress(n_queries(&pictures), "questions"),
-            keeper: &keeper,
-            interrupt: &interrupt,
-        };
-        let asked = runtime.block_on(asking.ask_all(pictures, breaker, known));
-        // Whatever happened, what was answered is kept; if that failed, it is the cause of all else.
-        keeper.finish()?;
-        match asked {
-            Err(error @ SynthFeedbackError::Down { .. }) => {
-                let ended =
-                    server.as_mut().and_then(|server| server.failed_if_ended("ended while it was asked", key.as_ref()));
-                Err(ended.unwrap_or(error))
-            }
-            other => other,
-        }
+fn failed(error: SynthFeedbackError) -> StageError {
+    StageError { retry_later: error.retry_later(), source: error.into() }
+}
+
+/// The answers that a model need not be asked for. While it is not known how it will be read, there are none, unless those
+/// of any readout count.
+fn known_answers(
+    store: &AnswerStore,
+    model: &Model<'_>,
+    readout: Option<&Readout>,
+    n_most: usize,
+) -> Result<KnownAnswers, TableError> {
+    let mut known = KnownAnswers::load(store, manner_of(model, readout), n_most)?;
+    if model.endpoints[0].allow_mixed_readouts {
+        known.add_other_readouts(store)?;
     }
+    Ok(known)
+}
+
+/// How a model is asked.
+fn manner_of(model: &Model<'_>, readout: Option<&Readout>) -> Manner {
+    Manner {
+        model: model.name.to_owned(),
+        revision: model.endpoints[0].model_revision.clone(),
+        readout: readout.map(Readout::key).unwrap_or_default(),
+        template: TEMPLATE.to_owned(),
+        image_form: model.image().form(),
+    }
+}
+
+fn planned<'a>(
+    images: &'a [Image],
+    questions: &'a Questions,
+    known: &KnownAnswers,
+) -> Result<Plan<'a>, SynthFeedbackError> {
+    let is_answered = |sha256: &str, query: &str| known.is_answered(sha256, query);
+    Plan::new(images, questions, is_answered).map_err(|without| no_pixels(&without))
 }
 
 fn no_pixels(image_ids: &[String]) -> SynthFeedbackError {
     let first = image_ids.first().cloned().unwrap_or_default();
     SynthFeedbackError::NoPixels { n_images: image_ids.len(), first }
-}
-
-fn n_queries(pictures: &[PictureQueries]) -> usize {
-    pictures.iter().map(|picture| picture.queries.len()).sum()
-}
-
-fn unanswered(mut pictures: Vec<PictureQueries>, known: &KnownAnswers) -> Vec<PictureQueries> {
-    for PictureQueries { sha256, queries, .. } in &mut pictures {
-        queries.retain(|query| !known.is_answered(sha256, query));
-    }
-    pictures.retain(|picture| !picture.queries.is_empty());
-    pictures
-}
-
-/// One row per image and question. A question that was somehow left out is an `error` of no attempts, not a gap.
-fn answers_of_endpoint(model: &str, images: &[Image], questions: &Questions, known: &KnownAnswers) -> Vec<Answer> {
-    let mut answers = Vec::new();
-    for image in images {
-        for question in questions.about(image) {
-            let answer = image.sha256.as_deref().and_then(|sha256| known.get(sha256, &question.query));
-            answers.push(Answer {
-                image_id: image.image_id.clone(),
-                question_id: question.question_id.as_ref().to_owned(),
-                kind: question.kind,
-                status: answer.map_or(AnswerStatus::Error, |answer| answer.status),
-                p_yes: answer.and_then(|answer| answer.p_yes),
-                logit_yes: answer.and_then(|answer| answer.logit_yes),
-                logit_no: answer.and_then(|answer| answer.logit_no),
-                label_mass: answer.and_then(|answer| answer.label_mass),
-                model: model.to_owned(),
-                attempts: answer.map_or(0, |answer| answer.attempts),
-                seconds: answer.map(|answer| answer.seconds),
-            });
-        }
-    }
-    answers
-}
-
-fn count_statuses(answers: &[Answer], counts: &mut Counts) {
-    for status in AnswerStatus::ALL {
-        let n = answers.iter().filter(|answer| answer.status == *status).count() as u64;
-        if n > 0 {
-            counts.insert(status.as_str(), n);
-        }
-    }
-}
-
-/// By their keys, enums by their words.
-fn sort(answers: &mut [Answer], scores: &mut [AttributeScore]) {
-    let kind = |kind: AnswerKind| kind.as_str();
-    answers.sort_unstable_by(|a, b| {
-        (&a.image_id, kind(a.kind), &a.question_id, &a.model).cmp(&(
-            &b.image_id,
-            kind(b.kind),
-            &b.question_id,
-            &b.model,
-        ))
-    });
-    scores.sort_unstable_by(|a, b| {
-        (&a.image_id, &a.attribute, a.source.as_str()).cmp(&(&b.image_id, &b.attribute, b.source.as_str()))
-    });
 }
 
 #[cfg(test)]

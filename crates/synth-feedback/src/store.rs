@@ -1,35 +1,53 @@
 //! The answer store: every answer of an endpoint is kept by what was asked, so that none is asked twice.
 //!
-//! An answer's name is (SHA-256 of the picture, text, model, readout): a new attribute, image or question asks only what
-//! is new. Parts are appended every two seconds or 1,000 answers, whichever is first; until then an answer stands in the
-//! [`journal`](crate::journal), so that a kill loses none. In a bucket there is no journal, and a kill loses that much.
+//! An answer's name is what decides it: the SHA-256 of the picture, the text, and the [`Manner`] of asking. So a new
+//! attribute, image or question asks only what is new, in whichever pipeline shares the store. Under a store's folder lie
+//!
+//! - `*.parquet`: parts, immutable, each with a name of its own, so that programs add to one store without a lock;
+//! - `*.jsonl`: one [`journal`] a running program, with the answers that are in no part yet.
+//!
+//! An answer is in the journal before its question counts as answered: a kill loses none. Every 2 s or 1,000 answers,
+//! whichever is first, the journal is told to the disk (fdatasync): a power cut loses no more. In a bucket there is no
+//! journal; there a part is written that often.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+mod index;
+mod inspect;
+pub mod journal;
+mod keeper;
+mod prune;
+mod rescore;
+mod rewrite;
 
-use tables::{AnswerStatus, Parts, Storage, TableError, table};
+use std::path::PathBuf;
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::journal::Journal;
-use crate::readout::READOUT;
+use tables::{AnswerStatus, Location, Parts, Storage, StorageError, TableError, table};
 
-/// The folder under `<data-root>/store/`.
-pub const STORE: &str = "answers";
+pub use index::{KnownAnswer, KnownAnswers, MeasuredUsage};
+pub use inspect::{Inspected, inspect};
+pub use keeper::Keeper;
+pub use prune::{AskedQuestions, Pruning, prune};
+pub use rescore::{Rescored, rescore};
+pub use rewrite::{Rewritten, compact, compact_if_many_parts};
 
 table! {
     /// One answer of an endpoint, as it is kept across runs.
-    "stored_answers" version 1 by SynthFeedback key [sha256, query, model, readout]
+    "stored_answers" version 2 by SynthFeedback key [sha256, query, model, revision, readout, template, image_form]
     pub struct StoredAnswer {
-        /// SHA-256 of the picture that was shown.
+        /// SHA-256 of the picture's file.
         sha256: String where Sha256,
         /// The text that was asked.
         query: String where NotEmpty,
         /// The model that was asked.
         model: String where NotEmpty,
-        /// How it was asked and read.
+        /// Which of the models of this name, as the pipeline file says; null if it does not.
+        revision: Option<String> where NotEmpty,
+        /// How the answer was asked for and read, with the version of that.
         readout: String where NotEmpty,
+        /// The form of the request around picture and text, with its version.
+        template: String where NotEmpty,
+        /// What was sent of the picture: `original`, or how it was made smaller.
+        image_form: String where NotEmpty,
         /// How it came out; `error` is asked again by the next run.
         status: AnswerStatus,
         /// Probability of "yes".
@@ -42,91 +60,85 @@ table! {
         label_mass: Option<f64> where Between(0.0, 1.000001),
         /// Why there is no answer, for `error`.
         reason: Option<String>,
-        /// What was read: JSON `[[token, logprob], …]`, the sampled token first.
-        top_logprobs: Option<String>,
+        /// What it was read from, as JSON: `[[token, logprob], …]` as received, the sampled token first; or the sampled
+        /// texts, `[text, …]`. Null for a refusal or an error.
+        raw: Option<String>,
         /// Requests that were sent for it.
         attempts: i64 where AtLeast(0.0),
         /// How long the last one took, in seconds.
         seconds: f64 where AtLeast(0.0),
+        /// Tokens of its prompt, as the server reports them.
+        prompt_tokens: Option<i64> where AtLeast(0.0),
+        /// Those of them that came from the server's cache.
+        cached_tokens: Option<i64> where AtLeast(0.0),
+        /// Tokens of the answer, as the server reports them.
+        completion_tokens: Option<i64> where AtLeast(0.0),
+        /// When it came, in milliseconds since 1970 (UTC).
+        answered_at: i64 where AtLeast(0.0),
     }
 }
 
-/// What the table of answers needs of a stored one.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct KnownAnswer {
-    /// How it came out.
-    pub status: AnswerStatus,
-    /// Probability of "yes".
-    pub p_yes: Option<f64>,
-    /// Log of the summed probability of the "yes" variants.
-    pub logit_yes: Option<f64>,
-    /// Log of the summed probability of the "no" variants.
-    pub logit_no: Option<f64>,
-    /// Probability of a yes or a no at all.
-    pub label_mass: Option<f64>,
-    /// Requests that were sent for it.
-    pub attempts: i64,
-    /// How long the last one took, in seconds.
-    pub seconds: f64,
+/// How questions are asked: with the picture and the text, all that decides an answer.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Manner {
+    /// The model, as the server knows it.
+    pub model: String,
+    /// Which of the models of this name: `endpoint.model_revision`.
+    pub revision: Option<String>,
+    /// How the answer is asked for and read.
+    pub readout: String,
+    /// The form of the request.
+    pub template: String,
+    /// What is sent of the picture.
+    pub image_form: String,
 }
 
-impl From<&StoredAnswer> for KnownAnswer {
-    fn from(stored: &StoredAnswer) -> Self {
-        let StoredAnswer { status, p_yes, logit_yes, logit_no, label_mass, attempts, seconds, .. } = *stored;
-        Self { status, p_yes, logit_yes, logit_no, label_mass, attempts, seconds }
-    }
-}
+/// A name of an answer: 128 bits of BLAKE3, in which two of a billion answers meet with a chance of 1e-21.
+pub(crate) type Key = [u8; 16];
 
-/// The answers of one model under the present readout, by picture and text.
-#[derive(Debug, Default)]
-pub struct KnownAnswers(HashMap<[u8; 32], KnownAnswer>);
-
-impl KnownAnswers {
-    /// Those that the store of a data root has, in its parts and its journal. Writes nothing.
-    ///
-    /// # Errors
-    /// If the parts cannot be listed, or the journal cannot be read.
-    pub fn load(storage: &Storage, model: &str) -> Result<Self, TableError> {
-        let mut known = Self::default();
-        let mut take = |rows: Vec<StoredAnswer>| {
-            rows.iter().filter(|row| row.model == model && row.readout == READOUT).for_each(|row| known.insert(row));
-        };
-        // Read first: an answer moves from the journal to a part, never back.
-        let journaled = Journal::rows(storage)?;
-        Parts::open(storage, STORE)?.for_each_part(&mut take)?;
-        take(journaled);
-        Ok(known)
+impl Manner {
+    /// Whether an answer was got in this manner.
+    pub fn is_of(&self, answer: &StoredAnswer) -> bool {
+        self.model == answer.model
+            && self.revision == answer.revision
+            && self.readout == answer.readout
+            && self.template == answer.template
+            && self.image_form == answer.image_form
     }
 
-    /// Adds an answer; an `error` takes no one's place.
-    pub fn insert(&mut self, stored: &StoredAnswer) {
-        let key = Self::key(&stored.sha256, &stored.query);
-        if is_final(stored.status) || !self.0.get(&key).is_some_and(|known| is_final(known.status)) {
-            self.0.insert(key, stored.into());
+    /// The manner in which an answer was got.
+    pub fn of(answer: &StoredAnswer) -> Self {
+        Self {
+            model: answer.model.clone(),
+            revision: answer.revision.clone(),
+            readout: answer.readout.clone(),
+            template: answer.template.clone(),
+            image_form: answer.image_form.clone(),
         }
     }
 
-    /// The answer to a text about a picture, an `error` too.
-    pub fn get(&self, sha256: &str, query: &str) -> Option<&KnownAnswer> {
-        self.0.get(&Self::key(sha256, query))
-    }
-
-    /// Whether there is no need to ask.
-    pub fn is_answered(&self, sha256: &str, query: &str) -> bool {
-        self.get(sha256, query).is_some_and(|known| is_final(known.status))
-    }
-
-    /// Whether this model has ever answered anything.
-    pub fn has_answers(&self) -> bool {
-        self.0.values().any(|known| is_final(known.status))
-    }
-
-    // 32 bytes instead of two strings: a store may hold millions.
-    fn key(sha256: &str, query: &str) -> [u8; 32] {
+    fn digest(&self) -> [u8; 32] {
         let mut hasher = blake3::Hasher::new();
-        hasher.update(sha256.as_bytes()).update(b"\0").update(query.as_bytes());
+        let revision = self.revision.as_deref().unwrap_or_default();
+        for part in [&*self.model, revision, &*self.readout, &*self.template, &*self.image_form] {
+            hasher.update(part.as_bytes()).update(b"\0");
+        }
         hasher.finalize().into()
     }
+}
+
+/// The name of a text about a picture under the digest of a manner.
+fn key_of(manner: &[u8; 32], sha256: &str, query: &str) -> Key {
+    let mut hasher = blake3::Hasher::new_keyed(manner);
+    hasher.update(sha256.as_bytes()).update(b"\0").update(query.as_bytes());
+    let mut key = Key::default();
+    hasher.finalize_xof().fill(&mut key);
+    key
+}
+
+/// The name of a text about a picture, in whichever manner it is asked.
+pub(crate) fn question_key(sha256: &str, query: &str) -> Key {
+    key_of(&[0; 32], sha256, query)
 }
 
 /// All but a failed call is an answer.
@@ -134,284 +146,85 @@ fn is_final(status: AnswerStatus) -> bool {
     status != AnswerStatus::Error
 }
 
-const MOST_UNSAVED: usize = 1_000;
-const LONGEST_UNSAVED: Duration = Duration::from_secs(2);
-
-/// Writes what a killed run left in the journal as a part, then empties the journal.
-///
-/// # Errors
-/// [`TableError`]: a full disk.
-pub fn recover(storage: &Storage) -> Result<(), TableError> {
-    let Some(mut journal) = Journal::open(storage)? else { return Ok(()) };
-    let mut rows = BTreeMap::new();
-    for row in Journal::rows(storage)? {
-        // A part has every key once.
-        let key = (row.sha256.clone(), row.query.clone(), row.model.clone(), row.readout.clone());
-        if is_final(row.status) || !rows.contains_key(&key) {
-            rows.insert(key, row);
-        }
+/// Whether a row takes the place of another of the same name. The first answer stays, so that tables stay as they are
+/// whoever else asks; an answer read anew from its raw logprobs ([`rescore`]) came at the same time, in a later part. An
+/// error takes no answer's place.
+fn takes_place(kept: (AnswerStatus, i64), new: (AnswerStatus, i64)) -> bool {
+    match (is_final(kept.0), is_final(new.0)) {
+        (true, true) => new.1 <= kept.1,
+        (false, false) => new.1 >= kept.1,
+        (kept_is_final, _) => !kept_is_final,
     }
-    if !rows.is_empty() {
-        tracing::info!(n_answers = rows.len(), "answers that a killed run left");
-        Parts::open(storage, STORE)?.append(&rows.into_values().collect::<Vec<_>>())?;
+}
+
+/// The manners of many rows, each with its digest.
+#[derive(Default)]
+struct Manners(Vec<(Manner, [u8; 32])>);
+
+impl Manners {
+    /// The place of a row's manner in the list, and the row's name among all manners.
+    fn name(&mut self, row: &StoredAnswer) -> (usize, Key) {
+        let at = self.0.iter().position(|(manner, _)| manner.is_of(row)).unwrap_or_else(|| {
+            let manner = Manner::of(row);
+            self.0.push((manner.clone(), manner.digest()));
+            self.0.len() - 1
+        });
+        (at, key_of(&self.0[at].1, &row.sha256, &row.query))
     }
-    Ok(journal.clear()?)
 }
 
-/// Keeps answers as they come: in the journal at once, in a part on a thread of its own, for which nobody waits.
-pub struct Keeper {
-    sender: Option<Sender<Kept>>,
-    thread: Option<JoinHandle<Result<(), TableError>>>,
-    journal: SharedJournal,
-    journal_failure: Mutex<Option<TableError>>,
+/// Now, as `answered_at` has it.
+pub(crate) fn now() -> i64 {
+    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since_1970.as_millis()).unwrap_or(i64::MAX)
 }
 
-type SharedJournal = Arc<Mutex<Option<Journal>>>;
-
-/// An answer and where its line in the journal ends.
-struct Kept {
-    answer: StoredAnswer,
-    end: u64,
+/// A place where answers are kept.
+#[derive(Clone)]
+pub struct AnswerStore {
+    storage: Storage,
+    folder: String,
 }
 
-impl Keeper {
-    /// Starts to keep answers in the store of a data root.
+const FOLDER: &str = "answers";
+
+impl AnswerStore {
+    /// The store that a pipeline file names; that of the data root (`store/answers`) if it names none.
     ///
     /// # Errors
-    /// As [`recover`], which comes first.
-    pub fn start(storage: &Storage) -> Result<Self, TableError> {
-        recover(storage)?;
-        let parts = Parts::open(storage, STORE)?;
-        let journal: SharedJournal = Arc::new(Mutex::new(Journal::open(storage)?));
-        let (sender, receiver) = channel();
-        let of_thread = Arc::clone(&journal);
-        let thread = std::thread::spawn(move || keep(parts, &receiver, &of_thread));
-        Ok(Self { sender: Some(sender), thread: Some(thread), journal, journal_failure: Mutex::new(None) })
+    /// [`StorageError::Open`].
+    pub fn open(data_root: &Storage, named: Option<&Location>) -> Result<Self, StorageError> {
+        Ok(match named {
+            Some(location) => Self { storage: Storage::open(location)?, folder: FOLDER.to_owned() },
+            None => Self { storage: data_root.clone(), folder: format!("store/{FOLDER}") },
+        })
     }
 
-    /// Takes an answer to keep: when this returns, a kill of this program does not lose it (unless the data root is in a
-    /// bucket). False if the store has failed, which [`finish`](Self::finish) explains.
-    pub fn keep(&self, answer: StoredAnswer) -> bool {
-        // Locked until it is sent: the thread gets the answers in the journal's order.
-        let mut journal = locked(&self.journal);
-        let end = match journal.as_mut().map(|journal| journal.append(&answer)).transpose() {
-            Ok(end) => end.unwrap_or(0),
-            Err(error) => {
-                locked(&self.journal_failure).get_or_insert(error.into());
-                0
-            }
-        };
-        let sent = self.sender.as_ref().is_some_and(|sender| sender.send(Kept { answer, end }).is_ok());
-        sent && locked(&self.journal_failure).is_none()
+    /// Its parts.
+    pub fn parts(&self) -> Parts<StoredAnswer> {
+        Parts::open_in(&self.storage, &self.folder)
     }
 
-    /// Returns when every answer is in a part.
-    ///
-    /// # Errors
-    /// [`TableError`]: a full disk.
-    pub fn finish(mut self) -> Result<(), TableError> {
-        self.join()?;
-        locked(&self.journal_failure).take().map_or(Ok(()), Err)
+    /// Where it is, for messages.
+    pub fn name(&self) -> String {
+        self.storage.name(&self.folder)
     }
 
-    fn join(&mut self) -> Result<(), TableError> {
-        drop(self.sender.take());
-        match self.thread.take().map(JoinHandle::join) {
-            None => Ok(()),
-            Some(Ok(kept)) => kept,
-            Some(Err(panic)) => std::panic::resume_unwind(panic),
-        }
+    /// Its folder, if it is on this machine.
+    fn local_folder(&self) -> Option<PathBuf> {
+        self.storage.local_root().map(|root| root.join(&self.folder))
     }
-}
 
-impl Drop for Keeper {
-    fn drop(&mut self) {
-        if let Some(thread) = self.thread.take() {
-            drop(self.sender.take());
-            let _ = thread.join();
-        }
-    }
-}
-
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn keep(
-    mut parts: Parts<StoredAnswer>,
-    receiver: &Receiver<Kept>,
-    journal: &Mutex<Option<Journal>>,
-) -> Result<(), TableError> {
-    let mut unsaved = Vec::new();
-    let mut unsaved_end = 0;
-    let mut save_at = Instant::now();
-    loop {
-        // Without an unsaved answer there is nothing to hurry for.
-        let wait = if unsaved.is_empty() { Duration::MAX } else { save_at.saturating_duration_since(Instant::now()) };
-        let open = match receiver.recv_timeout(wait) {
-            Ok(Kept { answer, end }) => {
-                if unsaved.is_empty() {
-                    save_at = Instant::now() + LONGEST_UNSAVED;
-                }
-                unsaved.push(answer);
-                unsaved_end = end;
-                true
-            }
-            Err(RecvTimeoutError::Timeout) => true,
-            Err(RecvTimeoutError::Disconnected) => false,
-        };
-        if !open || unsaved.len() >= MOST_UNSAVED || Instant::now() >= save_at {
-            parts.append(&unsaved)?;
-            unsaved.clear();
-            // Only now that they are in a part.
-            if let Some(journal) = locked(journal).as_mut() {
-                journal.forget(unsaved_end)?;
-            }
-        }
-        if !open {
-            return Ok(());
-        }
+    /// Every row of every part and then of every journal, those of running programs too; rows of one name may come more
+    /// than once. Writes nothing.
+    fn for_each_row(&self, mut take: impl FnMut(StoredAnswer)) -> Result<(), TableError> {
+        // Read first: an answer moves from a journal to a part, never back.
+        let journaled = journal::all_rows(self)?;
+        self.parts().for_each_chunk(|chunk| chunk.into_iter().for_each(&mut take))?;
+        journaled.into_iter().for_each(take);
+        Ok(())
     }
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
-    use super::*;
-    use crate::journal::JOURNAL;
-
-    pub(crate) fn stored(query: &str, status: AnswerStatus) -> StoredAnswer {
-        StoredAnswer {
-            sha256: "0".repeat(64),
-            query: query.into(),
-            model: "m".into(),
-            readout: READOUT.into(),
-            status,
-            p_yes: (status == AnswerStatus::Ok).then_some(0.5),
-            logit_yes: None,
-            logit_no: None,
-            label_mass: None,
-            reason: None,
-            top_logprobs: None,
-            attempts: 1,
-            seconds: 0.1,
-        }
-    }
-
-    pub(crate) fn storage() -> (tempfile::TempDir, Storage) {
-        let folder = tempfile::tempdir().unwrap();
-        let storage = Storage::open(&folder.path().into()).unwrap();
-        (folder, storage)
-    }
-
-    fn parts(storage: &Storage) -> Parts<StoredAnswer> {
-        Parts::open(storage, STORE).unwrap()
-    }
-
-    #[test]
-    fn an_answer_is_found_by_picture_text_model_and_readout_only() {
-        let (_folder, storage) = storage();
-        let other_model = StoredAnswer { model: "n".into(), ..stored("b", AnswerStatus::Ok) };
-        let other_readout = StoredAnswer { readout: "sample/1".into(), ..stored("c", AnswerStatus::Ok) };
-        parts(&storage).append(&[stored("a", AnswerStatus::Ok), other_model, other_readout]).unwrap();
-        let known = KnownAnswers::load(&storage, "m").unwrap();
-        let zeros = "0".repeat(64);
-        assert!(known.is_answered(&zeros, "a"));
-        assert!(!known.is_answered(&zeros, "b") && !known.is_answered(&zeros, "c"));
-        assert!(!known.is_answered(&"1".repeat(64), "a"));
-    }
-
-    #[test]
-    fn every_status_but_error_is_final_and_an_error_replaces_nothing() {
-        let zeros = "0".repeat(64);
-        for status in AnswerStatus::ALL {
-            let mut known = KnownAnswers::default();
-            known.insert(&stored("a", AnswerStatus::Error));
-            known.insert(&stored("a", *status));
-            known.insert(&stored("a", AnswerStatus::Error));
-            assert_eq!(known.get(&zeros, "a").unwrap().status, *status);
-            assert_eq!(known.is_answered(&zeros, "a"), *status != AnswerStatus::Error);
-            assert_eq!(known.has_answers(), *status != AnswerStatus::Error);
-        }
-    }
-
-    #[test]
-    fn what_is_unsaved_is_bounded_in_time_and_number() {
-        let (_folder, storage) = storage();
-        let keeper = Keeper::start(&storage).unwrap();
-        for at in 0..2_500 {
-            assert!(keeper.keep(stored(&at.to_string(), AnswerStatus::Ok)));
-        }
-        let deadline = Instant::now() + Duration::from_secs(20);
-        let n_kept = || parts(&storage).rows().unwrap().len();
-        while n_kept() < 2_000 {
-            assert!(Instant::now() < deadline);
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        let since = Instant::now();
-        while n_kept() < 2_500 {
-            assert!(Instant::now() < deadline);
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        assert!(since.elapsed() < Duration::from_secs(4));
-        assert!(keeper.keep(stored("last", AnswerStatus::Ok)));
-        keeper.finish().unwrap();
-        assert_eq!(n_kept(), 2_501);
-    }
-
-    #[test]
-    fn a_store_that_cannot_be_written_says_so() {
-        let (folder, storage) = storage();
-        let keeper = Keeper::start(&storage).unwrap();
-        std::fs::remove_dir_all(folder.path().join("store")).unwrap();
-        std::fs::write(folder.path().join("store"), "a file in the folder's place").unwrap();
-        assert!(keeper.keep(stored("a", AnswerStatus::Ok)));
-        assert!(keeper.finish().is_err());
-        assert!(Keeper::start(&storage).is_err());
-    }
-
-    #[test]
-    fn a_store_that_is_dropped_without_its_last_part_gives_every_answer_back() {
-        let (folder, storage) = storage();
-        let keeper = Keeper::start(&storage).unwrap();
-        for at in 0..40 {
-            assert!(keeper.keep(stored(&at.to_string(), AnswerStatus::Ok)));
-        }
-        assert!(keeper.keep(stored("failed", AnswerStatus::Error)));
-        assert!(keeper.keep(stored("0", AnswerStatus::Error)));
-        assert_eq!(parts(&storage).rows().unwrap(), [], "no part yet");
-        // What a kill at this moment leaves, and half a line more.
-        let killed = tempfile::tempdir().unwrap();
-        let journal = std::fs::read(folder.path().join(JOURNAL)).unwrap();
-        std::fs::create_dir(killed.path().join("store")).unwrap();
-        std::fs::write(killed.path().join(JOURNAL), [&journal[..], b"{\"sha256\":\"00"].concat()).unwrap();
-        let storage = Storage::open(&killed.path().into()).unwrap();
-        let check = |journal_bytes: Option<u64>, n_kept: usize| {
-            let known = KnownAnswers::load(&storage, "m").unwrap();
-            let zeros = "0".repeat(64);
-            assert!((0..40).all(|at| known.is_answered(&zeros, &at.to_string())));
-            assert!(known.get(&zeros, "failed").is_some() && !known.is_answered(&zeros, "failed"));
-            assert_eq!(parts(&storage).rows().unwrap().len(), n_kept);
-            let bytes = std::fs::metadata(killed.path().join(JOURNAL)).unwrap().len();
-            assert!(journal_bytes.is_none_or(|expected| bytes == expected));
-        };
-        check(None, 0);
-        recover(&storage).unwrap();
-        check(Some(0), 41);
-        recover(&storage).unwrap();
-        check(Some(0), 41);
-    }
-
-    #[test]
-    fn the_journal_is_empty_once_all_is_in_parts_and_holds_what_is_not() {
-        let (folder, storage) = storage();
-        let keeper = Keeper::start(&storage).unwrap();
-        for at in 0..1_500 {
-            assert!(keeper.keep(stored(&at.to_string(), AnswerStatus::Ok)));
-        }
-        let known = KnownAnswers::load(&storage, "m").unwrap();
-        assert!((0..1_500).all(|at| known.is_answered(&"0".repeat(64), &at.to_string())), "wherever they are");
-        keeper.finish().unwrap();
-        assert_eq!(std::fs::metadata(folder.path().join(JOURNAL)).unwrap().len(), 0);
-        assert_eq!(parts(&storage).rows().unwrap().len(), 1_500);
-    }
-}
+pub(crate) mod tests;

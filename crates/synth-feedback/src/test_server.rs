@@ -29,6 +29,8 @@ pub(crate) enum Deed {
     Answer(u16, String, Vec<u8>),
     /// These bytes, one every so often, then the connection ends.
     Bytes(Vec<u8>, Duration),
+    /// This head at once, then this body, one byte every so often; then the connection ends.
+    Drip(String, Vec<u8>, Duration),
     /// Nothing for a while, then the other.
     Late(Duration, Box<Deed>),
 }
@@ -60,6 +62,10 @@ impl Deed {
                     std::thread::sleep(each);
                 }
                 Ok(false)
+            }
+            Self::Drip(head, body, each) => {
+                stream.write_all(head.as_bytes())?;
+                Self::Bytes(body, each).carry_out(stream)
             }
             Self::Late(wait, then) => {
                 std::thread::sleep(wait);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::cell::Embedding;
 use crate::contract::{Contract, Table};
 use crate::table;
-use crate::vocabulary::{AnswerKind, AnswerStatus, Bucket, QuestionSource, ScoreSource, Split};
+use crate::vocabulary::{AnswerKind, AnswerReadout, AnswerStatus, Bucket, QuestionSource, ScoreSource, Split};
 
 /// The contracts of all tables, in the order the stages write them.
 pub fn all_contracts() -> Vec<Arc<Contract>> {
@@ -148,7 +148,7 @@ table! {
 
 table! {
     /// One answer to one question about one image, or the fact that there is none.
-    "answers" version 1 by SynthFeedback key [image_id, kind, question_id, model]
+    "answers" version 2 by SynthFeedback key [image_id, kind, question_id, model]
     pub struct Answer {
         /// The image.
         image_id: String where References("images", "image_id"),
@@ -158,14 +158,17 @@ table! {
         kind: AnswerKind,
         /// How it came out; only `ok` and `censored` have a probability.
         status: AnswerStatus,
-        /// Probability of "yes": the softmax over the two answers (App. B.5.1). Null is not a "no".
+        /// Probability of "yes": the softmax over the two answers (App. B.5.1), or the share of yes among sampled answers;
+        /// for a VQAScore question the probability of "yes" among all first tokens. Null is not a "no".
         p_yes: Option<f64> where Between(0.0, 1.0),
         /// Log of the summed probability of the first token's "yes" variants.
         logit_yes: Option<f64>,
         /// Log of the summed probability of the first token's "no" variants.
         logit_no: Option<f64>,
-        /// Probability that the first token is a yes or a no at all.
+        /// Probability that the first token is a yes or a no at all; of sampled answers the share that says one of them.
         label_mass: Option<f64> where Between(0.0, 1.000001),
+        /// How the probability was read.
+        readout: AnswerReadout,
         /// The model that answered, or the name of the imported file's.
         model: String where NotEmpty,
         /// How often the endpoint was asked, retries included; 0 for an imported answer.

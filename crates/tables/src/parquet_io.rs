@@ -357,6 +357,7 @@ mod tests {
             logit_yes: Some(-1.5),
             logit_no: None,
             label_mass: Some(1.0),
+            readout: crate::AnswerReadout::TopLogprobs,
             model: "m".into(),
             attempts: 1,
             seconds: Some(seconds),

@@ -175,10 +175,7 @@ impl StageRun {
     }
 
     /// Rows that outlive a killed run, under `<data-root>/store/<name>/`.
-    ///
-    /// # Errors
-    /// As [`Parts::open`].
-    pub fn parts<T: Table>(&self, name: &str) -> Result<Parts<T>, TableError> {
+    pub fn parts<T: Table>(&self, name: &str) -> Parts<T> {
         Parts::open(self.tables.storage(), name)
     }
 

@@ -231,10 +231,13 @@ impl Storage {
             let target = self.local_path(key);
             let failed = |action, source| StorageError::File { action, path: target.clone(), source };
             scratch.as_file().sync_all().map_err(|source| failed("write", source))?;
-            if let Some(folder) = target.parent() {
-                std::fs::create_dir_all(folder).map_err(|source| failed("create", source))?;
-            }
-            return scratch.persist(&target).map(|_| ()).map_err(|error| failed("rename", error.error));
+            let Some(folder) = target.parent() else {
+                return Err(failed("write", std::io::ErrorKind::InvalidInput.into()));
+            };
+            std::fs::create_dir_all(folder).map_err(|source| failed("create", source))?;
+            scratch.persist(&target).map_err(|error| failed("rename", error.error))?;
+            // A power cut forgets a rename that its folder has not been told to keep.
+            return File::open(folder).and_then(|folder| folder.sync_all()).map_err(|source| failed("write", source));
         }
         let (store, path) = (self.store.clone(), self.path(key));
         let uploaded = self.wait(async move {
@@ -310,17 +313,26 @@ impl Storage {
     /// # Errors
     /// [`StorageError::Object`] if the folder cannot be listed.
     pub fn list(&self, folder: &str) -> Result<Vec<String>, StorageError> {
+        Ok(self.list_with_sizes(folder)?.into_iter().map(|(key, _)| key).collect())
+    }
+
+    /// The keys under a folder with the objects' sizes in bytes, sorted.
+    ///
+    /// # Errors
+    /// [`StorageError::Object`] if the folder cannot be listed.
+    pub fn list_with_sizes(&self, folder: &str) -> Result<Vec<(String, u64)>, StorageError> {
         let (store, path) = (self.store.clone(), self.path(folder));
         let listed = self.wait(async move {
             let found: Vec<_> = store.list(Some(&path)).try_collect().await?;
-            Ok(found.into_iter().map(|object| object.location).collect::<Vec<Path>>())
+            Ok(found.into_iter().map(|object| (object.location, object.size)).collect::<Vec<(Path, u64)>>())
         });
         let below_prefix = |location: &Path| match location.prefix_match(&self.prefix) {
             Some(parts) => parts.map(|part| part.as_ref().to_owned()).collect::<Vec<_>>().join("/"),
             None => location.to_string(),
         };
-        let mut keys: Vec<String> =
-            listed.map_err(|source| self.failed("list", folder, source))?.iter().map(below_prefix).collect();
+        let listed = listed.map_err(|source| self.failed("list", folder, source))?;
+        let mut keys: Vec<(String, u64)> =
+            listed.iter().map(|(location, bytes)| (below_prefix(location), *bytes)).collect();
         keys.sort();
         Ok(keys)
     }

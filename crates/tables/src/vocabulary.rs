@@ -97,6 +97,20 @@ vocabulary! {
 }
 
 vocabulary! {
+    /// How an answer's probability was read.
+    AnswerReadout {
+        /// From the log-probabilities of the most probable first tokens.
+        TopLogprobs,
+        /// From the log-probabilities of exactly the tokens that spell yes and no (vLLM).
+        TokenIds,
+        /// Several answers were sampled: the share of yes among those that say yes or no.
+        Sample,
+        /// It was not: the answer comes from a file.
+        Import,
+    }
+}
+
+vocabulary! {
     /// Who gave an attribute score.
     ScoreSource {
         /// A vision-language model's yes-probability.

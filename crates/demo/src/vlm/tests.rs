@@ -105,7 +105,7 @@ async fn health_models_and_stats_tell_what_there_is() {
     served.answer(1, "is the image bright").await;
     served.post(b"{".to_vec()).await.unwrap();
     let stats = served.get("/stats").await;
-    assert_eq!(stats, json!({"requests": 4, "answered": 3, "distinct": 2, "rejected": 1, "faults": {}}));
+    assert_eq!(stats, json!({"requests": 4, "answered": 3, "distinct": 2, "rejected": 1, "faults": {}, "tests": 0}));
     assert_eq!(served.client.get(format!("{}/nowhere", served.url)).send().await.unwrap().status(), 404);
 }
 
@@ -173,6 +173,153 @@ async fn a_client_may_want_fewer_alternatives_or_no_logprobs() {
     assert_eq!(answer["choices"][0]["logprobs"], Value::Null);
 }
 
+async fn speaking(dialect: Dialect) -> Served {
+    served(|settings| settings.dialect = dialect).await
+}
+
+fn listed(answer: &Value) -> Vec<(String, f64)> {
+    let top = answer["choices"][0]["logprobs"]["content"][0]["top_logprobs"].as_array().unwrap();
+    top.iter().map(|token| (token["token"].as_str().unwrap().to_owned(), token["logprob"].as_f64().unwrap())).collect()
+}
+
+#[tokio::test]
+async fn vllm_lists_the_tokens_that_are_asked_for_by_number_after_the_sampled_one() {
+    let served = speaking(Dialect::Vllm).await;
+    let mut request = served.request(0, "is the image bright");
+    request["top_logprobs"] = Value::Null;
+    request["logprob_token_ids"] = json!([513, 504, 501]);
+    let ask = async |request: &Value| -> Value {
+        served.post(request.to_string().into_bytes()).await.unwrap().json().await.unwrap()
+    };
+    let tokens = listed(&ask(&request).await);
+    let texts: Vec<&str> = tokens.iter().map(|(token, _)| token.as_str()).collect();
+    let sampled_is_asked_for = served.p_yes(0, "is the image bright") > 0.5;
+    assert_eq!(texts, if sampled_is_asked_for { vec!["Yes", "no", "Yes"] } else { vec!["No", "no", "Yes", "Yes"] });
+    request["logprobs"] = json!(false);
+    assert_eq!(ask(&request).await["error"]["type"], "BadRequestError");
+    assert_eq!(ask(&request).await["error"]["code"], 400);
+
+    let tokenize = |prompt: &str| {
+        let body = json!({"model": MODEL, "prompt": prompt, "add_special_tokens": false, "return_token_strs": true});
+        served.client.post(format!("{}/tokenize", served.url)).body(body.to_string()).send()
+    };
+    let tokenized: Value = tokenize(" Yes").await.unwrap().json().await.unwrap();
+    assert_eq!(
+        tokenized,
+        json!({"count": 2, "max_model_len": 4096, "tokens": [300, 501], "token_strs": ["▁", "▁Yes"]})
+    );
+    assert_eq!(served.get("/v1/models").await["data"][0]["owned_by"], "vllm");
+}
+
+#[tokio::test]
+async fn llama_server_has_its_own_bounds_words_and_counts() {
+    let served = speaking(Dialect::LlamaServer).await;
+    let mut request = served.request(0, "is the image bright");
+    (request["model"], request["top_logprobs"]) = (json!("whatever"), json!(500));
+    let ask = async |request: &Value| -> Value {
+        served.post(request.to_string().into_bytes()).await.unwrap().json().await.unwrap()
+    };
+    let first = ask(&request).await;
+    assert_eq!(listed(&first).len(), 20, "all there are");
+    assert_eq!(first["timings"]["cache_n"], 0);
+    let again = ask(&request).await;
+    assert!(again["usage"]["prompt_tokens_details"]["cached_tokens"].as_u64().unwrap() > 0);
+    let refused = async |field: &str, value: Value| -> Value {
+        let mut request = request.clone();
+        request[field] = value;
+        ask(&request).await["error"].clone()
+    };
+    assert_eq!(refused("logprobs", json!(false)).await["message"], "top_logprobs requires logprobs to be set to true");
+    assert!(refused("n", json!(9)).await["message"].as_str().unwrap().starts_with("Field 'n'"));
+    *request.pointer_mut("/messages/0/content/1/text").unwrap() = json!("x ".repeat(9_000));
+    assert_eq!(ask(&request).await["error"]["type"], "exceed_context_size_error");
+    let response = served.client.get(format!("{}/health", served.url)).send().await.unwrap();
+    assert_eq!(response.headers()["server"], "llama.cpp");
+}
+
+#[tokio::test]
+async fn each_dialect_lets_in_only_who_has_the_key_and_only_when_it_is_ready() {
+    for dialect in Dialect::ALL {
+        let served = served(|settings| {
+            settings.dialect = dialect;
+            settings.api_key = Some("s3cret".into());
+            settings.loading = Duration::from_millis(1_500);
+        })
+        .await;
+        let status = async |key: &str| {
+            let url = format!("{}/v1/models", served.url);
+            served
+                .client
+                .get(url)
+                .header("authorization", format!("Bearer {key}"))
+                .send()
+                .await
+                .unwrap()
+                .status()
+                .as_u16()
+        };
+        assert_eq!(status("s3cret").await, 503);
+        assert_eq!(served.client.get(format!("{}/health", served.url)).send().await.unwrap().status(), 503);
+        tokio::time::sleep(Duration::from_millis(1_600)).await;
+        assert_eq!((status("s3cret").await, status("wrong").await), (200, 401));
+        assert_eq!(served.get("/health").await, json!({"status": "ok"}), "needs no key");
+    }
+}
+
+#[tokio::test]
+async fn samples_are_drawn_anew_by_their_seed_and_place() {
+    let served = served(|_| {}).await;
+    let query = "is there a dog?";
+    let mut request = served.request(0, query);
+    for (field, value) in [("logprobs", json!(false)), ("top_logprobs", Value::Null), ("temperature", json!(1))] {
+        request[field] = value;
+    }
+    request["n"] = json!(100);
+    let mut yes = 0;
+    let mut all = Vec::new();
+    for seed in 0..5 {
+        request["seed"] = json!(seed);
+        let answer: Value = served.post(request.to_string().into_bytes()).await.unwrap().json().await.unwrap();
+        let texts: Vec<String> = answer["choices"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|choice| choice["message"]["content"].as_str().unwrap().trim().to_lowercase())
+            .collect();
+        yes += texts.iter().filter(|text| *text == "yes").count();
+        all.push(texts);
+    }
+    assert!(all[0].len() == 100 && all[0] != all[1]);
+    let expected = crate::LABEL_MASS * served.p_yes(0, query);
+    assert!((yes as f64 / 500.0 - expected).abs() < 0.09, "{yes} of 500, expected a share of {expected}");
+}
+
+#[tokio::test]
+async fn a_small_picture_of_something_else_is_a_test_picture_and_counts_nowhere() {
+    let served = served(|_| {}).await;
+    let png = |side: u32, grey: u8| {
+        let mut bytes = std::io::Cursor::new(Vec::new());
+        image::GrayImage::from_pixel(side, side, image::Luma([grey]))
+            .write_to(&mut bytes, image::ImageFormat::Png)
+            .unwrap();
+        format!("data:image/png;base64,{}", STANDARD.encode(bytes.into_inner()))
+    };
+    let ask = async |picture: String, query: &str| {
+        let mut request = served.request(0, query);
+        *request.pointer_mut("/messages/0/content/0/image_url/url").unwrap() = json!(picture);
+        served.post(request.to_string().into_bytes()).await.unwrap()
+    };
+    let p_yes = async |grey: u8, query: &str| {
+        let (yes, no) = read(&ask(png(64, grey), query).await.json().await.unwrap());
+        yes / (yes + no)
+    };
+    assert!(p_yes(250, "is the image bright").await > 0.9 && p_yes(5, "is the image bright").await < 0.1);
+    assert!(p_yes(250, "is the image dark").await < 0.1);
+    assert_eq!(ask(png(65, 250), "is the image bright").await.status(), 400, "too large for a test");
+    let stats = served.get("/stats").await;
+    assert_eq!((&stats["requests"], &stats["answered"], &stats["tests"]), (&json!(1), &json!(0), &json!(3)));
+}
+
 async fn with_faults(faults: &str) -> Served {
     let faults = Faults::parse(faults).unwrap();
     served(|settings| settings.faults = faults).await
@@ -183,6 +330,21 @@ async fn faults_of_the_attempt_show_as_promised() {
     let limited = with_faults("http_429=1:7s").await;
     let response = limited.ask(0, "is the image bright").await.unwrap();
     assert_eq!((response.status().as_u16(), response.headers()["retry-after"].to_str().unwrap()), (429, "7"));
+
+    let bare = with_faults("http_429_bare").await.ask(0, "is the image bright").await.unwrap();
+    assert!(bare.status() == 429 && !bare.headers().contains_key("retry-after"));
+
+    let stalling = with_faults("stall=1:120ms").await;
+    let start = std::time::Instant::now();
+    let broke = match stalling.ask(0, "is the image bright").await {
+        Ok(response) => response.bytes().await.is_err(),
+        Err(_) => true,
+    };
+    assert!(broke && start.elapsed() >= Duration::from_millis(120), "nothing, for as long as was said");
+
+    let dripping = with_faults("drip=1:1ms").await.ask(0, "is the image bright").await.unwrap();
+    assert_eq!(dripping.status(), 200);
+    assert!(dripping.bytes().await.is_err(), "the last byte never comes");
 
     for (fault, status) in [("http_500", 500), ("http_503", 503)] {
         let response = with_faults(fault).await.ask(0, "is the image bright").await.unwrap();

@@ -1,7 +1,7 @@
 //! The client against a real server that answers well, slowly, wrongly, or not at all.
 
 use super::*;
-use crate::readout;
+use crate::reading;
 use crate::test_server::{Deed, Seen, TestServer, completion};
 
 const KEY: &str = "sk-very-secret";
@@ -12,7 +12,9 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 const SHORT: Duration = Duration::from_millis(250);
 
 fn client(base_url: &str, max_attempts: u32, timeout: Duration) -> Client {
-    let patience = Patience { timeout, max_attempts, first_backoff: Duration::from_millis(1) };
+    let total = 10 * timeout;
+    let patience =
+        Patience { timeout, total, whole_answer: timeout / 2, max_attempts, first_backoff: Duration::from_millis(1) };
     Client::new(base_url, ApiKey::new(KEY), patience).unwrap()
 }
 
@@ -44,8 +46,8 @@ fn good() -> Deed {
 }
 
 fn is_good(reply: &Reply) -> bool {
-    let readout = reply.outcome.as_ref().map(readout::read);
-    matches!(readout, Ok(Ok(readout)) if readout.p_yes == Some(readout::p_yes(-0.5, -1.5)))
+    let readout = reply.outcome.as_ref().map(reading::read);
+    matches!(readout, Ok(Ok(readout)) if readout.p_yes == Some(reading::p_yes(-0.5, -1.5)))
 }
 
 /// A deed that is tried again: one such, then a good answer, gives the good answer; for ever, the failure.
@@ -123,6 +125,44 @@ fn a_slow_server_and_a_dripping_one_time_out() {
 }
 
 #[test]
+fn an_answer_that_begins_and_does_not_end_is_given_up_before_its_time_is_over() {
+    let body = completion(-0.5, -1.5);
+    let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len());
+    // Every byte is progress, and all of them would take seconds.
+    let server = doing(&[Deed::Drip(head, body, Duration::from_millis(20)), good()]);
+    let reply = ask_at(&server.base_url(), 1, Duration::from_secs(2));
+    assert_eq!(reply.outcome, Err(CallError::Stalled(Duration::from_secs(1))));
+    assert!(reply.last_call < Duration::from_secs(2), "{:?}", reply.last_call);
+    assert!(is_good(&ask_at(&server.base_url(), 1, TIMEOUT)), "the next one is asked on another connection");
+}
+
+#[test]
+fn a_wrong_content_type_stands_in_the_reason() {
+    let page = Deed::status(200, "content-type: text/html\r\n", "please wait");
+    let reply = ask(&doing(&[page]), 1);
+    let reason = reply.outcome.unwrap_err().to_string();
+    assert!(reason.ends_with("(sent as text/html)"), "{reason}");
+    let leaking = Deed::status(200, &format!("content-type: text/{KEY}\r\n"), "please wait");
+    assert!(ask(&doing(&[leaking]), 1).outcome.unwrap_err().to_string().contains("(sent as text/[api key])"));
+    // What is a completion is one, whatever it is called.
+    let whole = String::from_utf8(completion(-0.5, -1.5)).unwrap();
+    assert!(is_good(&ask(&doing(&[Deed::status(200, "content-type: text/plain\r\n", &whole)]), 1)));
+}
+
+#[test]
+fn what_a_completion_used_is_read() {
+    let whole = String::from_utf8(completion(-0.5, -1.5)).unwrap();
+    let usage =
+        r#","usage":{"prompt_tokens":300,"completion_tokens":1,"prompt_tokens_details":{"cached_tokens":256}}}"#;
+    let server = doing(&[Deed::ok(format!("{}{usage}", whole.strip_suffix('}').unwrap())), good()]);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let client = client(&server.base_url(), 1, TIMEOUT);
+    let used = || runtime.block_on(client.call("{}".into())).unwrap().usage;
+    assert_eq!(used(), Some(Usage { prompt_tokens: 300, cached_tokens: 256, completion_tokens: 1 }));
+    assert_eq!(used(), None);
+}
+
+#[test]
 fn a_connection_that_breaks_is_an_outage() {
     for bytes in [
         "".to_owned(),
@@ -155,10 +195,10 @@ fn half_a_json_html_and_wrong_types_are_asked_again_and_never_read() {
 #[test]
 fn an_answer_without_end_is_not_read_to_its_end() {
     let declared = "HTTP/1.1 200 OK\r\ncontent-length: 99999999999\r\n\r\n{";
-    check_final(Deed::raw(declared), |error| *error == CallError::TooLarge);
+    check_final(Deed::raw(declared), |error| matches!(error, CallError::TooLarge { .. }));
     let mut endless = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n".to_vec();
     (0..6).for_each(|_| endless.extend([b"100000\r\n".as_slice(), &vec![b' '; 1 << 20], b"\r\n"].concat()));
-    check_final(Deed::raw(endless), |error| *error == CallError::TooLarge);
+    check_final(Deed::raw(endless), |error| matches!(error, CallError::TooLarge { .. }));
 }
 
 #[test]
@@ -242,35 +282,6 @@ fn connections_are_reused() {
         assert!(is_good(&runtime.block_on(client.ask("{}".into()))));
     }
     assert!(start.elapsed() < Duration::from_secs(3));
-}
-
-#[test]
-fn retry_after_is_seconds_or_a_date() {
-    let now = httpdate::parse_http_date("Wed, 21 Oct 2015 07:28:00 GMT").unwrap();
-    let check = |value: &str, expected: Option<f64>| {
-        let headers = HeaderMap::from_iter([(RETRY_AFTER, value.parse().unwrap())]);
-        assert_eq!(retry_after(&headers, now), expected.map(Duration::from_secs_f64), "{value}");
-    };
-    check("0", Some(0.0));
-    check("7", Some(7.0));
-    check(" 1.5 ", Some(1.5));
-    check("Wed, 21 Oct 2015 07:28:30 GMT", Some(30.0));
-    check("Wednesday, 21-Oct-15 07:28:05 GMT", Some(5.0));
-    check("Wed, 21 Oct 2015 07:27:00 GMT", Some(0.0));
-    for nonsense in ["-1", "soon", "", "nan", "1e400", "inf"] {
-        check(nonsense, None);
-    }
-    assert_eq!(retry_after(&HeaderMap::new(), now), None);
-}
-
-#[test]
-fn the_servers_wish_is_a_lower_bound_within_reason() {
-    let seconds = Duration::from_secs;
-    assert_eq!(wait_before_retry(None, Some(seconds(2))), Some(seconds(2)));
-    assert_eq!(wait_before_retry(Some(seconds(7)), Some(seconds(2))), Some(seconds(7)));
-    assert_eq!(wait_before_retry(Some(seconds(1)), Some(seconds(2))), Some(seconds(2)));
-    assert_eq!(wait_before_retry(Some(seconds(7)), None), None, "no attempt is left");
-    assert_eq!(wait_before_retry(Some(seconds(86_400)), Some(seconds(2))), None);
 }
 
 #[test]

@@ -7,13 +7,12 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Instant;
 
 use sha2::{Digest, Sha256};
-use tables::{Bucket, ImageFiles, Parts, ProgressStyle, Split, Staging, Storage, VQ2};
+use tables::{Answer, AttributeScore, Bucket, ImageFiles, ProgressStyle, ScoreSource, Split, Staging, VQ2};
 
 use super::*;
 use crate::question::tests::question;
-use crate::readout::p_yes;
+use crate::reading::p_yes;
 use crate::serve::free_port;
-use crate::store::{STORE, StoredAnswer};
 use crate::test_server::{Deed, Seen, TestServer, opinion, vlm};
 
 /// A data root and an image root in a folder of their own.
@@ -92,8 +91,12 @@ impl World {
         Tables::new(self.storage()).read().unwrap()
     }
 
+    fn kept(&self) -> Vec<crate::store::StoredAnswer> {
+        AnswerStore::open(&self.storage(), None).unwrap().parts().rows().unwrap()
+    }
+
     fn n_stored(&self) -> usize {
-        Parts::<StoredAnswer>::open(&self.storage(), STORE).unwrap().rows().unwrap().len()
+        self.kept().len()
     }
 
     /// Every answer is what the server thinks.
@@ -136,7 +139,7 @@ fn stage(yaml: &str) -> SynthFeedback {
 fn endpoint_yaml(attributes: &str, base_url: &str, more: &str) -> String {
     format!(
         "quality: {{ attributes: [{attributes}], question: 'is the image {{attribute}}' }}\nalignment: true\n\
-         missing_answer: null\nendpoint:\n  base_url: {base_url}\n  model: m\n  concurrency: 4\n  \
+         missing_answer: null\nendpoint:\n  base_url: {base_url}\n  model: m\n  concurrency: 4\n  readout: top_logprobs\n  \
          timeout_seconds: 2\n  max_attempts: 3\n{more}"
     )
 }
@@ -217,7 +220,7 @@ fn a_second_run_asks_nothing_and_writes_the_same() {
     assert_eq!((counts["asked"], counts["reused"], server.n_seen()), (0, N_QUESTIONS as u64, N_QUESTIONS));
     assert_eq!((world.answers(), world.scores()), (answers, scores));
     let estimate = asking(&server).estimate(&Tables::new(world.storage())).unwrap();
-    assert_eq!(estimate, [format!("0 VLM calls to `m`; {N_QUESTIONS} answers are in the store")]);
+    assert_eq!(estimate, [format!("0 VLM calls to `m` about 0 pictures; {N_QUESTIONS} answers are in the store")]);
 }
 
 #[test]
@@ -226,7 +229,10 @@ fn a_new_attribute_and_another_model_ask_only_what_is_new() {
     world.run(&asking(&server)).unwrap();
     let more = stage(&endpoint_yaml("bright, chaotic, funny", &server.base_url(), ""));
     let estimate = more.estimate(&Tables::new(world.storage())).unwrap();
-    assert_eq!(estimate, [format!("{N_IMAGES} VLM calls to `m`; {N_QUESTIONS} answers are in the store")]);
+    let calls =
+        format!("{N_IMAGES} VLM calls to `m` about {N_IMAGES} pictures; {N_QUESTIONS} answers are in the store");
+    assert_eq!(estimate[0], calls);
+    assert!(estimate[1].starts_with("at least ") && estimate[1].contains("`image_tokens`"), "{}", estimate[1]);
     let counts = world.run(&more).unwrap();
     assert_eq!((counts["asked"], counts["reused"]), (N_IMAGES as u64, N_QUESTIONS as u64));
     assert!(server.seen()[N_QUESTIONS..].iter().all(|seen| seen.query() == "is the image chaotic"));
@@ -347,7 +353,7 @@ fn a_question_without_an_answer_is_an_error_that_the_next_run_asks_again() {
     assert_eq!((cat.status, cat.p_yes, cat.attempts), (AnswerStatus::Error, None, 1));
     let score = world.scores().into_iter().find(|s| s.image_id == "i00" && s.attribute == VQ2).unwrap();
     assert_eq!((score.n_questions, score.n_answered), (3, 1));
-    let stored = Parts::<StoredAnswer>::open(&world.storage(), STORE).unwrap().rows().unwrap();
+    let stored = world.kept();
     assert!(stored.iter().any(|row| row.reason.as_deref() == Some("status 400: no cats")));
     broken.store(false, Ordering::SeqCst);
     let counts = world.run(&asking(&server)).unwrap();
@@ -598,3 +604,113 @@ fn a_killed_run_loses_only_what_is_under_way() {
 fn key_of(seen: &Seen) -> (String, String) {
     (seen.body["messages"][0]["content"][0].to_string(), seen.query().to_owned())
 }
+
+/// A server that counts questions about its test picture apart from those of the run.
+fn probing_server() -> TestServer {
+    TestServer::start(|seen, _| match seen.path.as_str() {
+        "/v1/models" => Deed::ok("{\"data\":[{\"id\":\"m\",\"owned_by\":\"system\"}]}"),
+        _ => vlm(seen),
+    })
+}
+
+fn n_of_run(server: &TestServer) -> usize {
+    let test_picture = base64::Engine::encode(&base64::prelude::BASE64_STANDARD, crate::probe::TEST_PICTURE);
+    let asked = server.seen().into_iter().filter(|seen| seen.path == "/v1/chat/completions");
+    asked.filter(|seen| !seen.body.to_string().contains(&test_picture)).count()
+}
+
+#[test]
+fn an_endpoint_is_probed_once_and_its_readout_is_kept_by_url_and_model() {
+    let (world, server) = (World::new(), probing_server());
+    let auto = endpoint_yaml("bright", &server.base_url(), "").replace("readout: top_logprobs", "readout: auto");
+    let estimate = stage(&auto).estimate(&Tables::new(world.storage())).unwrap();
+    assert!(estimate.last().unwrap().contains("not been probed"), "{estimate:?}");
+    assert_eq!(server.n_seen(), 0, "a plan asks nothing");
+    world.run(&stage(&auto)).unwrap();
+    world.check_answers(&world.answers());
+    let (n_all, n_run) = (server.n_seen(), n_of_run(&server));
+    assert_eq!(n_run, N_IMAGES + N_IMAGES / 2 * 3);
+    assert_eq!(n_all - n_run, 3, "models, tokenizer, one question");
+    world.run(&stage(&auto.replace("[bright]", "[bright, funny]"))).unwrap();
+    assert_eq!(server.n_seen(), n_all + N_IMAGES, "no second probe");
+    let estimate = stage(&auto).estimate(&Tables::new(world.storage())).unwrap();
+    assert!(estimate.iter().all(|line| !line.contains("probed")), "{estimate:?}");
+    world.run(&stage(&auto.replace("model: m", "model: n"))).unwrap();
+    assert!(server.n_seen() > n_all + N_IMAGES + N_QUESTIONS - N_IMAGES + 1, "another model is probed");
+}
+
+#[test]
+fn an_endpoint_that_changes_its_shape_later_is_an_error_and_never_a_vote() {
+    let world = World::new();
+    let changed = Arc::new(AtomicBool::new(false));
+    let is_changed = Arc::clone(&changed);
+    let server = TestServer::start(move |seen, _| {
+        if is_changed.load(Ordering::SeqCst) {
+            return Deed::ok("{\"choices\":[{\"message\":{\"content\":\"Yes\"},\"logprobs\":null}]}");
+        }
+        vlm(seen)
+    });
+    let auto =
+        endpoint_yaml("bright", &server.base_url(), "  sample: { n: 2, temperature: 1, seed: 0, max_tokens: 8 }\n");
+    let auto = auto.replace("readout: top_logprobs", "readout: auto");
+    world.run(&stage(&auto)).unwrap();
+    changed.store(true, Ordering::SeqCst);
+    let counts = world.run(&stage(&auto.replace("[bright]", "[bright, funny]"))).unwrap();
+    assert_eq!((counts["error"], counts["asked"]), (N_IMAGES as u64, N_IMAGES as u64));
+    assert!(world.answers().iter().all(|answer| answer.readout == tables::AnswerReadout::TopLogprobs));
+    let stored = world.kept();
+    assert!(stored.iter().any(|row| row.reason.as_deref().is_some_and(|reason| reason.contains("log-probabilities"))));
+}
+
+#[test]
+fn sampled_answers_are_votes_over_as_many_requests_as_it_takes() {
+    let world = World::new();
+    let server = TestServer::start(|seen, _| {
+        if seen.body["logprobs"] == true || seen.body["n"].as_u64().is_some_and(|n| n > 2) {
+            return Deed::status(400, "", "{\"error\":{\"message\":\"not that\"}}");
+        }
+        let text = if seen.body["seed"].as_u64().unwrap() < 7 { "Yes" } else { "No." };
+        Deed::ok(serde_json::json!({ "choices": [{ "message": { "content": text } }] }).to_string())
+    });
+    let sample = "  sample: { n: 4, temperature: 1, seed: 5, max_tokens: 8 }\n";
+    let yaml = endpoint_yaml("bright", &server.base_url(), sample).replace("readout: top_logprobs", "readout: auto");
+    world.run(&stage(&yaml)).unwrap();
+    for answer in world.answers() {
+        assert_eq!((answer.p_yes, answer.attempts), (Some(0.5), 4), "seeds 5 and 6 say yes, 7 and 8 no: {answer:?}");
+        assert_eq!((answer.readout, answer.label_mass), (tables::AnswerReadout::Sample, Some(1.0)));
+    }
+    let more = yaml.replace("[bright]", "[bright, funny]");
+    let estimate = stage(&more).estimate(&Tables::new(world.storage())).unwrap();
+    assert!(estimate[0].starts_with(&format!("{} VLM calls", 4 * N_IMAGES)), "{estimate:?}");
+}
+
+#[test]
+fn vqascore_is_p_of_yes_alone_of_a_question_with_the_whole_prompt() {
+    let (world, server) = (World::new(), good_server());
+    let prompts = ["p0", "p1"].map(|prompt_id| Prompt {
+        prompt_id: prompt_id.into(),
+        prompt: format!("a picture of {prompt_id}"),
+        category: None,
+        challenge: None,
+        split: Split::Train,
+    });
+    let mut ingest = Staging::new(world.storage(), StageName::Ingest);
+    ingest.write(&prompts, &[]).unwrap();
+    ingest.commit("runs/ingest.json", "{}").unwrap();
+    let vqascore = "vqascore: { attribute: vqascore, question: 'Does this figure show \"{prompt}\"? Please answer yes or no.' }\n\
+                    instruction: Answer now.\n";
+    let asking = stage(&endpoint_yaml("bright", &server.base_url(), vqascore));
+    assert!(asking.reads().contains(&"prompts"));
+    world.run(&asking).unwrap();
+    let answers = world.answers();
+    let answer = answers.iter().find(|a| a.image_id == "i03" && a.question_id == "vqascore").unwrap();
+    let (yes, _) = opinion(&picture(3), "Does this figure show \"a picture of p1\"? Please answer yes or no.");
+    assert!((answer.p_yes.unwrap() - yes.exp()).abs() < 1e-12, "{answer:?}");
+    let score = world.scores().into_iter().find(|s| s.image_id == "i03" && s.attribute == "vqascore").unwrap();
+    assert_eq!((score.score, score.n_questions), (answer.p_yes, 1));
+    let (yes, no) = opinion(&picture(3), "is the image bright Answer now.");
+    let bright = answers.iter().find(|a| a.image_id == "i03" && a.question_id == "bright").unwrap();
+    assert!((bright.p_yes.unwrap() - p_yes(yes, no)).abs() < 1e-12, "the instruction follows: {bright:?}");
+}
+
+mod flow;
