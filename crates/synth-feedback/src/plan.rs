@@ -23,7 +23,7 @@ pub struct PictureQueries {
 }
 
 /// The questions of a run by picture, in the order of `images`: a picture that several images share is asked each text
-/// once. Of a million questions it remembers a bit each.
+/// once. Of each question it remembers only whether it is open.
 #[derive(Debug)]
 pub struct Plan<'a> {
     images: &'a [Image],

@@ -17,6 +17,7 @@ mod keeper;
 mod prune;
 mod rescore;
 mod rewrite;
+mod version_1;
 
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -202,7 +203,12 @@ impl AnswerStore {
 
     /// Its parts.
     pub fn parts(&self) -> Parts<StoredAnswer> {
-        Parts::open_in(&self.storage, &self.folder)
+        Parts::open_in(&self.storage, &self.folder).with_older(version_1::read)
+    }
+
+    /// Removes what programs that were killed long ago left beside it.
+    fn sweep(&self) {
+        self.storage.sweep_old_scratch();
     }
 
     /// Where it is, for messages.

@@ -33,7 +33,7 @@ pub use digest::{RowDigest, digest_bytes, digest_file};
 pub use image_files::{ImageError, ImageFiles};
 pub use location::Location;
 pub use parquet_io::{TableError, TableFile, TableReader, TableWriter, decode, encode};
-pub use parts::{NewPart, Part, Parts, new_name};
+pub use parts::{NewPart, Part, Parts, ReadOlder, new_name};
 pub use progress::{Progress, ProgressStyle};
 pub use stage::{Counts, InputFile, Stage, StageError, StageRun};
 pub use staging::{Commit, Staging, WrittenTable, recover};

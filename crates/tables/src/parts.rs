@@ -16,8 +16,12 @@ use crate::storage::{Storage, StorageError};
 pub struct Parts<T: Table> {
     storage: Storage,
     folder: String,
+    read_older: Option<ReadOlder<T>>,
     rows: PhantomData<T>,
 }
+
+/// How the rows of a part are read that has another version of the contract.
+pub type ReadOlder<T> = fn(&Storage, &Part) -> Result<Vec<T>, TableError>;
 
 /// One part as it is listed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,7 +43,12 @@ impl<T: Table> Parts<T> {
 
     /// The parts in a folder.
     pub fn open_in(storage: &Storage, folder: &str) -> Self {
-        Self { storage: storage.clone(), folder: folder.to_owned(), rows: PhantomData }
+        Self { storage: storage.clone(), folder: folder.to_owned(), read_older: None, rows: PhantomData }
+    }
+
+    /// The same; parts of another version of the contract are read by this.
+    pub fn with_older(self, read_older: ReadOlder<T>) -> Self {
+        Self { read_older: Some(read_older), ..self }
     }
 
     /// Every row of every part, oldest part first. A part that cannot be read is left out with a warning: what it held
@@ -88,10 +97,16 @@ impl<T: Table> Parts<T> {
     ///
     /// # Errors
     /// [`StorageError::Vanished`] if it is not there any more; whatever else keeps it from being read to its end.
-    pub fn read(&self, part: &Part, take: impl FnMut(Vec<T>)) -> Result<(), TableError> {
+    pub fn read(&self, part: &Part, mut take: impl FnMut(Vec<T>)) -> Result<(), TableError> {
         let object = self.storage.name(&part.key);
         let content = self.storage.get(&part.key)?.ok_or(StorageError::Vanished { object: object.clone() })?;
-        TableReader::open(content, object)?.for_each_chunk(take)
+        match (TableReader::open(content, object), self.read_older) {
+            (Err(TableError::Version { .. }), Some(read_older)) => {
+                take(read_older(&self.storage, part)?);
+                Ok(())
+            }
+            (reader, _) => reader?.for_each_chunk(take),
+        }
     }
 
     /// The parts, oldest first.

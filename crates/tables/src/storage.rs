@@ -284,6 +284,17 @@ impl Storage {
         }
     }
 
+    /// Removes scratch files that nobody can be writing any more, a day old: for a root without a lock.
+    pub fn sweep_old_scratch(&self) {
+        let Some(root) = &self.local else { return };
+        let is_old = |file: &std::fs::DirEntry| {
+            let age = file.metadata().and_then(|file| file.modified()).map(|written| written.elapsed());
+            age.is_ok_and(|age| age.is_ok_and(|age| age > std::time::Duration::from_secs(86_400)))
+        };
+        let files = std::fs::read_dir(root.join(SCRATCH)).into_iter().flatten().flatten();
+        files.filter(is_old).for_each(|file| drop(std::fs::remove_file(file.path())));
+    }
+
     /// Moves an object over another; false if there is nothing to move.
     ///
     /// # Errors

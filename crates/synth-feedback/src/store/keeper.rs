@@ -58,6 +58,7 @@ impl Keeper {
     /// # Errors
     /// [`TableError`]: a full disk, a store that cannot be written.
     pub fn start(store: &AnswerStore) -> Result<Self, TableError> {
+        store.sweep();
         let n_left_out = journal::recover(store)?;
         let journal = Journal::start(store)?;
         let rhythm = if journal.is_some() { WITH_JOURNAL } else { WITHOUT_JOURNAL };
