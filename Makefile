@@ -5,8 +5,8 @@ PYTHON ?= python3
 FINEGRAIN = target/debug/finegrain
 ARGS ?=
 
-.PHONY: pipeline setup build demo ingest vq2-parse synth-feedback embed train evaluate plan test check kill-test fault-test bench-client test-vlm-server
-.PHONY: bucket-report bench-buckets
+.PHONY: pipeline setup build demo ingest vq2-parse synth-feedback embed train evaluate plan test check fuzz
+.PHONY: kill-test fault-test test-vlm-server bucket-report template-report bench-buckets bench-templates bench-client
 
 pipeline: build demo ## the whole default run
 	$(FINEGRAIN) run $(ARGS)
@@ -57,10 +57,21 @@ bench-buckets: build tests/.python-bench/ready ## buckets beside spaCy 3.8: spee
 	@$(CARGO) build --quiet --workspace --example classify_questions
 	tests/.python-bench/bin/python scripts/bench_buckets.py $(ARGS)
 
+bench-templates: build ## template questions of up to a million prompts: speed and memory
+	$(PYTHON) scripts/bench_templates.py
+
 tests/.python-bench/ready: tests/requirements-bench.txt
 	$(PYTHON) -m venv tests/.python-bench
 	tests/.python-bench/bin/pip install --quiet --disable-pip-version-check -r tests/requirements-bench.txt
 	touch $@
+
+fuzz: setup ## any text, for minutes: PROPTEST_CASES (200000) cases of each kind
+	PROPTEST_CASES=$${PROPTEST_CASES:-200000} $(CARGO) test --workspace --lib -- template::cases::fuzz
+
+template-report: setup ## recall and precision of template questions, into crates/vq2-parse/docs/templates.md; needs DSG_DATA
+	@$(CARGO) build --quiet --workspace --example template_recall
+	DSG_DATA=$(DSG_DATA) target/debug/examples/template_recall > crates/vq2-parse/docs/templates.md.new
+	mv crates/vq2-parse/docs/templates.md.new crates/vq2-parse/docs/templates.md
 
 # What the notebooks read tables with; used by the tests only.
 tests/.python/ready: tests/requirements.txt

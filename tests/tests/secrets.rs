@@ -1,5 +1,7 @@
 //! An API key stands in an environment variable and in one header of each request, and nowhere else.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests: a panic names the failing line")]
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;

@@ -70,11 +70,21 @@ pub struct Question {
     usage: Option<Usage>,
     /// Requests that were sent, for all of its answers.
     attempts: u32,
+    /// Questions that had been answered when it was sent first.
+    answered_before: usize,
 }
 
 impl Question {
     fn new(picture: &Arc<Picture>, query: Arc<str>) -> Self {
-        Self { picture: Arc::clone(picture), query, retry: None, completions: Vec::new(), usage: None, attempts: 0 }
+        Self {
+            picture: Arc::clone(picture),
+            query,
+            retry: None,
+            completions: Vec::new(),
+            usage: None,
+            attempts: 0,
+            answered_before: 0,
+        }
     }
 }
 
@@ -139,7 +149,10 @@ impl<'a> Asking<'a> {
             // However long they wait, those to be asked again are no more than a few rounds.
             let new_ones = waiting.len() + lanes.n_again() < 16 + 2 * lanes.limit();
             while stop.is_none() {
-                let Some((lane, question)) = lanes.next(now, new_ones, &mut stock) else { break };
+                let Some((lane, mut question)) = lanes.next(now, new_ones, &mut stock) else { break };
+                if question.attempts == 0 {
+                    question.answered_before = breaker.n_answered();
+                }
                 match self.spending.admit() {
                     Ok(permit) => under_way.push(self.send(lane, question, permit)),
                     Err(limit) => stop = Some(Stop::Limit(limit)),
@@ -276,7 +289,13 @@ impl<'a> Asking<'a> {
             }
             Err((reason, error)) => {
                 tally.failed(&picture.image_id, &question.query, question.attempts, &reason);
-                breaker.failed(picture.number, &error)?;
+                // Failures come late, after all their attempts, and at a run's end nothing but failures is left.
+                let was_up = breaker.n_answered() > question.answered_before;
+                if was_up && error.is_outage() && !matches!(error, CallError::Unreachable(_)) {
+                    breaker.failed_alone(&error);
+                } else {
+                    breaker.failed(picture.number, &error)?;
+                }
             }
         }
         Ok(true)

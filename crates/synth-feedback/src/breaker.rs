@@ -81,6 +81,17 @@ impl Breaker {
         if is_down { Err(self.down(self.streak)) } else { Ok(()) }
     }
 
+    /// Questions that were answered so far.
+    pub fn n_answered(&self) -> usize {
+        self.n_answered
+    }
+
+    /// Takes note of a question that failed while others were answered: that is its own failure, not the endpoint's.
+    pub fn failed_alone(&mut self, error: &CallError) {
+        self.n_asked += 1;
+        self.last_reason = error.to_string();
+    }
+
     /// Whether the run may count as done, now that everything has been asked.
     ///
     /// # Errors
@@ -206,6 +217,17 @@ mod tests {
         let mut useful_before = breaker(2, true);
         (0..100).for_each(|_| useful_before.failed(0, &rejected()).unwrap());
         useful_before.finish().unwrap();
+    }
+
+    #[test]
+    fn questions_that_fail_while_others_are_answered_are_no_outage() {
+        let mut breaker = breaker(2, false);
+        breaker.answered();
+        (0..50).for_each(|_| breaker.failed_alone(&busy()));
+        assert_eq!(breaker.n_answered(), 1);
+        breaker.finish().unwrap();
+        (0..3).for_each(|picture| breaker.failed(picture, &busy()).unwrap());
+        assert!(breaker.failed(3, &busy()).is_err());
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use crate::question::ImageQuestion;
 
 /// The questions, by name, that depend on one to which the answer is "no".
-pub fn ruled_out<'q>(questions: &'q [ImageQuestion], said_no: impl Fn(&ImageQuestion) -> bool) -> HashSet<&'q str> {
+pub fn ruled_out(questions: &[ImageQuestion], said_no: impl Fn(&ImageQuestion) -> bool) -> HashSet<&str> {
     if questions.iter().all(|question| question.depends_on.is_empty()) {
         return HashSet::new();
     }

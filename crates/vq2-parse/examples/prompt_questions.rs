@@ -17,9 +17,10 @@ fn main() -> std::io::Result<()> {
         let questions = vq2_parse::template_questions(prompt);
         in_templates += before.elapsed();
         n_prompts += 1;
-        if questions.is_empty() {
-            without.push(prompt);
+        if let Err(reason) = &questions {
+            without.push((prompt, reason.to_string()));
         }
+        let questions = questions.unwrap_or_default();
         if !quiet {
             println!("\n{prompt}");
         }

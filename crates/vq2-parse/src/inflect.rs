@@ -8,9 +8,9 @@ pub fn article(word: &str) -> &'static str {
     let lower = word.trim_start_matches(|c: char| !c.is_alphanumeric()).to_lowercase();
     let starts = |prefixes: &[&str]| prefixes.iter().any(|p| lower.starts_with(p));
     // A capital abbreviation is spelled out: "an FBI van", "a UFO".
-    let letters = word.chars().take_while(|c| c.is_alphabetic()).count();
-    if letters >= 2 && word.chars().take(letters).all(char::is_uppercase) && !word.contains(['-', ' ']) && letters <= 4
-    {
+    let first = word.split(' ').next().unwrap_or(word);
+    let letters = first.chars().take_while(|c| c.is_alphabetic()).count();
+    if letters >= 2 && first.chars().take(letters).all(char::is_uppercase) && !first.contains('-') && letters <= 4 {
         return if "AEFHILMNORSX".contains(word.chars().next().unwrap_or(' ')) { "an" } else { "a" };
     }
     if starts(&["hour", "honest", "honor", "honour", "heir", "8", "11", "18", "x-"]) {
@@ -93,6 +93,11 @@ const IRREGULAR_VERBS: &[(&str, &str, &str)] = &[
 static VERB_OF_FORM: LazyLock<HashMap<&'static str, &'static str>> = LazyLock::new(|| {
     IRREGULAR_VERBS.iter().flat_map(|&(base, past, participle)| [(past, base), (participle, base)]).collect()
 });
+
+/// The base of an irregular past form: "rode" → "ride"; `None` for any other word.
+pub fn verb_base(form: &str) -> Option<&'static str> {
+    VERB_OF_FORM.get(form).copied()
+}
 
 /// Whether a word looks like a past participle.
 pub fn is_past_participle(word: &str) -> bool {

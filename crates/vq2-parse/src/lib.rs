@@ -12,6 +12,7 @@ mod error;
 mod explain;
 mod import;
 mod inflect;
+mod lemma;
 #[rustfmt::skip] // Word lists read as paragraphs.
 mod lexicon;
 mod noun_phrase;
@@ -22,12 +23,14 @@ mod stage;
 #[cfg(feature = "t5")]
 mod t5;
 mod tag;
+mod tally;
 mod template;
 mod tokens;
 
 pub use bucket::{BucketDecision, Reading, Rule, bucket};
 pub use error::Vq2ParseError;
 pub use explain::{Explanation, explain};
+pub use lemma::lemma;
 pub use settings::{
     BadT5Setting, CandidateKind, Decoding, Device, Filter, Generator, ImportSettings, QuestionAnsweringSettings,
     Settings, T5Settings,
@@ -35,4 +38,4 @@ pub use settings::{
 pub use stage::Vq2Parse;
 #[cfg(feature = "t5")]
 pub use t5::{T5Counts, T5Error, T5Generator};
-pub use template::{TemplateQuestion, template_questions};
+pub use template::{LONGEST_PROMPT, NoQuestion, TemplateQuestion, template_questions};

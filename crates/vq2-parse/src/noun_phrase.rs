@@ -1,8 +1,12 @@
 //! Noun phrases: "two very large fire hydrants", "the elephant's back", "the Statue of Liberty".
 
+mod modifiers;
+
 use crate::inflect::is_plural;
 use crate::lexicon::*;
+use crate::read_scene::BODY_PARTS;
 use crate::tag::{Pos, Tagged};
+use modifiers::{determiners, modifiers};
 
 /// What stands before the noun and says something of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,11 +47,8 @@ pub struct NounPhrase {
 impl NounPhrase {
     /// As the second and later mention: "the dog", "Yoda".
     pub fn mention(&self) -> String {
-        if self.proper && self.determiner.as_deref() != Some("the") {
-            self.name.clone()
-        } else {
-            format!("the {}", self.name)
-        }
+        let bare = (self.proper && self.determiner.as_deref() != Some("the")) || self.name == "someone";
+        if bare { self.name.clone() } else { format!("the {}", self.name) }
     }
 
     /// "is" or "are".
@@ -79,18 +80,28 @@ pub fn noun_phrase(words: &[Tagged<'_>], start: usize) -> Option<(NounPhrase, us
         phrase.modifiers.pop();
         first_noun -= 1;
     }
-    // "the elephant's back": the owner belongs to the name.
-    while words.get(i).is_some_and(|w| w.pos == Pos::Possessive) {
-        let after = modifiers(words, i + 1, &mut NounPhrase::default());
-        let Some(end) = nouns(words, after) else { break };
+    // "St. Paul's Cathedral", "a women's event": the owner belongs to the name. Elsewhere it is an object of its own.
+    while words.get(i).is_some_and(|w| w.pos == Pos::Possessive) && names_the_kind(words, start, i, &phrase) {
+        let Some(end) = nouns(words, i + 1) else { break };
         i = end;
     }
     let head = &words[i - 1];
+    // "an orange color car" is an orange car.
+    if !phrase.modifiers.is_empty()
+        && i > first_noun + 1
+        && words[first_noun].is(&["color", "colour", "colored", "coloured"])
+    {
+        first_noun += 1;
+    }
+    phrase.modifiers.retain(|m| !matches!(m.text.as_str(), "colored" | "coloured"));
     let name_words = &words[first_noun..i];
     phrase.name_start = words[first_noun].start;
     phrase.end = head.end;
     phrase.head.clone_from(&head.lower);
-    phrase.proper = name_words.iter().any(|w| w.pos == Pos::ProperNoun || (w.start > 0 && starts_upper(w)))
+    let numbered = head.pos == Pos::Number && name_words.len() > 1 && phrase.determiner.as_deref() == Some("the");
+    phrase.proper = (name_words.iter().any(|w| w.pos == Pos::ProperNoun || (w.start > 0 && starts_upper(w)))
+        && (starts_upper(head) || head.pos != Pos::Noun || name_words.len() == 1)
+        || numbered)
         && !matches!(phrase.determiner.as_deref(), Some("a" | "an"))
         && phrase.quantity.is_none();
     phrase.name = spelled(name_words);
@@ -101,10 +112,34 @@ pub fn noun_phrase(words: &[Tagged<'_>], start: usize) -> Option<(NounPhrase, us
             counted && phrase.quantity.as_deref().is_some_and(|q| q.contains(' '))
         }
         _ if phrase.proper => false,
+        None if has(SAME_IN_PLURAL, &phrase.head) => true,
         _ => is_plural(&phrase.head) || (counted && !has(MASS_NOUNS, &phrase.head)),
     };
     Some((phrase, i))
 }
+
+/// What belongs to someone: adjectives and a noun, without an article.
+pub fn noun_phrase_of_owner(words: &[Tagged<'_>], start: usize) -> Option<(NounPhrase, usize)> {
+    let word = words.get(start)?;
+    if matches!(word.pos, Pos::Determiner | Pos::Preposition | Pos::Mark) {
+        return None;
+    }
+    noun_phrase(words, start)
+}
+
+/// Whether a possessive says which kind ("a children's book") or is inside a name ("St. Paul's Cathedral").
+fn names_the_kind(words: &[Tagged<'_>], start: usize, possessive: usize, phrase: &NounPhrase) -> bool {
+    let owner = &words[possessive - 1];
+    let name = starts_upper(owner) && owner.start > 0;
+    let next_is_name = words.get(possessive + 1).is_some_and(|w| starts_upper(w) && w.pos != Pos::Adjective);
+    let kind = matches!(phrase.determiner.as_deref(), Some("a" | "an")) && is_plural(&owner.lower);
+    // "wearing a fireman's helmet": no fireman is there.
+    let worn = start > 0 && words[start - 1].is(&["wearing", "wears"]) && phrase.determiner.as_deref() != Some("the");
+    kind || worn || (name && next_is_name)
+}
+
+/// Nouns whose plural looks like the singular: without an article they are many.
+const SAME_IN_PLURAL: &[&str] = &["sheep", "deer", "bison", "moose", "elk", "salmon", "aircraft"];
 
 fn starts_upper(word: &Tagged<'_>) -> bool {
     word.text.starts_with(char::is_uppercase)
@@ -119,101 +154,27 @@ pub fn spelled(words: &[Tagged<'_>]) -> String {
         }
         let at_start = word.start == 0;
         let abbreviation = word.text.chars().filter(|c| c.is_uppercase()).count() > 1;
-        let keep = abbreviation || word.pos == Pos::ProperNoun || (!at_start && starts_upper(word));
+        // A name's first word at the start of the prompt has another capital after it.
+        let name_goes_on = words.get(1).is_some_and(|w| starts_upper(w) && w.start > 0);
+        let keep = abbreviation
+            || word.pos == Pos::ProperNoun
+            || (starts_upper(word) && (!at_start || (name_goes_on && word.pos == Pos::Noun)));
         if keep { text.push_str(word.text) } else { text.push_str(&word.lower) }
     }
     text
-}
-
-fn determiners(words: &[Tagged<'_>], start: usize, phrase: &mut NounPhrase) -> usize {
-    let mut i = start;
-    while let Some(word) = words.get(i) {
-        let next_is_of = words.get(i + 1).is_some_and(|w| w.is(&["of"]));
-        match word.pos {
-            Pos::Determiner if has(VAGUE_QUANTITIES, &word.lower) || word.is(&["both"]) => {
-                let vague = !word.is(&["some", "any", "all"]);
-                if vague && phrase.quantity.is_none() {
-                    phrase.quantity = Some(word.lower.clone());
-                }
-            }
-            Pos::Determiner => phrase.determiner = Some(word.lower.clone()),
-            Pos::Number => phrase.quantity = Some(word.lower.clone()),
-            // "a couple of", "lots of": the noun comes after.
-            Pos::Noun if next_is_of && has(MEASURES, &word.lower) => {
-                let article = phrase.determiner.take().map_or_else(String::new, |d| format!("{d} "));
-                let counts = !word.is(&["kind", "type", "sort", "variety"]);
-                phrase.quantity = counts.then(|| format!("{article}{} of", word.lower));
-                i += 1;
-            }
-            _ => break,
-        }
-        i += 1;
-    }
-    i
-}
-
-/// Adjectives and prenominal participles, with "very", commas and "and" between them.
-fn modifiers(words: &[Tagged<'_>], start: usize, phrase: &mut NounPhrase) -> usize {
-    let mut i = start;
-    loop {
-        let Some(end) = modifier_end(words, i) else { return i };
-        let last = &words[end - 1];
-        let is_action = last.pos == Pos::Gerund;
-        if last.pos == Pos::Number {
-            phrase.quantity = Some(last.lower.clone());
-        } else {
-            phrase.modifiers.push(Modifier { text: spelled(&words[i..end]), is_action, start: words[i].start });
-        }
-        i = end;
-        // "old, rusty car", "black and white cat"
-        let mut next = i;
-        while words.get(next).is_some_and(|w| w.is(&[",", "and"])) {
-            next += 1;
-        }
-        if next > i && modifier_end(words, next).is_some() {
-            i = next;
-        }
-    }
-}
-
-/// One past a modifier that starts here and has a noun somewhere after it.
-fn modifier_end(words: &[Tagged<'_>], start: usize) -> Option<usize> {
-    let mut i = start;
-    while words.get(i)?.pos == Pos::Adverb {
-        i += 1;
-    }
-    let word = words.get(i)?;
-    let is_modifier = match word.pos {
-        Pos::Adjective | Pos::Number => true,
-        Pos::Gerund | Pos::Participle => words.get(i + 1).is_some_and(|w| {
-            matches!(w.pos, Pos::Noun | Pos::ProperNoun | Pos::Adjective)
-                || (w.pos == Pos::Gerund && word.pos == Pos::Participle)
-        }),
-        _ => false,
-    };
-    (is_modifier && reaches_noun(&words[i + 1..])).then_some(i + 1)
-}
-
-/// Whether adjectives, commas and "and" alone lead to a noun.
-fn reaches_noun(words: &[Tagged<'_>]) -> bool {
-    let mut only_separators = false;
-    for word in words.iter().take(12) {
-        match word.pos {
-            Pos::Noun | Pos::ProperNoun => return !only_separators,
-            Pos::Adjective | Pos::Participle | Pos::Gerund | Pos::Adverb | Pos::Number => only_separators = false,
-            Pos::Mark | Pos::Conjunction if word.is(&[",", "and"]) => only_separators = true,
-            _ => return false,
-        }
-    }
-    false
 }
 
 /// One past a run of nouns, "Statue of Liberty" included.
 fn nouns(words: &[Tagged<'_>], start: usize) -> Option<usize> {
     let noun = |i: usize| words.get(i).is_some_and(|w| matches!(w.pos, Pos::Noun | Pos::ProperNoun));
     let name = |i: usize| noun(i) && starts_upper(&words[i]) && words[i].start > 0;
+    // "face right arm": a side starts the next phrase.
+    // So does a second part of the body: "over the chest face looking up".
+    let part = |i: usize| has(BODY_PARTS, &words[i].lower);
+    let next_phrase =
+        |i: usize| i > start && ((words[i].is(&["left", "right"]) && noun(i + 1)) || (part(i - 1) && part(i)));
     let mut i = start;
-    while noun(i) {
+    while noun(i) && !next_phrase(i) {
         i += 1;
     }
     if i == start {

@@ -1,20 +1,20 @@
 //! The stage: opens `prompts`, makes or imports questions, writes `questions`.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 
 use rayon::prelude::*;
 use tables::{
-    Bucket, Counts, InputFile, Prompt, Question, QuestionSource, Stage, StageError, StageName, StageRun, Table,
-    TableError, Tables,
+    Counts, InputFile, Prompt, Question, QuestionSource, Stage, StageError, StageName, StageRun, Table, TableError,
+    Tables,
 };
-use tracing::{info, warn};
 
 use crate::error::Vq2ParseError;
 use crate::import::{WANTED, imported_questions, imported_rows};
 use crate::settings::{Generator, ImportSettings, Settings, T5Settings};
 #[cfg(feature = "t5")]
 use crate::t5::T5Generator;
-use crate::template::{TemplateQuestion, template_questions};
+use crate::tally::Tally;
+use crate::template::{NoQuestion, TemplateQuestion, template_questions};
 
 /// The stage `vq2-parse`: prompts to questions in four buckets.
 #[derive(Debug, Clone)]
@@ -72,7 +72,7 @@ impl Stage for Vq2Parse {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn settings(&self) -> serde_json::Value {
@@ -114,12 +114,16 @@ fn write_template_questions(run: &mut StageRun) -> Result<Tally, StageError> {
     let mut writer = run.writer::<Question>(&[], &[])?;
     let mut tally = Tally::default();
     prompts.try_for_each_chunk(|prompts| -> Result<(), TableError> {
-        let of_each: Vec<Vec<Question>> = prompts.par_iter().map(template_rows).collect();
-        for (prompt, questions) in prompts.iter().zip(&of_each) {
-            tally.add(&prompt.prompt_id, questions);
+        let of_each: Vec<Result<Vec<Question>, NoQuestion>> = prompts.par_iter().map(template_rows).collect();
+        for (prompt, made) in prompts.iter().zip(&of_each) {
+            match made {
+                Ok(questions) => tally.add(&prompt.prompt_id, questions),
+                Err(reason) => tally.add_without(&prompt.prompt_id, *reason),
+            }
         }
         progress.add(prompts.len());
-        writer.append(&of_each.concat())
+        let rows: Vec<Question> = of_each.into_iter().flatten().flatten().collect();
+        writer.append(&rows)
     })?;
     run.finish(writer)?;
     Ok(tally)
@@ -162,7 +166,7 @@ enum T5StageError {
     T5(#[from] crate::t5::T5Error),
 }
 
-fn template_rows(prompt: &Prompt) -> Vec<Question> {
+fn template_rows(prompt: &Prompt) -> Result<Vec<Question>, NoQuestion> {
     let row = |q: TemplateQuestion| Question {
         prompt_id: prompt.prompt_id.clone(),
         question_id: q.question_id,
@@ -175,7 +179,7 @@ fn template_rows(prompt: &Prompt) -> Vec<Question> {
         source: QuestionSource::Template,
         depends_on: Vec::new(),
     };
-    template_questions(&prompt.prompt).into_iter().map(row).collect()
+    Ok(template_questions(&prompt.prompt)?.into_iter().map(row).collect())
 }
 
 fn write_imported_questions(run: &mut StageRun, import: &ImportSettings) -> Result<Tally, StageError> {
@@ -193,56 +197,13 @@ fn write_imported_questions(run: &mut StageRun, import: &ImportSettings) -> Resu
     Ok(tally)
 }
 
-/// What a run counts, prompt by prompt.
-#[derive(Default)]
-struct Tally {
-    n_prompts: u64,
-    n_without: u64,
-    /// The first few of them.
-    without: Vec<String>,
-    by_bucket: BTreeMap<&'static str, u64>,
-}
-
-impl Tally {
-    fn add(&mut self, prompt_id: &str, questions: &[Question]) {
-        self.n_prompts += 1;
-        if questions.is_empty() {
-            self.n_without += 1;
-            if self.without.len() < 5 {
-                self.without.push(prompt_id.to_owned());
-            }
-        }
-        for question in questions {
-            *self.by_bucket.entry(question.bucket.as_str()).or_default() += 1;
-        }
-    }
-
-    fn counts(self) -> Counts {
-        let n_questions = self.by_bucket.values().sum();
-        if self.n_without > 0 {
-            warn!(
-                n_prompts = self.n_without,
-                first = self.without.join(", "),
-                "prompts without a question: their images count as aligned, or are missing"
-            );
-        }
-        info!(n_prompts = self.n_prompts, n_questions, "questions written");
-        let mut counts = Counts::from([
-            ("prompts", self.n_prompts),
-            ("questions", n_questions),
-            ("prompts_without_question", self.n_without),
-        ]);
-        counts.extend(Bucket::ALL.iter().map(|b| (b.as_str(), self.by_bucket.get(b.as_str()).copied().unwrap_or(0))));
-        counts
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
     use std::fs;
 
     use sources::Sources;
-    use tables::{ImageFiles, Location, ProgressStyle, Split, Staging, Storage};
+    use tables::{Bucket, ImageFiles, Location, ProgressStyle, Split, Staging, Storage};
 
     use super::*;
 
@@ -295,7 +256,21 @@ mod tests {
         assert_eq!(questions[3].query, "is the dog on the table?");
         assert!(questions.iter().all(|q| q.answer == "yes" && q.source == QuestionSource::Template));
         assert_eq!((counts["prompts"], counts["questions"], counts["prompts_without_question"]), (3, 6, 1));
+        assert_eq!(counts["prompts_without_words"], 1);
         assert_eq!((counts["noun"], counts["adjective"], counts["verb"], counts["relation"]), (3, 1, 1, 1));
+    }
+
+    #[test]
+    fn odd_prompts_are_counted_by_reason() {
+        let long = "a red dog ".repeat(1_000);
+        let odd =
+            [("a", "  \n "), ("b", "🐶🐱"), ("c", "одна собака на траве"), ("d", long.as_str()), ("e", "of the and")];
+        let prompts: Vec<Prompt> = odd.iter().map(|(id, text)| prompt(id, text)).collect();
+        let (counts, questions) = run(&template(), &prompts).unwrap();
+        assert_eq!(questions, []);
+        for reason in ["empty", "without_words", "in_other_script", "too_long", "without_content_word"] {
+            assert_eq!(counts.get(format!("prompts_{reason}").as_str()), Some(&1), "{reason}: {counts:?}");
+        }
     }
 
     #[test]
