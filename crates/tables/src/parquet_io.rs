@@ -356,7 +356,7 @@ fn unreadable(contract: &Contract, file: &str, source: ParquetError) -> TableErr
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::{Answer, ImageEmbedding, RewardModel};
+    use crate::catalog::{Answer, ImageEmbedding, Question, RewardModel};
     use crate::vocabulary::{AnswerKind, AnswerStatus};
 
     fn written<T: Table>(rows: &[T], metadata: &[(String, String)]) -> (Vec<u8>, String) {
@@ -439,7 +439,9 @@ mod tests {
             assert!(matches!(error, TableError::Unreadable { .. }), "{error}");
             assert!(error.to_string().contains("rerun `synth-feedback`"), "{error}");
         }
+        let error = read::<Question>(bytes.clone()).unwrap_err();
+        assert!(matches!(error, TableError::Broken { .. }), "another table: {error}");
         let error = read::<ImageEmbedding>(bytes).unwrap_err();
-        assert!(matches!(error, TableError::Broken { .. }), "{error}");
+        assert!(matches!(error, TableError::Version { .. }), "another version: {error}");
     }
 }
