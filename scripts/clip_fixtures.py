@@ -51,8 +51,8 @@ def text_vectors(model, rows):
 
 
 def write_expected(folder, **vectors):
-    rounded = {name: [[float(f"{x:.9g}") for x in row] for row in rows] for name, rows in vectors.items()}
-    (folder / "expected.json").write_text(json.dumps(rounded) + "\n")
+    plain = {name: rows if name == "ids" else rows.tolist() for name, rows in vectors.items()}
+    (folder / "expected.json").write_text(json.dumps(plain) + "\n")
 
 
 def tiny(folder):

@@ -146,28 +146,45 @@ fn of_gif(file: &[u8]) -> Result<Picture, AnyError> {
 
 fn of_bmp(file: &[u8]) -> Result<Picture, AnyError> {
     let picture = of_image(file)?;
-    let Picture::Colour(pixels) = picture else { return Ok(picture) };
-    Ok(match bmp_palette(file) {
-        None => Picture::Colour(pixels),
-        Some(BmpPalette::Grey) => {
-            let Pixels { width, height, values } = pixels;
+    let Picture::Colour(Pixels { width, height, mut values }) = picture else { return Ok(picture) };
+    Ok(match bmp_kind(file) {
+        None => Picture::Colour(Pixels { width, height, values }),
+        Some(BmpKind::Grey) => {
             Picture::Grey(Pixels { width, height, values: values.into_iter().step_by(3).collect() })
         }
-        Some(BmpPalette::Colours) => Picture::Indexed(pixels),
+        Some(BmpKind::Palette) => Picture::Indexed(Pixels { width, height, values }),
+        Some(BmpKind::FewBits { green }) => {
+            for [red, of_green, blue] in values.as_chunks_mut::<3>().0 {
+                for (channel, most) in [(red, 31), (of_green, green), (blue, 31)] {
+                    // Pillow rounds down where `image` rounds to the nearest.
+                    *channel = ((u32::from(*channel) * most + 127) / 255 * 255 / most) as u8;
+                }
+            }
+            Picture::Colour(Pixels { width, height, values })
+        }
     })
 }
 
-enum BmpPalette {
+/// Kinds of BMP that Pillow treats in a way of its own.
+enum BmpKind {
     /// 256 entries, the n-th of which is the grey n.
     Grey,
-    Colours,
+    /// Any other palette.
+    Palette,
+    /// 16 bits a pixel, with that greatest value of green.
+    FewBits { green: u32 },
 }
 
-/// What kind of palette a BMP has, by its header (`BITMAPCOREHEADER` or `BITMAPINFOHEADER` and later).
-fn bmp_palette(file: &[u8]) -> Option<BmpPalette> {
+/// The kind of a BMP, by its header (`BITMAPCOREHEADER` or `BITMAPINFOHEADER` and later).
+fn bmp_kind(file: &[u8]) -> Option<BmpKind> {
     let u16_at = |at: usize| file.get(at..at + 2).map(|bytes| usize::from(u16::from_le_bytes([bytes[0], bytes[1]])));
     let header_size = u16_at(14)?;
     let (n_bits, entry) = if header_size == 12 { (u16_at(24)?, 3) } else { (u16_at(28)?, 4) };
+    if n_bits == 16 {
+        // The mask of green, if there are masks (compression 3).
+        let has_six = u16_at(30)? == 3 && u16_at(58)? == 0x7e0;
+        return Some(BmpKind::FewBits { green: if has_six { 63 } else { 31 } });
+    }
     if n_bits > 8 {
         return None;
     }
@@ -176,5 +193,5 @@ fn bmp_palette(file: &[u8]) -> Option<BmpPalette> {
     let is_ramp = |entries: &[u8]| {
         entries.chunks_exact(entry).enumerate().all(|(at, colour)| colour[..3].iter().all(|c| usize::from(*c) == at))
     };
-    Some(if n_bits == 8 && entries.is_some_and(is_ramp) { BmpPalette::Grey } else { BmpPalette::Colours })
+    Some(if n_bits == 8 && entries.is_some_and(is_ramp) { BmpKind::Grey } else { BmpKind::Palette })
 }

@@ -143,18 +143,40 @@ mod tests {
             let differences = ours.iter().zip(&expected).map(|(a, b)| a.abs_diff(*b));
             let (worst, sum) = differences.fold((0, 0u32), |(worst, sum), d| (worst.max(d), sum + u32::from(d)));
             // The decoders' own rounding, measured.
-            let allowed = match name.split('-').next() {
-                Some("jpeg") => 3,
+            let allowed = match name.as_str() {
+                "jpeg-444.jpg" | "jpeg-422.jpg" | "jpeg-grey.jpg" | "jpeg-cmyk.jpg" => 1,
+                // Colours stored at half size: the decoders differ in how they enlarge them.
+                name if name.starts_with("jpeg") => 3,
                 _ => 0,
             };
             if worst > 0 {
                 eprintln!("{name}: at most {worst} levels, {:.3} in the mean", f64::from(sum) / ours.len() as f64);
             }
-            if worst > allowed {
+            if worst > allowed || sum as usize * 2 > ours.len() {
                 wrong.push(name);
             }
         }
         assert!(wrong.is_empty(), "{wrong:?}");
+    }
+
+    /// `scripts/bench_embed.py` makes the pictures and measures Pillow on the same ones.
+    #[test]
+    #[ignore = "measures; needs BENCH_IMAGES, a folder of pictures"]
+    fn speed_of_one_core() {
+        let folder = std::env::var("BENCH_IMAGES").unwrap();
+        let files: Vec<Vec<u8>> =
+            std::fs::read_dir(folder).unwrap().map(|entry| std::fs::read(entry.unwrap().path()).unwrap()).collect();
+        let measure = |what: &str, mut once: Box<dyn FnMut(&[u8])>| {
+            let start = std::time::Instant::now();
+            let mut n = 0;
+            while start.elapsed().as_secs_f64() < 4.0 {
+                files.iter().for_each(|file| once(file));
+                n += files.len();
+            }
+            println!("{what}: {:.1} images/s", n as f64 / start.elapsed().as_secs_f64());
+        };
+        measure("decode", Box::new(|file| drop(std::hint::black_box(decode(file).unwrap()))));
+        measure("preprocess", Box::new(|file| drop(std::hint::black_box(centre_square(file).unwrap()))));
     }
 
     #[test]

@@ -204,7 +204,7 @@ mod tests {
             (r#"{"vision_config": {"image_size": 13, "patch_size": 14}}"#, "image_size` is 13"),
             (r#"{"vision_config": {"num_channels": 4}}"#, "expected 3"),
             (r#"{"text_config": {"layer_norm_eps": -1}}"#, "layer_norm_eps"),
-            ("[]", "invalid"),
+            ("{", "EOF"),
         ] {
             let error = read(text).unwrap_err();
             assert!(error.contains(expect), "{text}: {error}");

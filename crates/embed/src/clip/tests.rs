@@ -50,7 +50,7 @@ fn image_vectors_are_those_of_transformers_alone_and_in_a_batch() {
         let alone: Vec<_> = squares.iter().flat_map(|square| tower.vectors(&[square]).unwrap()).collect();
         assert!(worst(&batch, &theirs) < 1e-5, "{name}: {}", worst(&batch, &theirs));
         assert!(worst(&alone, &theirs) < 1e-5, "{name}: {}", worst(&alone, &theirs));
-        assert!(cosine(&theirs[0], &theirs[2]) < 0.999, "{name}: the case tells images apart");
+        assert!(worst(&theirs[..1], &theirs[2..]) > 1e-2, "{name}: the case tells images apart");
     }
 }
 

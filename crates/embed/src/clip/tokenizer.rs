@@ -6,7 +6,7 @@
 //! and `<|endoftext|>`. OpenAI's own tokenizer also mends encodings (ftfy) and HTML entities before; neither this
 //! nor `transformers` without ftfy does.
 
-use instant_clip_tokenizer::Tokenizer;
+use instant_clip_tokenizer::{Token, Tokenizer};
 use regex::Regex;
 use unicode_normalization::UnicodeNormalization;
 
@@ -22,6 +22,7 @@ pub struct Tokens {
 /// CLIP's tokenizer with OpenAI's vocabulary.
 pub struct ClipTokenizer {
     pairs: Tokenizer,
+    markers: Regex,
     words: Regex,
 }
 
@@ -29,14 +30,16 @@ pub struct ClipTokenizer {
 const LONGEST_WORD: usize = 16_384;
 
 const START_OF_TEXT: &str = "<|startoftext|>";
-const END_OF_TEXT: &str = "<|endoftext|>";
 
 impl ClipTokenizer {
     /// The tokenizer; building it costs some tens of milliseconds.
     pub fn new() -> Self {
-        let words = r"<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|\p{L}+|\p{N}|[^\s\p{L}\p{N}]+";
-        let words = Regex::new(words).unwrap_or_else(|error| unreachable!("a constant: {error}"));
-        Self { pairs: Tokenizer::new(), words }
+        let regex = |text| Regex::new(text).unwrap_or_else(|error| unreachable!("a constant: {error}"));
+        Self {
+            pairs: Tokenizer::new(),
+            markers: regex(r"<\|startoftext\|>|<\|endoftext\|>"),
+            words: regex(r"'s|'t|'re|'ve|'m|'ll|'d|\p{L}+|\p{N}|[^\s\p{L}\p{N}]+"),
+        }
     }
 
     /// Number of different tokens.
@@ -48,20 +51,31 @@ impl ClipTokenizer {
     pub fn tokens(&self, text: &str, max_tokens: usize) -> Tokens {
         let text: String = text.nfc().flat_map(char::to_lowercase).collect();
         let mut tokens = vec![self.pairs.start_of_text()];
-        for word in self.words.find_iter(&text) {
-            match word.as_str() {
-                START_OF_TEXT => tokens.push(self.pairs.start_of_text()),
-                END_OF_TEXT => tokens.push(self.pairs.end_of_text()),
-                word => self.pairs.encode(&word[..word.floor_char_boundary(LONGEST_WORD)], &mut tokens),
-            }
-            if tokens.len() >= max_tokens {
-                break;
-            }
+        let mut rest = text.as_str();
+        while tokens.len() < max_tokens && !rest.is_empty() {
+            let marker = self.markers.find(rest);
+            let before = marker.map_or(rest.len(), |marker| marker.start());
+            self.encode(&rest[..before], max_tokens, &mut tokens);
+            rest = &rest[marker.map_or(rest.len(), |marker| marker.end())..];
+            tokens.extend(marker.map(|marker| match marker.as_str() {
+                START_OF_TEXT => self.pairs.start_of_text(),
+                _ => self.pairs.end_of_text(),
+            }));
         }
         let is_cut = tokens.len() > max_tokens - 1;
         tokens.truncate(max_tokens - 1);
         tokens.push(self.pairs.end_of_text());
         Tokens { ids: tokens.into_iter().map(|token| i64::from(token.to_u16())).collect(), is_cut }
+    }
+
+    /// The tokens of a text without markers, until there are `enough`.
+    fn encode(&self, text: &str, enough: usize, tokens: &mut Vec<Token>) {
+        for word in self.words.find_iter(text).map(|word| word.as_str()) {
+            if tokens.len() >= enough {
+                break;
+            }
+            self.pairs.encode(&word[..word.floor_char_boundary(LONGEST_WORD)], tokens);
+        }
     }
 }
 
