@@ -121,7 +121,8 @@ fn of_safetensors(file: &Path) -> Result<Named, EmbedError> {
     let names = checkpoint.names().into_iter().filter(|name| name.ends_with(".weight") || name.ends_with(".bias"));
     names
         .map(|name| {
-            let shape: Vec<i64> = checkpoint.shape(&name).unwrap_or_default().into_iter().map(|side| side as i64).collect();
+            let shape: Vec<i64> =
+                checkpoint.shape(&name).unwrap_or_default().into_iter().map(|side| side as i64).collect();
             let values = Vec::<f32>::try_from(checkpoint.tensor(&name, &shape)?.view(-1)).map_err(unfit(file))?;
             Ok((name, values))
         })

@@ -132,7 +132,11 @@ pub fn in_batches(
                         .try_for_each(|(sha256, vector)| store.add(sha256, vector))?;
                 }
                 Err(error) if size > 1 && is_out_of_memory(&error) => {
-                    tracing::warn!(batch_size = size, halved = size / 2, "the device's memory is too small for a batch");
+                    tracing::warn!(
+                        batch_size = size,
+                        halved = size / 2,
+                        "the device's memory is too small for a batch"
+                    );
                     size /= 2;
                 }
                 Err(error) => return Err(failed(plan.device, error)),

@@ -32,6 +32,7 @@ mod torchscript;
 pub use error::{AnyError, EmbedError};
 pub use precision::Precision;
 pub use settings::{
-    ClipImageSettings, ImageEncoderSettings, ImageVector, OnBadImage, Settings, TextEncoderSettings, TorchScriptSettings,
+    ClipImageSettings, ImageEncoderSettings, ImageVector, OnBadImage, Settings, TextEncoderSettings,
+    TorchScriptSettings,
 };
 pub use stage::Embed;

@@ -33,8 +33,7 @@ impl std::fmt::Display for Scaling {
 pub fn pixels_of(squares: &[&[u8]], side: i64, scaling: &Scaling, device: Device) -> Result<Tensor, TchError> {
     let shape = [squares.len() as i64, side, side, 3];
     let values = Tensor::f_from_data_size(&squares.concat(), &shape, Kind::Uint8)?.f_to_device(device)?;
-    let of_channels =
-        |values: &[f32; 3]| Tensor::f_from_slice(values)?.f_view([3i64, 1, 1])?.f_to_device(device);
+    let of_channels = |values: &[f32; 3]| Tensor::f_from_slice(values)?.f_view([3i64, 1, 1])?.f_to_device(device);
     let unit = values.f_permute([0, 3, 1, 2])?.f_contiguous()?.f_to_kind(Kind::Float)?.f_div_scalar(255.0)?;
     unit.f_sub(&of_channels(&scaling.mean)?)?.f_div(&of_channels(&scaling.standard_deviation)?)
 }

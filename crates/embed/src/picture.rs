@@ -82,7 +82,11 @@ fn of_png(file: &[u8]) -> Result<Picture, AnyError> {
         (ColorType::Indexed, depth) => {
             let palette = reader.info().palette.as_deref().unwrap_or_default();
             let indices = unpacked(&samples, width, depth as usize, frame.line_size);
-            Picture::Indexed(Pixels { width, height, values: indices.flat_map(|index| colour(palette, index)).collect() })
+            Picture::Indexed(Pixels {
+                width,
+                height,
+                values: indices.flat_map(|index| colour(palette, index)).collect(),
+            })
         }
         (ColorType::Rgb, depth) => Picture::Colour(Pixels { width, height, values: high_bytes(samples, depth) }),
         (ColorType::Rgba, depth) => Picture::Transparent(Pixels { width, height, values: high_bytes(samples, depth) }),
@@ -98,9 +102,9 @@ fn of_png(file: &[u8]) -> Result<Picture, AnyError> {
 fn unpacked(samples: &[u8], width: usize, depth: usize, line_size: usize) -> impl Iterator<Item = u8> {
     let per_byte = 8 / depth;
     let mask = (0xffu16 >> (8 - depth)) as u8;
-    samples.chunks_exact(line_size).flat_map(move |row| {
-        (0..width).map(move |x| row[x / per_byte] >> (8 - depth - x % per_byte * depth) & mask)
-    })
+    samples
+        .chunks_exact(line_size)
+        .flat_map(move |row| (0..width).map(move |x| row[x / per_byte] >> (8 - depth - x % per_byte * depth) & mask))
 }
 
 /// Samples of 16 bits as their high bytes.
@@ -149,9 +153,7 @@ fn of_bmp(file: &[u8]) -> Result<Picture, AnyError> {
     let Picture::Colour(Pixels { width, height, mut values }) = picture else { return Ok(picture) };
     Ok(match bmp_kind(file) {
         None => Picture::Colour(Pixels { width, height, values }),
-        Some(BmpKind::Grey) => {
-            Picture::Grey(Pixels { width, height, values: values.into_iter().step_by(3).collect() })
-        }
+        Some(BmpKind::Grey) => Picture::Grey(Pixels { width, height, values: values.into_iter().step_by(3).collect() }),
         Some(BmpKind::Palette) => Picture::Indexed(Pixels { width, height, values }),
         Some(BmpKind::FewBits { green }) => {
             for [red, of_green, blue] in values.as_chunks_mut::<3>().0 {

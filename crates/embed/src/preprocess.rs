@@ -55,7 +55,9 @@ impl std::fmt::Display for Frame {
     fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
         let side = self.side;
         match self.fit {
-            Fit::Crop(short) => write!(f, "short side to {short} (Pillow bicubic; palettes nearest), centre crop {side}, RGB"),
+            Fit::Crop(short) => {
+                write!(f, "short side to {short} (Pillow bicubic; palettes nearest), centre crop {side}, RGB")
+            }
             Fit::Squash => write!(f, "resized to {side} x {side} (Pillow bicubic; palettes nearest), RGB"),
         }
     }

@@ -315,7 +315,9 @@ pub mod tests {
     fn a_flat_image_stays_flat_at_every_size() {
         for size in [1, 2, 3, 17, 224, 500] {
             let flat = Pixels::<3> { width: 31, height: 77, values: vec![201; 31 * 77 * 3] };
-            assert!(resize_bicubic(&flat, &part(size, size, 0..size, 0..size)).values.iter().all(|value| *value == 201));
+            assert!(
+                resize_bicubic(&flat, &part(size, size, 0..size, 0..size)).values.iter().all(|value| *value == 201)
+            );
         }
     }
 }

@@ -80,7 +80,9 @@ impl TryFrom<String> for ImageVector {
         match (text.as_str(), layer) {
             ("clip", _) => Ok(Self::Clip),
             (_, Some(layer)) => Ok(Self::LaionLayer(layer)),
-            _ => Err(format!("unknown image embedding `{text}`, expected `clip` or `laion_layer_1`, `laion_layer_2`, …")),
+            _ => {
+                Err(format!("unknown image embedding `{text}`, expected `clip` or `laion_layer_1`, `laion_layer_2`, …"))
+            }
         }
     }
 }

@@ -64,7 +64,11 @@ pub fn count_cut<'a>(prompts: impl Iterator<Item = &'a str>, encoder: &TextEncod
         tracing::debug!(prompt, max_tokens, "prompt is cut");
     }
     if n_cut > 0 {
-        tracing::warn!(n_cut, max_tokens, "prompts are longer than the text encoder reads; their ends are not embedded");
+        tracing::warn!(
+            n_cut,
+            max_tokens,
+            "prompts are longer than the text encoder reads; their ends are not embedded"
+        );
     }
     Ok(Some(n_cut))
 }

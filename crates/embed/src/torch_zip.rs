@@ -25,7 +25,9 @@ pub fn tensors(file: &[u8]) -> Result<Vec<(String, Vec<f32>)>, AnyError> {
         return Err("its numbers are not little-endian".into());
     }
     let is_float = pickle.windows(12).any(|bytes| bytes == b"FloatStorage");
-    if !is_float || [&b"HalfStorage"[..], b"DoubleStorage", b"BFloat16Storage"].iter().any(|kind| contains(pickle, kind)) {
+    if !is_float
+        || [&b"HalfStorage"[..], b"DoubleStorage", b"BFloat16Storage"].iter().any(|kind| contains(pickle, kind))
+    {
         return Err("its numbers are not all f32".into());
     }
     let names = names(pickle);
@@ -151,7 +153,8 @@ mod tests {
 
     #[test]
     fn what_is_no_such_file_is_said() {
-        for (bytes, expect) in [(&b""[..], "no zip file"), (b"PK\x05\x06", "cut"), (b"\x80\x02}q\x00.", "no zip file")] {
+        for (bytes, expect) in [(&b""[..], "no zip file"), (b"PK\x05\x06", "cut"), (b"\x80\x02}q\x00.", "no zip file")]
+        {
             let error = tensors(bytes).unwrap_err().to_string();
             assert!(error.contains(expect), "{error}");
         }

@@ -188,8 +188,12 @@ mod tests {
     #[test]
     fn what_is_absent_is_vit_b_32s() {
         let config = read("{}").unwrap();
-        assert_eq!((config.projection_dim, config.vision_config.patch_size, config.text_config.vocab_size), (512, 32, 49408));
-        let config = read(r#"{"projection_dim": 768, "vision_config": {"patch_size": 14, "hidden_act": "gelu"}}"#).unwrap();
+        assert_eq!(
+            (config.projection_dim, config.vision_config.patch_size, config.text_config.vocab_size),
+            (512, 32, 49408)
+        );
+        let config =
+            read(r#"{"projection_dim": 768, "vision_config": {"patch_size": 14, "hidden_act": "gelu"}}"#).unwrap();
         assert_eq!((config.projection_dim, config.vision_config.patch_size), (768, 14));
         assert_eq!(config.vision_config.hidden_act, Activation::Gelu);
     }

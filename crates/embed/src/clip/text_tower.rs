@@ -93,7 +93,8 @@ impl TextTower {
             .map(|(row, end)| (row * n_columns + end) as i64)
             .collect();
         let vectors = tch::no_grad(|| -> Result<_, TchError> {
-            let ids = Tensor::f_from_slice(&ids)?.f_view([n_rows as i64, n_columns as i64])?.f_to_device(self.device)?;
+            let ids =
+                Tensor::f_from_slice(&ids)?.f_view([n_rows as i64, n_columns as i64])?.f_to_device(self.device)?;
             let ends = Tensor::f_from_slice(&ends)?.f_to_device(self.device)?;
             rows_of(&self.forward(&ids, &ends)?)
         })?;

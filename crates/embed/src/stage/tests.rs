@@ -334,7 +334,10 @@ fn more_images_than_are_written_at_once_come_in_order_and_bad_ones_at_both_ends_
     world.write_inputs();
     let settings = Settings { on_bad_image: OnBadImage::Skip, ..clip_settings(ImageVector::Clip, true) };
     let counts = world.run(&Embed::new(settings).unwrap(), false).unwrap();
-    assert_eq!((counts["images_embedded"], counts["images_bad"] as usize), (1, (0..n).filter(|at| is_bad(*at)).count()));
+    assert_eq!(
+        (counts["images_embedded"], counts["images_bad"] as usize),
+        (1, (0..n).filter(|at| is_bad(*at)).count())
+    );
     let rows = world.embeddings();
     assert!(rows.is_sorted_by(|a, b| a.image_id < b.image_id) && rows.len() == n);
     let n_null = rows.iter().filter(|row| row.image_embedding.is_none()).count();
