@@ -187,6 +187,13 @@ fn fixed_point(weight: f64) -> i32 {
     (if weight < 0.0 { scaled - 0.5 } else { scaled + 0.5 }) as i32
 }
 
+/// Weights sum to 2^22 and their magnitudes to little more, so nothing overflows; a check would keep the loops out of wide
+/// registers.
+#[inline(always)]
+fn add(sum: i32, value: u8, weight: i32) -> i32 {
+    sum.wrapping_add(i32::from(value).wrapping_mul(weight))
+}
+
 #[inline(always)]
 fn clip8(sum: i32) -> u8 {
     (sum >> PRECISION_BITS).clamp(0, 255) as u8
@@ -214,7 +221,7 @@ fn horizontally<const C: usize>(pixels: &Pixels<C>, columns: &Taps, rows: Range<
             for (pixel, weight) in block[first * C..].as_chunks::<C>().0.iter().zip(weights) {
                 for (sums, values) in sums.iter_mut().zip(pixel) {
                     for (sum, value) in sums.iter_mut().zip(values) {
-                        *sum += i32::from(*value) * weight;
+                        *sum = add(*sum, *value, *weight);
                     }
                 }
             }
@@ -239,7 +246,7 @@ fn vertically<const C: usize>(pixels: &Pixels<C>, rows: &Taps, top: usize) -> Pi
         sums.fill(HALF);
         for (row, weight) in pixels.values[(first - top) * stride..].chunks_exact(stride).zip(weights) {
             for (sum, value) in sums.iter_mut().zip(row) {
-                *sum += i32::from(*value) * weight;
+                *sum = add(*sum, *value, *weight);
             }
         }
         values.extend(sums.iter().copied().map(clip8));
