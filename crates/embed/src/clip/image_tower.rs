@@ -16,7 +16,7 @@ use crate::network::{ImageNetwork, Scaling, pixels_of, rows_of};
 /// What is done to an 8-bit value before it goes in.
 pub const SCALING: Scaling = Scaling {
     mean: [0.481_454_66, 0.457_827_5, 0.408_210_73],
-    standard_deviation: [0.268_629_54, 0.261_302_58, 0.275_777_11],
+    standard_deviation: [0.268_629_54, 0.261_302_6, 0.275_777_1],
 };
 
 /// The image tower, ready to run on one device.

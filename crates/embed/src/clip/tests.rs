@@ -60,7 +60,8 @@ fn text_vectors_are_those_of_transformers_whatever_the_batch_and_its_padding() {
         let folder = fixture(name);
         let tower = TextTower::load(&folder, Device::Cpu, Kind::Float).unwrap();
         let Expected { ids, text, .. } = expected(&folder);
-        let alone: Vec<_> = ids.iter().flat_map(|row| tower.vectors(&[row.clone()], None).unwrap()).collect();
+        let alone: Vec<_> =
+            ids.iter().flat_map(|row| tower.vectors(std::slice::from_ref(row), None).unwrap()).collect();
         for ours in [alone, tower.vectors(&ids, None).unwrap(), tower.vectors(&ids, Some(ids.len() + 2)).unwrap()] {
             assert!(worst(&ours, &text) < 1e-5, "{name}: {}", worst(&ours, &text));
         }
@@ -131,7 +132,8 @@ fn a_full_size_vit_l_14_gives_the_vectors_of_transformers() {
         drop(tower);
         let tower = TextTower::load(&folder, Device::Cpu, kind).unwrap();
         let texts = tower.vectors(&ids, None).unwrap();
-        let texts_alone: Vec<_> = ids.iter().flat_map(|row| tower.vectors(&[row.clone()], None).unwrap()).collect();
+        let texts_alone: Vec<_> =
+            ids.iter().flat_map(|row| tower.vectors(std::slice::from_ref(row), None).unwrap()).collect();
         for (what, ours, alone, theirs) in [("image", &batch, &alone, &image), ("text", &texts, &texts_alone, &text)] {
             let closest = ours.iter().zip(theirs).map(|(a, b)| cosine(a, b)).fold(1.0, f64::min);
             let apart = cosine(&theirs[0], &theirs[1]);
