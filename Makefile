@@ -6,7 +6,7 @@ FINEGRAIN = target/debug/finegrain
 ARGS ?=
 
 .PHONY: pipeline setup build demo ingest vq2-parse synth-feedback embed train evaluate plan test check fuzz
-.PHONY: kill-test fault-test test-vlm-server bucket-report template-report bench-buckets bench-templates bench-client
+.PHONY: kill-test fault-test test-vlm-server bucket-report template-report bench-buckets bench-templates bench-client bench-embed
 
 pipeline: build demo ## the whole default run
 	$(FINEGRAIN) run $(ARGS)
@@ -72,6 +72,9 @@ template-report: setup ## recall and precision of template questions, into crate
 	@$(CARGO) build --quiet --workspace --example template_recall
 	DSG_DATA=$(DSG_DATA) target/debug/examples/template_recall > crates/vq2-parse/docs/templates.md.new
 	mv crates/vq2-parse/docs/templates.md.new crates/vq2-parse/docs/templates.md
+
+bench-embed: build ## embedding beside transformers and Pillow; CLIP=folder of a ViT-L/14 (scripts/bench_embed.py)
+	$(PYTHON) scripts/bench_embed.py $(CLIP) $(ARGS)
 
 # What the notebooks read tables with; used by the tests only.
 tests/.python/ready: tests/requirements.txt

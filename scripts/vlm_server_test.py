@@ -112,7 +112,7 @@ def cached(scratch, url):
     asked = stage(scratch, here, "data/cached")
     n_computed = computed(url) - n_computed
 
-    raw = {(row["sha256"], row["query"]): json.loads(row["top_logprobs"]) for row in asked.stored.iter_rows(named=True)}
+    raw = {(row["sha256"], row["query"]): json.loads(row["raw"]) for row in asked.stored.iter_rows(named=True)}
     n_tokens, differences = 0, []
     for row, picture, query in asked.questions():
         listed, usage = ask(url, picture, query, 20)

@@ -8,12 +8,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 
 /// Calls `work` on every item, on as many threads as LibTorch may use, and `take` with each result on this thread, in
-/// the order in which they are ready. The first error ends it.
+/// the order in which they are ready. Workers run at most `ahead` results (or two each) ahead of what is taken. The
+/// first error ends it.
 ///
 /// # Errors
 /// Whatever `work` or `take` fails with.
 pub fn on_every_core<'i, I: Sync, O: Send, E: Send>(
     items: &'i [I],
+    ahead: usize,
     work: impl Fn(&'i I) -> Result<O, E> + Sync,
     mut take: impl FnMut(O) -> Result<(), E>,
 ) -> Result<(), E> {
@@ -21,7 +23,7 @@ pub fn on_every_core<'i, I: Sync, O: Send, E: Send>(
     let n_workers = usize::try_from(n_threads).unwrap_or(1).clamp(1, items.len().max(1));
     let next = AtomicUsize::new(0);
     // Bounded, so that workers do not run ahead of what is taken.
-    let (sender, results) = mpsc::sync_channel(2 * n_workers);
+    let (sender, results) = mpsc::sync_channel(ahead.max(2 * n_workers));
     let done = std::thread::scope(|scope| {
         for _ in 0..n_workers {
             let (sender, next, work) = (sender.clone(), &next, &work);
@@ -54,6 +56,7 @@ mod tests {
         let mut seen = Vec::new();
         let done: Result<(), ()> = on_every_core(
             &items,
+            0,
             |item| Ok(item * 2),
             |doubled| {
                 seen.push(doubled);
@@ -63,7 +66,7 @@ mod tests {
         seen.sort_unstable();
         assert_eq!(done, Ok(()));
         assert_eq!(seen, items.iter().map(|item| item * 2).collect::<Vec<_>>());
-        assert_eq!(on_every_core(&[] as &[usize], |_| Ok::<(), ()>(()), |()| Ok(())), Ok(()));
+        assert_eq!(on_every_core(&[] as &[usize], 0, |_| Ok::<(), ()>(()), |()| Ok(())), Ok(()));
     }
 
     #[test]
@@ -72,6 +75,7 @@ mod tests {
         let worked = AtomicUsize::new(0);
         let done = on_every_core(
             &items,
+            0,
             |item| {
                 worked.fetch_add(1, Ordering::Relaxed);
                 if *item == 10 { Err("work") } else { Ok(()) }
@@ -80,13 +84,13 @@ mod tests {
         );
         assert_eq!(done, Err("work"));
         assert!(worked.load(Ordering::Relaxed) < 1000);
-        assert_eq!(on_every_core(&items, |_| Ok(()), |()| Err("take")), Err("take"));
+        assert_eq!(on_every_core(&items, 0, |_| Ok(()), |()| Err("take")), Err("take"));
     }
 
     #[test]
     fn libtorch_has_its_threads_back_afterwards() {
         let before = tch::get_num_threads();
-        let _: Result<(), ()> = on_every_core(&[1, 2, 3], |_| Ok(()), |()| Ok(()));
+        let _: Result<(), ()> = on_every_core(&[1, 2, 3], 0, |_| Ok(()), |()| Ok(()));
         assert_eq!(tch::get_num_threads(), before);
     }
 }

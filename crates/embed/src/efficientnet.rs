@@ -10,10 +10,13 @@ use std::path::Path;
 use tch::{Device, TchError, Tensor};
 
 use crate::error::EmbedError;
-use crate::preprocess::SIDE;
+use crate::network::{ImageNetwork, rows_of};
 
 /// Length of the feature vector.
 pub const N_FEATURES: usize = 1280;
+
+/// Side of the square that goes in, in pixels.
+pub const SIDE: usize = 224;
 
 /// What is done to an 8-bit value before it goes in, for the table's metadata.
 pub const SCALING: &str = "(x - 127) / 128";
@@ -41,7 +44,7 @@ pub struct EfficientNetLite0 {
 
 #[allow(unsafe_code, reason = "tch's tensors are not Sync, because their in-place operations take `&self`")]
 // SAFETY: nothing writes to the weights after `load`, and LibTorch may read a tensor from several threads; the
-// gradient switch that `features` turns is each thread's own.
+// gradient switch that `vectors` turns is each thread's own.
 unsafe impl Sync for EfficientNetLite0 {}
 
 impl EfficientNetLite0 {
@@ -74,24 +77,20 @@ impl EfficientNetLite0 {
         Ok(Self { stem, blocks, head, device: weights.device })
     }
 
-    /// Features of images, each `SIDE × SIDE × 3` values in [0, 255], row by row: one vector of [`N_FEATURES`] each.
-    ///
-    /// # Errors
-    /// What LibTorch says, such as that the device's memory is full.
-    pub fn features(&self, squares: &[&[u8]]) -> Result<Vec<Vec<f32>>, TchError> {
-        let shape = [squares.len() as i64, SIDE as i64, SIDE as i64, 3];
-        let pixels = Tensor::f_from_data_size(&squares.concat(), &shape, tch::Kind::Uint8)?;
-        let features = tch::no_grad(|| self.forward(&pixels.f_to_device(self.device)?))?;
-        let flat = Vec::<f32>::try_from(features.f_to_device(Device::Cpu)?.f_view(-1)?)?;
-        Ok(flat.chunks(N_FEATURES).map(<[f32]>::to_vec).collect())
-    }
-
     fn forward(&self, pixels: &Tensor) -> Result<Tensor, TchError> {
         let scaled =
             pixels.f_permute([0, 3, 1, 2])?.f_to_kind(tch::Kind::Float)?.f_sub_scalar(127.0)?.f_div_scalar(128.0)?;
         let stem = self.stem.forward(&scaled)?.f_relu6()?;
         let last = self.blocks.iter().try_fold(stem, |xs, block| block.forward(&xs))?;
         self.head.forward(&last)?.f_relu6()?.f_mean_dim([2i64, 3].as_slice(), false, tch::Kind::Float)
+    }
+}
+
+impl ImageNetwork for EfficientNetLite0 {
+    fn vectors(&self, squares: &[&[u8]]) -> Result<Vec<Vec<f32>>, TchError> {
+        let shape = [squares.len() as i64, SIDE as i64, SIDE as i64, 3];
+        let pixels = Tensor::f_from_data_size(&squares.concat(), &shape, tch::Kind::Uint8)?;
+        tch::no_grad(|| rows_of(&self.forward(&pixels.f_to_device(self.device)?)?))
     }
 }
 
@@ -203,7 +202,7 @@ impl Weights {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{cosine, fixture, weights};
+    use crate::testing::{cosine, fixture, patterned_square, weights};
 
     fn network() -> Option<EfficientNetLite0> {
         let file = weights("efficientnet-lite0/model.safetensors")?;
@@ -212,13 +211,7 @@ mod tests {
 
     /// The pixels of `fixtures/reference.py`, moved by `shift`.
     fn square(shift: usize) -> Vec<u8> {
-        let mut values = Vec::new();
-        for y in 0..SIDE {
-            for x in 0..SIDE {
-                values.extend((0..3).map(|c| ((x * 7 + y * 13 + c * 29 + (x * y) % 31 + shift) % 256) as u8));
-            }
-        }
-        values
+        patterned_square(SIDE, shift)
     }
 
     #[test]
@@ -226,7 +219,7 @@ mod tests {
         let Some(network) = network() else { return };
         // fixtures/reference.py: efficientnet-lite-pytorch 0.1.0 on torch 2.11.0.
         let expected = fixture("efficientnet_lite0.f32");
-        let features = &network.features(&[&square(0)]).unwrap()[0];
+        let features = &network.vectors(&[&square(0)]).unwrap()[0];
         assert_eq!(features.len(), N_FEATURES);
         let worst = features.iter().zip(&expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
         assert!(cosine(features, &expected) > 0.999_999 && worst < 1e-3, "worst {worst}");
@@ -236,9 +229,9 @@ mod tests {
     fn an_image_has_the_same_features_in_a_batch_as_alone() {
         let Some(network) = network() else { return };
         let squares: Vec<Vec<u8>> = (0..5).map(|at| square(at * 17)).collect();
-        let batch = network.features(&squares.iter().map(Vec::as_slice).collect::<Vec<_>>()).unwrap();
+        let batch = network.vectors(&squares.iter().map(Vec::as_slice).collect::<Vec<_>>()).unwrap();
         for (square, in_batch) in squares.iter().zip(&batch) {
-            let alone = &network.features(&[square]).unwrap()[0];
+            let alone = &network.vectors(&[square]).unwrap()[0];
             let worst = alone.iter().zip(in_batch).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
             assert!(worst < 1e-5, "worst {worst}");
         }

@@ -1,8 +1,9 @@
 //! What can go wrong in `embed`.
 
 use std::error::Error;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use serde::de::DeserializeOwned;
 use tables::{ImageError, TableError};
 use torch_device::DeviceError;
 
@@ -27,7 +28,10 @@ pub enum EmbedError {
         file: PathBuf,
     },
     /// An encoder's file is there but is not what this encoder needs.
-    #[error("`{}` does not fit the encoder that `embed` sets; run `make setup` to fetch it again", file.display())]
+    #[error(
+        "`{}` does not fit the encoder that `embed` sets; the default encoders' files are fetched again by `make setup`",
+        file.display()
+    )]
     Weights {
         /// The file.
         file: PathBuf,
@@ -58,7 +62,7 @@ pub enum EmbedError {
         path: String,
         /// What the decoder says.
         #[source]
-        source: image::ImageError,
+        source: AnyError,
     },
     /// An image file is not the one that `ingest` saw.
     #[error("image `{image_id}`, `{path}`: the file has changed since `ingest` read it; rerun `ingest`")]
@@ -87,7 +91,44 @@ pub enum EmbedError {
         #[source]
         source: AnyError,
     },
+    /// An encoder gives vectors of more than one length.
+    #[error("the encoder gives vectors of {one} and of {another} numbers")]
+    Lengths {
+        /// One length.
+        one: usize,
+        /// Another.
+        another: usize,
+    },
+    /// The file that vectors stand in while the stage works failed.
+    #[error("cannot write or read the scratch file of vectors under the data root")]
+    Scratch {
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
     /// A table could not be read or written.
     #[error(transparent)]
     Table(#[from] TableError),
+}
+
+/// The error for an encoder's file that cannot be read.
+pub fn absent_or_unfit(file: &Path) -> impl FnOnce(std::io::Error) -> EmbedError {
+    move |source| match source.kind() {
+        std::io::ErrorKind::NotFound => EmbedError::NoWeights { file: file.to_owned() },
+        _ => unfit(file)(source),
+    }
+}
+
+/// The error for an encoder's file that is not what it should be.
+pub fn unfit<E: Into<AnyError>>(file: &Path) -> impl FnOnce(E) -> EmbedError {
+    move |source| EmbedError::Weights { file: file.to_owned(), source: source.into() }
+}
+
+/// Reads an encoder's JSON file.
+///
+/// # Errors
+/// [`EmbedError::NoWeights`], [`EmbedError::Weights`].
+pub fn read_json<T: DeserializeOwned>(file: &Path) -> Result<T, EmbedError> {
+    let bytes = std::fs::read(file).map_err(absent_or_unfit(file))?;
+    serde_json::from_slice(&bytes).map_err(unfit(file))
 }

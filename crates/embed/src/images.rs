@@ -1,42 +1,15 @@
 //! The image encoder at work: files in, vectors out.
 
-use std::path::{Path, PathBuf};
-
 use sha2::{Digest, Sha256};
 use tables::{Image, ImageError, ImageFiles, Progress};
 use tch::Device;
 
 use crate::cores::on_every_core;
-use crate::efficientnet::{EfficientNetLite0, SCALING};
 use crate::error::EmbedError;
-use crate::preprocess::{STEPS, centre_square};
-use crate::settings::{ImageEncoderSettings, OnBadImage, local};
+use crate::network::ImageNetwork;
+use crate::preprocess::{Frame, square};
+use crate::settings::OnBadImage;
 use crate::store::Store;
-
-/// The image encoder that the settings name, before its weights are loaded.
-pub struct ImageEncoder {
-    /// Its kind, as in the settings.
-    pub kind: &'static str,
-    /// What is done to the pixels.
-    pub preprocessing: String,
-    /// Its weights.
-    pub weights: PathBuf,
-}
-
-impl ImageEncoder {
-    /// The encoder of the settings.
-    ///
-    /// # Errors
-    /// [`EmbedError::Setting`] if its weights are not on this machine.
-    pub fn new(settings: &ImageEncoderSettings) -> Result<Self, EmbedError> {
-        let ImageEncoderSettings::EfficientnetLite0 { weights } = settings;
-        Ok(Self {
-            kind: "efficientnet_lite0",
-            preprocessing: format!("{STEPS}, {SCALING}"),
-            weights: local("image_encoder.weights", weights)?,
-        })
-    }
-}
 
 /// An image that has a file.
 pub struct ImageFile<'a> {
@@ -54,8 +27,8 @@ impl<'a> ImageFile<'a> {
         Some(Self { image, path: image.path.as_deref()?, sha256: image.sha256.as_deref()? })
     }
 
-    /// The file's centre square, or why it has none. The file must be the one that `ingest` saw.
-    fn square(&self, files: &ImageFiles) -> Result<Vec<u8>, EmbedError> {
+    /// The file's square, or why it has none. The file must be the one that `ingest` saw.
+    fn square(&self, files: &ImageFiles, frame: &Frame) -> Result<Vec<u8>, EmbedError> {
         let image_id = || self.image.image_id.clone();
         let changed = || EmbedError::Changed { image_id: image_id(), path: self.path.to_owned() };
         let max_bytes = self.image.bytes.and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or(u64::MAX);
@@ -66,7 +39,7 @@ impl<'a> ImageFile<'a> {
         if hex::encode(Sha256::digest(&file)) != self.sha256 {
             return Err(changed());
         }
-        centre_square(&file).map_err(|source| EmbedError::Decode {
+        square(&file, frame).map_err(|source| EmbedError::Decode {
             image_id: image_id(),
             path: self.path.to_owned(),
             source,
@@ -78,8 +51,8 @@ impl<'a> ImageFile<'a> {
 pub struct Plan<'a> {
     /// The images' files.
     pub files: &'a ImageFiles,
-    /// The encoder's weights.
-    pub weights: &'a Path,
+    /// The pixels that the encoder sees.
+    pub frame: Frame,
     /// The device.
     pub device: Device,
     /// Images in one call, on CUDA.
@@ -96,13 +69,13 @@ pub struct Plan<'a> {
 pub fn embed_images(
     images: &[ImageFile],
     plan: &Plan,
+    network: &dyn ImageNetwork,
     store: &mut Store,
     progress: &Progress,
 ) -> Result<(), EmbedError> {
-    let network = EfficientNetLite0::load(plan.weights, plan.device)?;
     let done = match plan.device {
-        Device::Cpu => one_on_each_core(images, plan, &network, store, progress),
-        _ => in_batches(images, plan, &network, store, progress),
+        Device::Cpu => one_on_each_core(images, plan, network, store, progress),
+        _ => in_batches(images, plan, network, store, progress),
     };
     store.flush()?;
     done
@@ -115,47 +88,65 @@ pub fn embed_images(
 pub fn one_on_each_core(
     images: &[ImageFile],
     plan: &Plan,
-    network: &EfficientNetLite0,
+    network: &dyn ImageNetwork,
     store: &mut Store,
     progress: &Progress,
 ) -> Result<(), EmbedError> {
     on_every_core(
         images,
+        0,
         |image| {
             let Some(square) = square_or_skip(image, plan)? else { return Ok(None) };
-            let features = network.features(&[&square]).map_err(|source| failed(plan.device, source))?;
-            Ok(features.into_iter().next().map(|vector| (image.sha256, vector)))
+            let vectors = network.vectors(&[&square]).map_err(|source| failed(plan.device, source))?;
+            Ok(vectors.into_iter().next().map(|vector| (image.sha256, vector)))
         },
         |made| {
             progress.add(1);
-            made.map_or(Ok(()), |(sha256, vector)| Ok(store.add(sha256, vector)?))
+            made.map_or(Ok(()), |(sha256, vector)| store.add(sha256, vector))
         },
     )
 }
 
-/// The cores read files, the device takes batches of one size: cuDNN chooses its kernels by the shape.
+/// The cores read files, at most a batch ahead; the device takes batches of one size, because cuDNN chooses its kernels
+/// by the shape. A batch for which the device's memory is too small is halved, and so are all later ones.
 ///
 /// # Errors
 /// As [`embed_images`].
 pub fn in_batches(
     images: &[ImageFile],
     plan: &Plan,
-    network: &EfficientNetLite0,
+    network: &dyn ImageNetwork,
     store: &mut Store,
     progress: &Progress,
 ) -> Result<(), EmbedError> {
-    let mut batch: Vec<(&str, Vec<u8>)> = Vec::with_capacity(plan.batch_size);
+    let mut size = plan.batch_size;
+    let mut batch: Vec<(&str, Vec<u8>)> = Vec::with_capacity(size);
     let mut run = |batch: &mut Vec<(&str, Vec<u8>)>| -> Result<(), EmbedError> {
-        let Some((_, last)) = batch.last() else { return Ok(()) };
-        let filled = batch.iter().map(|(_, square)| square.as_slice());
-        let squares: Vec<&[u8]> = filled.chain(std::iter::repeat(last.as_slice())).take(plan.batch_size).collect();
-        let features = network.features(&squares).map_err(|source| failed(plan.device, source))?;
-        batch.iter().zip(features).try_for_each(|((sha256, _), vector)| store.add(sha256, vector))?;
-        batch.clear();
+        while let Some((_, last)) = batch.get(..size.min(batch.len())).and_then(<[_]>::last) {
+            let filled = batch.iter().map(|(_, square)| square.as_slice());
+            let squares: Vec<&[u8]> = filled.take(size).chain(std::iter::repeat(last.as_slice())).take(size).collect();
+            match network.vectors(&squares) {
+                Ok(vectors) => {
+                    let done = batch.drain(..size.min(batch.len())).zip(vectors);
+                    done.map(|((sha256, _), vector)| (sha256, vector))
+                        .try_for_each(|(sha256, vector)| store.add(sha256, vector))?;
+                }
+                Err(error) if size > 1 && is_out_of_memory(&error) => {
+                    tracing::warn!(
+                        batch_size = size,
+                        halved = size / 2,
+                        "the device's memory is too small for a batch"
+                    );
+                    size /= 2;
+                }
+                Err(error) => return Err(failed(plan.device, error)),
+            }
+        }
         Ok(())
     };
     on_every_core(
         images,
+        plan.batch_size,
         |image| Ok(square_or_skip(image, plan)?.map(|square| (image.sha256, square))),
         |read| {
             progress.add(1);
@@ -166,8 +157,13 @@ pub fn in_batches(
     run(&mut batch)
 }
 
+/// LibTorch has no code for it that reaches Rust.
+fn is_out_of_memory(error: &tch::TchError) -> bool {
+    error.to_string().contains("out of memory")
+}
+
 fn square_or_skip(image: &ImageFile, plan: &Plan) -> Result<Option<Vec<u8>>, EmbedError> {
-    match image.square(plan.files) {
+    match image.square(plan.files, &plan.frame) {
         Ok(square) => Ok(Some(square)),
         Err(error) if plan.on_bad_image == OnBadImage::Skip && is_of_the_image(&error) => {
             let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();

@@ -4,16 +4,15 @@
 //! through rust-bert, the mean over all tokens, L2 normalisation. Source: Reimers & Gurevych 2019 (sentence-BERT) and
 //! the folder's own `modules.json`.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rust_bert::bert::{BertConfig, BertEmbeddings, BertModel};
 use rust_tokenizers::tokenizer::{BertTokenizer, Tokenizer, TruncationStrategy};
 use rust_tokenizers::vocab::Vocab;
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use tch::{Device, Kind, Tensor, nn};
 
-use crate::error::{AnyError, EmbedError};
+use crate::error::{AnyError, EmbedError, read_json, unfit};
 
 /// The files of the folder that decide the vectors, `model.safetensors` first.
 pub const FILES: [&str; 5] =
@@ -51,9 +50,9 @@ impl MiniLm {
     /// [`EmbedError::NoWeights`] for a file that is missing, [`EmbedError::Weights`] for one that does not fit.
     pub fn load(folder: &Path, device: Device) -> Result<Self, EmbedError> {
         let [weights, config_file, vocabulary, limits_file, pooling_file] = FILES.map(|name| folder.join(name));
-        let config: BertConfig = parse(&config_file)?;
-        let Limits { max_seq_length } = parse(&limits_file)?;
-        let pooling: Pooling = parse(&pooling_file)?;
+        let config: BertConfig = read_json(&config_file)?;
+        let Limits { max_seq_length } = read_json(&limits_file)?;
+        let pooling: Pooling = read_json(&pooling_file)?;
         let tokenizer = BertTokenizer::from_file(&vocabulary, true, true).map_err(unfit(&vocabulary))?;
         // Beyond these bounds the network would index outside its tables.
         if tokenizer.vocab().values().len() as i64 > config.vocab_size {
@@ -116,19 +115,6 @@ impl MiniLm {
         let flat = Vec::<f32>::try_from(unit.f_view(-1)?)?;
         Ok(flat.chunks(n_features).take(texts.len()).map(<[f32]>::to_vec).collect())
     }
-}
-
-fn parse<T: DeserializeOwned>(file: &Path) -> Result<T, EmbedError> {
-    let bytes = std::fs::read(file).map_err(|source| match source.kind() {
-        std::io::ErrorKind::NotFound => EmbedError::NoWeights { file: file.to_owned() },
-        _ => EmbedError::Weights { file: file.to_owned(), source: source.into() },
-    })?;
-    serde_json::from_slice(&bytes).map_err(unfit(file))
-}
-
-fn unfit<E: Into<AnyError>>(file: &Path) -> impl FnOnce(E) -> EmbedError {
-    let file: PathBuf = file.to_owned();
-    move |source| EmbedError::Weights { file, source: source.into() }
 }
 
 #[cfg(test)]

@@ -1,62 +1,100 @@
-//! From an image file's bytes to the 224 × 224 RGB pixels that an encoder sees.
+//! From an image file's bytes to the square of RGB pixels that an encoder sees.
 //!
-//! As torchvision does with Pillow: short side to 224 (bicubic), centre crop, then RGB. Transparent images are resized
-//! with premultiplied alpha, and their alpha is dropped after the crop, as Pillow does. Two departures: a palette
-//! image is resized as the colours it shows (Pillow would take the nearest pixel), and pixels of more than 8 bits
-//! keep their high byte. JPEG decoders differ by a level here and there: on 50 images at 512 × 512 the features stay
-//! within cosine .9996 of those after Pillow's decoder.
+//! As torchvision does with Pillow: resize (bicubic), centre crop, then RGB, so that pixels are equal to the last bit
+//! (fixtures/pixels). Transparent images are resized with premultiplied alpha, and their alpha is dropped after the
+//! crop. 16-bit grey is cut at 255, which makes most such pictures white: that is what Pillow's conversion does. Not
+//! equal are JPEG files, by the decoders' own rounding, and CMYK among them, which is converted before the resize here.
 
-use std::io::Cursor;
+use crate::error::AnyError;
+use crate::picture::{Picture, decode};
+use crate::resize::{Part, Pixels, resize_bicubic, resize_deep, resize_nearest};
 
-use image::{DynamicImage, ImageError, ImageReader};
+/// The square that an encoder sees, and how a picture is brought to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Frame {
+    /// Side of the square, in pixels.
+    pub side: usize,
+    /// How a picture that is no square becomes one.
+    pub fit: Fit,
+}
 
-use crate::resize::{Pixels, resize_bicubic};
+/// How a picture that is no square becomes one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fit {
+    /// Its short side is resized to that many pixels (at least the square's), the long one in proportion; the centre
+    /// stays.
+    Crop(usize),
+    /// Both sides are resized to the square's.
+    Squash,
+}
 
-/// Side of the square that encoders see, in pixels.
-pub const SIDE: usize = 224;
+impl Frame {
+    /// Short side to `side`, then the centre square: CLIP's and EfficientNet's.
+    pub fn centre(side: usize) -> Self {
+        Self { side, fit: Fit::Crop(side) }
+    }
 
-/// What was done to the pixels, for the table's metadata.
-pub const STEPS: &str = "short side to 224 (Pillow bicubic), centre crop 224, RGB";
+    /// The resize of a picture, and the part of it that is the square.
+    fn part(&self, width: usize, height: usize) -> Part {
+        let side = self.side;
+        let (width, height) = match self.fit {
+            Fit::Squash => (side, side),
+            Fit::Crop(short) => {
+                // torchvision: int(size * long / short).
+                let scale = |length: usize| short * length / width.min(height);
+                (scale(width), scale(height))
+            }
+        };
+        let (left, top) = (centred(width, side), centred(height, side));
+        Part { width, height, across: left..left + side, down: top..top + side }
+    }
+}
 
-/// Decodes an image and gives the centre square of it, `SIDE × SIDE × 3` values in [0, 255], row by row.
+impl std::fmt::Display for Frame {
+    /// What is done to the pixels, for the table's metadata.
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        let side = self.side;
+        match self.fit {
+            Fit::Crop(short) => {
+                write!(f, "short side to {short} (Pillow bicubic; palettes nearest), centre crop {side}, RGB")
+            }
+            Fit::Squash => write!(f, "resized to {side} x {side} (Pillow bicubic; palettes nearest), RGB"),
+        }
+    }
+}
+
+/// Decodes an image and gives the square of it that a frame shows, `side × side × 3` values in [0, 255], row by row.
 ///
 /// # Errors
 /// What the decoder says of a file that is no picture, or not a whole one.
-pub fn centre_square(file: &[u8]) -> Result<Vec<u8>, ImageError> {
-    let picture = ImageReader::new(Cursor::new(file)).with_guessed_format()?.decode()?;
-    Ok(match picture.color().has_alpha() {
-        false => square_of(&rgb(picture)).values,
-        true => opaque(&square_of(&premultiplied(picture))),
+pub fn square(file: &[u8], frame: &Frame) -> Result<Vec<u8>, AnyError> {
+    Ok(match decode(file)? {
+        Picture::Grey(grey) => tripled(&resize_bicubic(&grey, &frame.part(grey.width, grey.height)).values),
+        Picture::Colour(rgb) => resize_bicubic(&rgb, &frame.part(rgb.width, rgb.height)).values,
+        Picture::Indexed(rgb) => resize_nearest(&rgb, &frame.part(rgb.width, rgb.height)).values,
+        Picture::Transparent(mut rgba) => {
+            premultiply(&mut rgba);
+            opaque(&resize_bicubic(&rgba, &frame.part(rgba.width, rgba.height)))
+        }
+        Picture::DeepGrey(grey) => {
+            let deep = resize_deep(&grey, &frame.part(grey.width, grey.height)).values;
+            tripled(&deep.into_iter().map(|value| value.min(255) as u8).collect::<Vec<_>>())
+        }
     })
 }
 
-fn rgb(picture: DynamicImage) -> Pixels<3> {
-    let (width, height) = (picture.width() as usize, picture.height() as usize);
-    let values = match picture {
-        DynamicImage::ImageRgb16(_) | DynamicImage::ImageLuma16(_) => high_bytes(&picture.into_rgb16()),
-        other => other.into_rgb8().into_raw(),
-    };
-    Pixels { width, height, values }
+fn tripled(grey: &[u8]) -> Vec<u8> {
+    grey.iter().flat_map(|value| [*value; 3]).collect()
 }
 
-fn premultiplied(picture: DynamicImage) -> Pixels<4> {
-    let (width, height) = (picture.width() as usize, picture.height() as usize);
-    let mut values = match picture {
-        DynamicImage::ImageRgba16(_) | DynamicImage::ImageLumaA16(_) => high_bytes(&picture.into_rgba16()),
-        other => other.into_rgba8().into_raw(),
-    };
-    for [red, green, blue, alpha] in values.as_chunks_mut::<4>().0 {
+fn premultiply(pixels: &mut Pixels<4>) {
+    for [red, green, blue, alpha] in pixels.values.as_chunks_mut::<4>().0 {
         for channel in [red, green, blue] {
             // Pillow's MULDIV255: the product over 255, rounded.
             let product = u32::from(*channel) * u32::from(*alpha) + 128;
             *channel = (((product >> 8) + product) >> 8) as u8;
         }
     }
-    Pixels { width, height, values }
-}
-
-fn high_bytes(values: &[u16]) -> Vec<u8> {
-    values.iter().map(|value| (value >> 8) as u8).collect()
 }
 
 /// The colours without their alpha: what was premultiplied is divided again, then alpha is dropped.
@@ -70,18 +108,9 @@ fn opaque(pixels: &Pixels<4>) -> Vec<u8> {
     colours.collect()
 }
 
-/// Short side to `SIDE`, long side in proportion (rounded down), then the centre square.
-fn square_of<const C: usize>(pixels: &Pixels<C>) -> Pixels<C> {
-    let short = pixels.width.min(pixels.height);
-    // torchvision: int(size * long / short).
-    let (width, height) = (SIDE * pixels.width / short, SIDE * pixels.height / short);
-    let (left, top) = (centred(width), centred(height));
-    resize_bicubic(pixels, (width, height), left..left + SIDE, top..top + SIDE)
-}
-
-/// Where the crop begins. torchvision: int(round((length − SIDE) / 2)), and Python rounds halves to even.
-fn centred(length: usize) -> usize {
-    let spare = length - SIDE;
+/// Where the crop begins. torchvision: int(round((length − side) / 2)), and Python rounds halves to even.
+fn centred(length: usize, side: usize) -> usize {
+    let spare = length - side;
     let half = spare / 2;
     if spare % 2 == 1 && half % 2 == 1 { half + 1 } else { half }
 }
@@ -90,7 +119,83 @@ fn centred(length: usize) -> usize {
 mod tests {
     use super::*;
     use crate::resize::tests::{sha256, test_image};
-    use image::{GrayImage, ImageFormat, RgbImage, RgbaImage};
+    use image::{DynamicImage, GrayImage, ImageFormat, RgbImage, RgbaImage};
+    use std::collections::BTreeMap;
+    use std::io::Cursor;
+
+    const SIDE: usize = 224;
+
+    fn centre_square(file: &[u8]) -> Result<Vec<u8>, AnyError> {
+        square(file, &Frame::centre(SIDE))
+    }
+
+    #[test]
+    fn odd_pictures_of_every_kind_are_pillows_to_the_last_bit() {
+        // scripts/pixel_fixtures.py, Pillow 12.3.0.
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/pixels");
+        let expected = std::fs::read_to_string(folder.join("expected.json")).unwrap();
+        let expected: BTreeMap<String, String> = serde_json::from_str(&expected).unwrap();
+        assert!(expected.len() >= 60);
+        let mut wrong = Vec::new();
+        for (name, pixels) in expected {
+            let expected = hex::decode(pixels).unwrap();
+            let file = std::fs::read(folder.join(&name)).unwrap();
+            let ours = square(&file, &Frame::centre(16)).unwrap_or_else(|error| panic!("{name}: {error}"));
+            assert_eq!(ours.len(), expected.len(), "{name}");
+            let differences = ours.iter().zip(&expected).map(|(a, b)| a.abs_diff(*b));
+            let (worst, sum) = differences.fold((0, 0u32), |(worst, sum), d| (worst.max(d), sum + u32::from(d)));
+            // The decoders' own rounding, measured.
+            let allowed = match name.as_str() {
+                "jpeg-444.jpg" | "jpeg-422.jpg" | "jpeg-grey.jpg" | "jpeg-cmyk.jpg" => 1,
+                // Colours stored at half size: the decoders differ in how they enlarge them.
+                name if name.starts_with("jpeg") => 3,
+                _ => 0,
+            };
+            if worst > 0 {
+                eprintln!("{name}: at most {worst} levels, {:.3} in the mean", f64::from(sum) / ours.len() as f64);
+            }
+            if worst > allowed || sum as usize * 2 > ours.len() {
+                wrong.push(name);
+            }
+        }
+        assert!(wrong.is_empty(), "{wrong:?}");
+    }
+
+    /// `scripts/bench_embed.py` makes the pictures and measures Pillow on the same ones.
+    #[test]
+    #[ignore = "measures; needs BENCH_IMAGES, a folder of pictures"]
+    fn speed_of_one_core() {
+        let folder = std::env::var("BENCH_IMAGES").unwrap();
+        let files: Vec<Vec<u8>> =
+            std::fs::read_dir(folder).unwrap().map(|entry| std::fs::read(entry.unwrap().path()).unwrap()).collect();
+        // Seconds of this thread's own: other programs may run beside it.
+        let seconds = || {
+            let on_cpu = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+            on_cpu.split(' ').next().unwrap().parse::<f64>().unwrap() * 1e-9
+        };
+        let measure = |what: &str, mut once: Box<dyn FnMut(&[u8])>| {
+            files.iter().for_each(|file| once(file));
+            let (start, mut n) = (seconds(), 0);
+            while seconds() - start < 2.0 {
+                files.iter().for_each(|file| once(file));
+                n += files.len();
+            }
+            println!("{what}: {:.1} images/s", n as f64 / (seconds() - start));
+        };
+        measure("decode", Box::new(|file| drop(std::hint::black_box(decode(file).unwrap()))));
+        measure("preprocess", Box::new(|file| drop(std::hint::black_box(centre_square(file).unwrap()))));
+    }
+
+    #[test]
+    fn a_frame_may_keep_a_smaller_centre_or_squash() {
+        let file = rgb_png(300, 200, 11);
+        let larger = square(&file, &Frame { side: 256, fit: Fit::Crop(256) }).unwrap();
+        let inner = square(&file, &Frame { side: 224, fit: Fit::Crop(256) }).unwrap();
+        for (y, row) in inner.chunks(224 * 3).enumerate() {
+            assert_eq!(row, &larger[((y + 16) * 256 + 16) * 3..][..224 * 3]);
+        }
+        assert_eq!(square(&file, &Frame { side: 40, fit: Fit::Squash }).unwrap().len(), 40 * 40 * 3);
+    }
 
     fn png(picture: impl Into<DynamicImage>) -> Vec<u8> {
         let mut bytes = Cursor::new(Vec::new());

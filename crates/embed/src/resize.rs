@@ -1,6 +1,6 @@
-//! Bicubic resampling, bit for bit as Pillow does it.
+//! Resampling, bit for bit as Pillow does it: bicubic, and nearest where a picture has a palette.
 //!
-//! Pillow resamples in two passes, horizontal then vertical, with 8-bit pixels between them. The kernel is Keys'
+//! For bicubic, Pillow resamples in two passes, horizontal then vertical, with 8-bit pixels between them. The kernel is Keys'
 //! cubic with a = −0.5; when the image gets smaller the kernel gets wider by the same factor (antialiasing). Weights
 //! are rounded to 22 fractional bits. Encoders were trained on such pixels, and vectors move when a resampler
 //! differs. Source: Pillow's `src/libImaging/Resample.c`, 3.3 to 12. (Pillow 13 takes the vertical pass first where the
@@ -8,29 +8,106 @@
 
 use std::ops::Range;
 
-/// Pixels of `C` interleaved 8-bit channels, row by row.
+/// Pixels of `C` interleaved channels, row by row.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pixels<const C: usize> {
+pub struct Pixels<const C: usize, T = u8> {
     /// Columns.
     pub width: usize,
     /// Rows.
     pub height: usize,
     /// `height × width × C` values.
-    pub values: Vec<u8>,
+    pub values: Vec<T>,
 }
 
-/// Resizes to `width × height` and gives the part of the result in columns `across` and rows `down`.
+/// The size of the whole result, and which part of it is wanted.
 ///
 /// Only that part is computed, so a very long image costs no more than a square one. Both ranges must lie inside the
 /// result, and neither image nor result may be empty.
-pub fn resize_bicubic<const C: usize>(
-    pixels: &Pixels<C>,
-    (width, height): (usize, usize),
-    across: Range<usize>,
-    down: Range<usize>,
-) -> Pixels<C> {
-    let columns = Taps::of(pixels.width, width, across);
-    let rows = Taps::of(pixels.height, height, down);
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part {
+    /// Columns of the whole result.
+    pub width: usize,
+    /// Rows of the whole result.
+    pub height: usize,
+    /// The columns that are wanted.
+    pub across: Range<usize>,
+    /// The rows that are wanted.
+    pub down: Range<usize>,
+}
+
+/// The nearest pixels.
+pub fn resize_nearest(pixels: &Pixels<3>, part: &Part) -> Pixels<3> {
+    let columns = nearest(pixels.width, part.width, part.across.clone());
+    let mut values = Vec::with_capacity(part.across.len() * part.down.len() * 3);
+    for y in nearest(pixels.height, part.height, part.down.clone()) {
+        let row = &pixels.values[y * pixels.width * 3..][..pixels.width * 3];
+        values.extend(columns.iter().flat_map(|x| [row[x * 3], row[x * 3 + 1], row[x * 3 + 2]]));
+    }
+    Pixels { width: part.across.len(), height: part.down.len(), values }
+}
+
+/// Which input pixel each output pixel is. Source: Pillow's `ImagingScaleAffine`, whose steps add up their rounding.
+fn nearest(n_in: usize, n_out: usize, wanted: Range<usize>) -> Vec<usize> {
+    let scale = n_in as f64 / n_out as f64;
+    let mut at = scale * 0.5;
+    let all = (0..wanted.end).map(|_| {
+        let pixel = (at as usize).min(n_in - 1);
+        at += scale;
+        pixel
+    });
+    all.skip(wanted.start).collect()
+}
+
+/// The same for grey of 16 bits, which Pillow resamples with weights of double precision. A result beyond 16 bits wraps
+/// in its low byte only, as it does there.
+pub fn resize_deep(pixels: &Pixels<1, u16>, part: &Part) -> Pixels<1, u16> {
+    let columns = exact_taps(pixels.width, part.width, part.across.clone());
+    let rows = exact_taps(pixels.height, part.height, part.down.clone());
+    let mix = |values: &mut dyn Iterator<Item = (u16, &f64)>| {
+        let sum: f64 = values.fold(0.0, |sum, (value, weight)| sum + f64::from(value) * weight);
+        let rounded = (if sum >= 0.0 { sum + 0.5 } else { sum - 0.5 }) as i32;
+        let [low, high] = [rounded % 256, rounded >> 8].map(|byte| byte.clamp(0, 255) as u8);
+        u16::from_le_bytes([low, high])
+    };
+    let squeezed: Vec<Vec<u16>> = pixels
+        .values
+        .chunks_exact(pixels.width)
+        .map(|row| {
+            let each = columns.iter().map(|(first, weights)| mix(&mut row[*first..].iter().copied().zip(weights)));
+            each.collect()
+        })
+        .collect();
+    let mut values = Vec::with_capacity(part.across.len() * part.down.len());
+    for (first, weights) in &rows {
+        for x in 0..part.across.len() {
+            values.push(mix(&mut squeezed[*first..].iter().map(|row| row[x]).zip(weights)));
+        }
+    }
+    Pixels { width: part.across.len(), height: part.down.len(), values }
+}
+
+/// Bicubic, antialiased.
+pub fn resize_bicubic<const C: usize>(pixels: &Pixels<C>, part: &Part) -> Pixels<C> {
+    #[cfg(target_arch = "x86_64")]
+    if is_x86_feature_detected!("avx2") {
+        #[allow(unsafe_code, reason = "a function for some CPUs only")]
+        // SAFETY: this CPU has what the function is compiled for.
+        return unsafe { bicubic_on_avx2(pixels, part) };
+    }
+    bicubic(pixels, part)
+}
+
+/// The same arithmetic, in wider registers.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+fn bicubic_on_avx2<const C: usize>(pixels: &Pixels<C>, part: &Part) -> Pixels<C> {
+    bicubic(pixels, part)
+}
+
+#[inline(always)]
+fn bicubic<const C: usize>(pixels: &Pixels<C>, part: &Part) -> Pixels<C> {
+    let columns = Taps::of(pixels.width, part.width, part.across.clone());
+    let rows = Taps::of(pixels.height, part.height, part.down.clone());
     // Only the input rows that the vertical pass will read go through the horizontal one.
     let first = rows.taps.iter().map(|tap| tap.first).min().unwrap_or(0);
     let last = rows.taps.iter().map(|tap| tap.first + tap.weights.len()).max().unwrap_or(0);
@@ -54,23 +131,12 @@ struct Taps {
 
 impl Taps {
     fn of(n_in: usize, n_out: usize, wanted: Range<usize>) -> Self {
-        let scale = n_in as f64 / n_out as f64;
-        let widening = scale.max(1.0);
-        let support = 2.0 * widening;
         let mut weights = Vec::new();
-        let taps = wanted
-            .map(|at| {
-                let center = (at as f64 + 0.5) * scale;
-                // A float to integer cast truncates and saturates, as C's does here.
-                let first = (center - support + 0.5) as usize;
-                let end = ((center + support + 0.5) as usize).min(n_in);
-                let exact: Vec<f64> = (first..end)
-                    // Multiplied, not divided: the last bit of a weight depends on it.
-                    .map(|x| keys_cubic((x as f64 - center + 0.5) * (1.0 / widening)))
-                    .collect();
-                let sum: f64 = exact.iter().sum();
+        let taps = exact_taps(n_in, n_out, wanted)
+            .into_iter()
+            .map(|(first, exact)| {
                 let begin = weights.len();
-                weights.extend(exact.iter().map(|weight| fixed_point(if sum == 0.0 { *weight } else { weight / sum })));
+                weights.extend(exact.into_iter().map(fixed_point));
                 Tap { first, weights: begin..weights.len() }
             })
             .collect();
@@ -80,6 +146,27 @@ impl Taps {
     fn each(&self) -> impl Iterator<Item = (usize, &[i32])> {
         self.taps.iter().map(|tap| (tap.first, &self.weights[tap.weights.clone()]))
     }
+}
+
+/// For each output pixel the first input pixel and the weights from there on, which sum to 1.
+fn exact_taps(n_in: usize, n_out: usize, wanted: Range<usize>) -> Vec<(usize, Vec<f64>)> {
+    let scale = n_in as f64 / n_out as f64;
+    let widening = scale.max(1.0);
+    let support = 2.0 * widening;
+    wanted
+        .map(|at| {
+            let center = (at as f64 + 0.5) * scale;
+            // A float to integer cast truncates and saturates, as C's does here.
+            let first = (center - support + 0.5) as usize;
+            let end = ((center + support + 0.5) as usize).min(n_in);
+            let weights: Vec<f64> = (first..end)
+                // Multiplied, not divided: the last bit of a weight depends on it.
+                .map(|x| keys_cubic((x as f64 - center + 0.5) * (1.0 / widening)))
+                .collect();
+            let sum: f64 = weights.iter().sum();
+            (first, weights.into_iter().map(|weight| if sum == 0.0 { weight } else { weight / sum }).collect())
+        })
+        .collect()
 }
 
 /// Keys' cubic convolution kernel with a = −0.5.
@@ -100,28 +187,57 @@ fn fixed_point(weight: f64) -> i32 {
     (if weight < 0.0 { scaled - 0.5 } else { scaled + 0.5 }) as i32
 }
 
+/// Weights sum to 2^22 and their magnitudes to little more, so nothing overflows; a check would keep the loops out of wide
+/// registers.
+#[inline(always)]
+fn add(sum: i32, value: u8, weight: i32) -> i32 {
+    sum.wrapping_add(i32::from(value).wrapping_mul(weight))
+}
+
+#[inline(always)]
 fn clip8(sum: i32) -> u8 {
     (sum >> PRECISION_BITS).clamp(0, 255) as u8
 }
 
+/// Rows that go through the horizontal pass together, one in each lane of a register.
+const LANES: usize = 16;
+
+#[inline(always)]
 fn horizontally<const C: usize>(pixels: &Pixels<C>, columns: &Taps, rows: Range<usize>) -> Pixels<C> {
     let (width, height) = (columns.taps.len(), rows.len());
-    let mut values = Vec::with_capacity(width * height * C);
-    for row in pixels.values.chunks_exact(pixels.width * C).skip(rows.start).take(height) {
-        for (first, weights) in columns.each() {
-            let mut sums = [HALF; C];
-            for (pixel, weight) in row[first * C..].as_chunks::<C>().0.iter().zip(weights) {
-                for (sum, value) in sums.iter_mut().zip(pixel) {
-                    *sum += i32::from(*value) * weight;
+    let (stride_in, stride_out) = (pixels.width * C, width * C);
+    let mut values = vec![0; stride_out * height];
+    // Turned on its side: the lanes of a cell are the same value of LANES rows.
+    let mut block = vec![[0u8; LANES]; stride_in];
+    let input = &pixels.values[rows.start * stride_in..rows.end * stride_in];
+    for (input, output) in input.chunks(stride_in * LANES).zip(values.chunks_mut((stride_out * LANES).max(1))) {
+        for (lane, row) in input.chunks_exact(stride_in).enumerate() {
+            for (cell, value) in block.iter_mut().zip(row) {
+                cell[lane] = *value;
+            }
+        }
+        for (x, (first, weights)) in columns.each().enumerate() {
+            let mut sums = [[HALF; LANES]; C];
+            for (pixel, weight) in block[first * C..].as_chunks::<C>().0.iter().zip(weights) {
+                for (sums, values) in sums.iter_mut().zip(pixel) {
+                    for (sum, value) in sums.iter_mut().zip(values) {
+                        *sum = add(*sum, *value, *weight);
+                    }
                 }
             }
-            values.extend(sums.map(clip8));
+            let clipped = sums.map(|sums| sums.map(clip8));
+            for (lane, row) in output.chunks_exact_mut(stride_out).enumerate() {
+                for (value, lanes) in row[x * C..(x + 1) * C].iter_mut().zip(&clipped) {
+                    *value = lanes[lane];
+                }
+            }
         }
     }
     Pixels { width, height, values }
 }
 
 /// `top` is the row of the whole image that is the first of `pixels`.
+#[inline(always)]
 fn vertically<const C: usize>(pixels: &Pixels<C>, rows: &Taps, top: usize) -> Pixels<C> {
     let stride = pixels.width * C;
     let mut values = Vec::with_capacity(stride * rows.taps.len());
@@ -130,7 +246,7 @@ fn vertically<const C: usize>(pixels: &Pixels<C>, rows: &Taps, top: usize) -> Pi
         sums.fill(HALF);
         for (row, weight) in pixels.values[(first - top) * stride..].chunks_exact(stride).zip(weights) {
             for (sum, value) in sums.iter_mut().zip(row) {
-                *sum += i32::from(*value) * weight;
+                *sum = add(*sum, *value, *weight);
             }
         }
         values.extend(sums.iter().copied().map(clip8));
@@ -162,6 +278,10 @@ pub mod tests {
         Pixels { width, height, values }
     }
 
+    fn part(width: usize, height: usize, across: Range<usize>, down: Range<usize>) -> Part {
+        Part { width, height, across, down }
+    }
+
     pub fn sha256(values: &[u8]) -> String {
         hex::encode(sha2::Sha256::digest(values))
     }
@@ -182,7 +302,7 @@ pub mod tests {
             (50, 40, 17, 40, 10, "6cb7b43ef85fd6adc7806cd30b2176b6e8e5a583b00ea3c933d069073821e7c2"),
         ] {
             let image = test_image::<3>(width, height, seed);
-            let resized = resize_bicubic(&image, (new_width, new_height), 0..new_width, 0..new_height);
+            let resized = resize_bicubic(&image, &part(new_width, new_height, 0..new_width, 0..new_height));
             assert_eq!(sha256(&resized.values), expected, "{width}x{height} -> {new_width}x{new_height}");
         }
     }
@@ -190,8 +310,8 @@ pub mod tests {
     #[test]
     fn a_part_is_the_same_as_that_part_of_the_whole() {
         let image = test_image::<3>(90, 61, 1);
-        let whole = resize_bicubic(&image, (50, 33), 0..50, 0..33);
-        let part = resize_bicubic(&image, (50, 33), 7..31, 12..20);
+        let whole = resize_bicubic(&image, &part(50, 33, 0..50, 0..33));
+        let part = resize_bicubic(&image, &part(50, 33, 7..31, 12..20));
         for (y, row) in part.values.chunks(24 * 3).enumerate() {
             let start = ((y + 12) * 50 + 7) * 3;
             assert_eq!(row, &whole.values[start..start + 24 * 3]);
@@ -202,7 +322,9 @@ pub mod tests {
     fn a_flat_image_stays_flat_at_every_size() {
         for size in [1, 2, 3, 17, 224, 500] {
             let flat = Pixels::<3> { width: 31, height: 77, values: vec![201; 31 * 77 * 3] };
-            assert!(resize_bicubic(&flat, (size, size), 0..size, 0..size).values.iter().all(|value| *value == 201));
+            assert!(
+                resize_bicubic(&flat, &part(size, size, 0..size, 0..size)).values.iter().all(|value| *value == 201)
+            );
         }
     }
 }

@@ -7,6 +7,7 @@ use tables::Location;
 use torch_device::DeviceSetting;
 
 use crate::error::EmbedError;
+use crate::precision::Precision;
 
 /// The section `embed` of the pipeline file.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
@@ -35,6 +36,86 @@ pub enum ImageEncoderSettings {
         /// The safetensors file.
         weights: Location,
     },
+    /// CLIP (ViT-L/14, B/32, B/16, L/14@336, …), and what stands on it.
+    Clip(ClipImageSettings),
+    /// Any module that takes `[n, 3, input_size, input_size]` to `[n, features]`, saved as TorchScript. A file of that
+    /// kind is a program and runs as one.
+    #[serde(rename = "torchscript")]
+    TorchScript(TorchScriptSettings),
+}
+
+/// CLIP's image tower, and what stands on it.
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClipImageSettings {
+    /// The folder in the Hugging Face layout: `model.safetensors`, `config.json`.
+    pub folder: Location,
+    /// Which vector: CLIP's own, or a layer of the aesthetics model on it (Paper: `laion_layer_1`, App. B.3).
+    pub image_embedding: ImageVector,
+    /// The LAION aesthetics model, `.pth` as published or `.safetensors`.
+    pub laion_head: Option<Location>,
+    /// Whether to write the aesthetics model's score of each image, into the table `aesthetic_scores`.
+    #[serde(default)]
+    pub aesthetic_score: bool,
+    /// The numbers to compute with.
+    #[serde(default)]
+    pub precision: Precision,
+}
+
+/// A vector of an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum ImageVector {
+    /// `clip`: the projection, of any length, as `get_image_features` of `transformers`.
+    Clip,
+    /// `laion_layer_N`: the output of the aesthetics model's Nth layer, counted from 1.
+    LaionLayer(usize),
+}
+
+impl TryFrom<String> for ImageVector {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let layer = text.strip_prefix("laion_layer_").and_then(|layer| layer.parse().ok()).filter(|layer| *layer > 0);
+        match (text.as_str(), layer) {
+            ("clip", _) => Ok(Self::Clip),
+            (_, Some(layer)) => Ok(Self::LaionLayer(layer)),
+            _ => {
+                Err(format!("unknown image embedding `{text}`, expected `clip` or `laion_layer_1`, `laion_layer_2`, …"))
+            }
+        }
+    }
+}
+
+impl From<ImageVector> for String {
+    fn from(vector: ImageVector) -> Self {
+        match vector {
+            ImageVector::Clip => "clip".to_owned(),
+            ImageVector::LaionLayer(layer) => format!("laion_layer_{layer}"),
+        }
+    }
+}
+
+/// A TorchScript image encoder, and the pixels that it takes: (x / 255 − mean) / std.
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct TorchScriptSettings {
+    /// The TorchScript file.
+    pub path: Location,
+    /// Side of the square that goes in, in pixels.
+    pub input_size: usize,
+    /// What the short side is resized to before the centre is cut out; left out, `input_size`.
+    pub short_side: Option<usize>,
+    /// Resize both sides to `input_size` instead, as SigLIP does.
+    #[serde(default)]
+    pub squash: bool,
+    /// Mean of red, green and blue.
+    pub mean: [f32; 3],
+    /// Standard deviation of red, green and blue.
+    pub std: [f32; 3],
+    /// The numbers to compute with.
+    #[serde(default)]
+    pub precision: Precision,
 }
 
 /// A text encoder and its files.
@@ -45,6 +126,14 @@ pub enum TextEncoderSettings {
     Minilm {
         /// The folder with `model.safetensors`, `config.json`, `vocab.txt` and the sentence-transformers files.
         folder: Location,
+    },
+    /// CLIP: the projection, of any length, as `get_text_features` of `transformers`.
+    Clip {
+        /// The folder in the Hugging Face layout: `model.safetensors`, `config.json`.
+        folder: Location,
+        /// The numbers to compute with.
+        #[serde(default)]
+        precision: Precision,
     },
 }
 
@@ -64,14 +153,33 @@ impl Settings {
     /// # Errors
     /// [`EmbedError::Setting`].
     pub fn validate(&self) -> Result<(), EmbedError> {
+        let wrong = |setting, problem: &str| Err(EmbedError::Setting { setting, problem: problem.to_owned() });
         if self.batch_size == 0 {
-            return Err(EmbedError::Setting { setting: "batch_size", problem: "must be at least 1".to_owned() });
+            return wrong("batch_size", "must be at least 1");
         }
-        if let Some(ImageEncoderSettings::EfficientnetLite0 { weights }) = &self.image_encoder {
-            local("image_encoder.weights", weights)?;
-        }
-        if let Some(TextEncoderSettings::Minilm { folder }) = &self.text_encoder {
-            local("text_encoder.folder", folder)?;
+        match &self.image_encoder {
+            Some(ImageEncoderSettings::Clip(clip)) => {
+                let needs_head = clip.image_embedding != ImageVector::Clip || clip.aesthetic_score;
+                if needs_head && clip.laion_head.is_none() {
+                    return wrong("image_encoder.laion_head", "is missing: the aesthetics model's file");
+                }
+                if !needs_head && clip.laion_head.is_some() {
+                    return wrong("image_encoder.laion_head", "is not used by `image_embedding: clip` without a score");
+                }
+            }
+            Some(ImageEncoderSettings::TorchScript(script)) => {
+                if !(1..=4096).contains(&script.input_size) {
+                    return wrong("image_encoder.input_size", "must be in 1..=4096");
+                }
+                if script.short_side.is_some_and(|side| side < script.input_size || side > 4096 || script.squash) {
+                    return wrong("image_encoder.short_side", "must be in input_size..=4096, and absent with `squash`");
+                }
+                let finite = script.mean.iter().chain(&script.std).all(|value| value.is_finite());
+                if !finite || script.std.iter().any(|value| *value <= 0.0) {
+                    return wrong("image_encoder.std", "and `mean` must be finite, `std` positive");
+                }
+            }
+            Some(ImageEncoderSettings::EfficientnetLite0 { .. }) | None => {}
         }
         Ok(())
     }

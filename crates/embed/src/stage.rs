@@ -1,19 +1,22 @@
 //! The stage: opens the tables, finds what is new, lets the encoders work, writes `embeddings`.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use tables::{
-    Counts, Image, ImageEmbedding, InputFile, Prompt, Stage, StageError, StageName, StageRun, Table, Tables,
-    digest_bytes, digest_file,
+    AestheticScore, Counts, Image, ImageEmbedding, InputFile, Prompt, Stage, StageError, StageName, StageRun, Table,
+    TableWriter, Tables, digest_bytes, digest_file,
 };
-use tch::Device;
+use tch::{Device, Kind};
+use tempfile::NamedTempFile;
 
-use crate::error::EmbedError;
-use crate::images::{ImageEncoder, ImageFile, Plan, embed_images};
-use crate::settings::Settings;
+use crate::encoder::{Head, ImageEncoder, TextEncoder};
+use crate::error::{EmbedError, absent_or_unfit};
+use crate::images::{ImageFile, Plan, embed_images};
+use crate::precision::name_of;
+use crate::settings::{ImageEncoderSettings, Settings};
 use crate::store::Store;
-use crate::texts::{TextEncoder, content_of, embed_texts};
+use crate::texts::{content_of, count_cut, embed_texts};
 
 /// The stage `embed`.
 pub struct Embed {
@@ -41,6 +44,9 @@ impl Embed {
         if images.is_empty() {
             tracing::warn!("no image has a file, so nothing is embedded; reward models can read attribute scores only");
             run.write_with_metadata::<ImageEmbedding>(&[], &[])?;
+            if self.has_score() {
+                run.write::<AestheticScore>(&[])?;
+            }
             return Ok(Counts::from([("images", 0)]));
         }
         let prompts: Vec<Prompt> = run.read()?;
@@ -49,100 +55,184 @@ impl Embed {
 
         let mut metadata = Vec::new();
         let mut counts = Counts::from([("images", images.len() as u64)]);
+        let mut head = Head::default();
         let image_store = match &self.image_encoder {
             None => None,
             Some(encoder) => {
-                let digest = weights_digest(std::slice::from_ref(&encoder.weights))?;
-                metadata.push(("image_encoder", encoder.kind.to_owned()));
+                let digest = weights_digest(&encoder.files())?;
+                let preprocessing = encoder.preprocessing(device)?;
+                head = encoder.load_head()?;
+                metadata.push(("image_encoder", encoder.kind().to_owned()));
                 metadata.push(("image_weights", digest.clone()));
-                metadata.push(("preprocessing", encoder.preprocessing.clone()));
-                let store = self.image_vectors(run, &images, encoder, &digest, device)?;
+                metadata.push(("preprocessing", preprocessing.clone()));
+                if let (Some(file), Some(ImageEncoderSettings::Clip(clip))) =
+                    (encoder.head_file(), &self.settings.image_encoder)
+                {
+                    metadata.push(("image_embedding", clip.image_embedding.into()));
+                    metadata.push(("laion_head", file_digest(file)?));
+                }
+                let key = [encoder.kind(), &digest, &preprocessing, kind_of(device)].join("\n");
+                let store = self.image_vectors(run, &images, encoder, &key, device)?;
                 counts.insert("images_embedded", store.n_new());
-                let n_bad = images.iter().filter(|image| store.get(image.sha256).is_none()).count();
+                let n_bad = images.iter().filter(|image| !store.has(image.sha256)).count();
                 counts.insert("images_bad", n_bad as u64);
                 Some(store)
             }
         };
-        let text_store = match &self.text_encoder {
+        let texts = match &self.text_encoder {
             None => None,
             Some(encoder) => {
                 let digest = weights_digest(&encoder.files())?;
-                metadata.push(("text_encoder", encoder.kind.to_owned()));
+                metadata.push(("text_encoder", encoder.kind().to_owned()));
                 metadata.push(("text_weights", digest.clone()));
-                let store = self.text_vectors(run, &prompts, encoder, &digest, device)?;
+                let mut key = vec![encoder.kind(), &digest, kind_of(device)];
+                if encoder.precision(device) != Kind::Float {
+                    let precision = name_of(encoder.precision(device));
+                    metadata.push(("text_precision", precision.to_owned()));
+                    key.push(precision);
+                }
+                let contents: BTreeMap<&str, String> =
+                    prompts.iter().map(|prompt| (*prompt, content_of(prompt))).collect();
+                let store = self.text_vectors(run, &contents, encoder, &key.join("\n"), device)?;
                 counts.insert("prompts_embedded", store.n_new());
-                Some(store)
+                if let Some(n_cut) = count_cut(contents.keys().copied(), encoder)? {
+                    counts.insert("prompts_cut", n_cut);
+                }
+                Some((store, contents))
             }
         };
 
-        let rows: Vec<ImageEmbedding> = images
-            .iter()
-            .zip(&prompts)
-            .map(|(image, prompt)| ImageEmbedding {
-                image_id: image.image.image_id.clone(),
-                image_embedding: image_store.as_ref().and_then(|store| store.get(image.sha256)).cloned(),
-                text_embedding: text_store.as_ref().and_then(|store| store.get(&content_of(prompt))).cloned(),
-            })
-            .collect();
         let metadata: Vec<(String, String)> =
             metadata.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
-        run.write_with_metadata(&rows, &metadata)?;
-        tracing::info!(n_images = rows.len(), device = torch_device::name(device), "embeddings written");
+        let mut tables = Output { metadata: &metadata, embeddings: None, scores: None, has_score: self.has_score() };
+        let (mut rows, mut scores) = (Vec::new(), Vec::new());
+        // The first rows fix the length of vectors, so there must be one of each kind among them.
+        let (mut wants_image, mut wants_text) =
+            (image_store.as_ref().is_some_and(|store| !store.is_empty()), texts.is_some());
+        for (image, prompt) in images.iter().zip(&prompts) {
+            let image_id = image.image.image_id.clone();
+            let encoded = image_store.as_ref().map(|store| store.get(image.sha256)).transpose()?.flatten();
+            scores.extend(encoded.as_deref().and_then(|encoded| {
+                head.score(encoded).map(|score| AestheticScore { image_id: image_id.clone(), score })
+            }));
+            let image_embedding = encoded.map(|encoded| head.vector(encoded));
+            let content = texts.as_ref().and_then(|(store, contents)| Some((store, contents.get(prompt)?)));
+            let text_embedding = content.map(|(store, content)| store.get(content)).transpose()?.flatten();
+            wants_image &= image_embedding.is_none();
+            wants_text &= text_embedding.is_none();
+            rows.push(ImageEmbedding { image_id, image_embedding, text_embedding });
+            if rows.len() >= ROWS_AT_ONCE && !wants_image && !wants_text {
+                tables.write(run, &mut rows, &mut scores)?;
+            }
+        }
+        tables.write(run, &mut rows, &mut scores)?;
+        tables.finish(run)?;
+        tracing::info!(n_images = images.len(), device = torch_device::name(device), "embeddings written");
         Ok(counts)
     }
 
+    fn has_score(&self) -> bool {
+        matches!(&self.settings.image_encoder, Some(ImageEncoderSettings::Clip(clip)) if clip.aesthetic_score)
+    }
+
+    /// The vectors of images; `key` names everything that decides them.
     fn image_vectors(
         &self,
         run: &StageRun,
         images: &[ImageFile],
         encoder: &ImageEncoder,
-        weights_digest: &str,
+        key: &str,
         device: Device,
     ) -> Result<Store, EmbedError> {
         let wanted = images.iter().map(|image| image.sha256).collect();
-        let key = [encoder.kind, weights_digest, &encoder.preprocessing, kind_of(device)].join("\n");
         let mut store = Store::open(run, &digest_bytes(key.as_bytes()), &wanted)?;
         // The same file under two names is embedded once.
         let mut seen = HashSet::new();
         let new: Vec<ImageFile> = images
             .iter()
-            .filter(|image| store.get(image.sha256).is_none() && seen.insert(image.sha256))
+            .filter(|image| !store.has(image.sha256) && seen.insert(image.sha256))
             .map(|&ImageFile { image, path, sha256 }| ImageFile { image, path, sha256 })
             .collect();
         if !new.is_empty() {
             let plan = Plan {
                 files: run.images(),
-                weights: &encoder.weights,
+                frame: encoder.frame()?,
                 device,
                 batch_size: self.settings.batch_size,
                 on_bad_image: self.settings.on_bad_image,
             };
-            embed_images(&new, &plan, &mut store, &run.progress(new.len(), "images"))?;
+            let network = encoder.load(device)?;
+            embed_images(&new, &plan, network.as_ref(), &mut store, &run.progress(new.len(), "images"))?;
         }
         Ok(store)
     }
 
+    /// The vectors of prompts, each with what it is kept under; `key` names everything that decides them.
     fn text_vectors(
         &self,
         run: &StageRun,
-        prompts: &[&str],
+        contents: &BTreeMap<&str, String>,
         encoder: &TextEncoder,
-        weights_digest: &str,
+        key: &str,
         device: Device,
     ) -> Result<Store, EmbedError> {
-        let distinct: BTreeSet<&str> = prompts.iter().copied().collect();
-        let contents: BTreeMap<String, &str> =
-            distinct.into_iter().map(|prompt| (content_of(prompt), prompt)).collect();
-        let wanted = contents.keys().map(String::as_str).collect();
-        let key = [encoder.kind, weights_digest, kind_of(device)].join("\n");
+        let wanted = contents.values().map(String::as_str).collect();
         let mut store = Store::open(run, &digest_bytes(key.as_bytes()), &wanted)?;
-        let new: Vec<(String, &str)> =
-            contents.iter().filter(|(content, _)| store.get(content).is_none()).map(|(c, p)| (c.clone(), *p)).collect();
+        let new: Vec<(&String, &str)> = contents
+            .iter()
+            .filter(|(_, content)| !store.has(content))
+            .map(|(prompt, content)| (content, *prompt))
+            .collect();
         if !new.is_empty() {
             let progress = run.progress(new.len(), "prompts");
-            embed_texts(&new, &encoder.folder, device, self.settings.batch_size, &mut store, &progress)?;
+            embed_texts(&new, encoder, device, self.settings.batch_size, &mut store, &progress)?;
         }
         Ok(store)
+    }
+}
+
+/// Rows that are in memory while the table is written.
+const ROWS_AT_ONCE: usize = 1024;
+
+/// The stage's tables, written as their rows come.
+struct Output<'a> {
+    metadata: &'a [(String, String)],
+    embeddings: Option<TableWriter<ImageEmbedding, NamedTempFile>>,
+    scores: Option<TableWriter<AestheticScore, NamedTempFile>>,
+    has_score: bool,
+}
+
+impl Output<'_> {
+    /// Writes rows, and leaves none.
+    fn write(
+        &mut self,
+        run: &StageRun,
+        rows: &mut Vec<ImageEmbedding>,
+        scores: &mut Vec<AestheticScore>,
+    ) -> Result<(), EmbedError> {
+        match &mut self.embeddings {
+            Some(table) => table.append(rows)?,
+            none => *none = Some(run.writer(self.metadata, rows)?),
+        }
+        if self.has_score {
+            match &mut self.scores {
+                Some(table) => table.append(scores)?,
+                none => *none = Some(run.writer(self.metadata, scores)?),
+            }
+        }
+        rows.clear();
+        scores.clear();
+        Ok(())
+    }
+
+    fn finish(self, run: &mut StageRun) -> Result<(), EmbedError> {
+        if let Some(table) = self.embeddings {
+            run.finish(table)?;
+        }
+        if let Some(table) = self.scores {
+            run.finish(table)?;
+        }
+        Ok(())
     }
 }
 
@@ -152,7 +242,7 @@ impl Stage for Embed {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn settings(&self) -> serde_json::Value {
@@ -164,17 +254,23 @@ impl Stage for Embed {
     }
 
     fn writes(&self) -> Vec<&'static str> {
-        vec![ImageEmbedding::NAME]
+        let scores = self.has_score().then_some(AestheticScore::NAME);
+        std::iter::once(ImageEmbedding::NAME).chain(scores).collect()
     }
 
     fn files(&self, _tables: &Tables) -> Result<Vec<InputFile>, StageError> {
-        let image =
-            self.image_encoder.iter().map(|encoder| ("image_encoder.weights".to_owned(), encoder.weights.clone()));
-        let text = self.text_encoder.iter().flat_map(|encoder| {
-            let files = encoder.files().into_iter();
-            files.map(|file| (format!("text_encoder.{}", below(&encoder.folder, &file)), file))
-        });
-        Ok(image.chain(text).map(|(name, file)| InputFile { name, location: file.as_path().into() }).collect())
+        let of = |encoder: &str, files: Vec<(String, PathBuf)>| -> Vec<(String, PathBuf)> {
+            files.into_iter().map(|(name, file)| (format!("{encoder}.{name}"), file)).collect()
+        };
+        let mut files = Vec::new();
+        if let Some(encoder) = &self.image_encoder {
+            files.extend(of("image_encoder", encoder.files()));
+            files.extend(encoder.head_file().map(|file| ("image_encoder.laion_head".to_owned(), file.clone())));
+        }
+        if let Some(encoder) = &self.text_encoder {
+            files.extend(of("text_encoder", encoder.files()));
+        }
+        Ok(files.into_iter().map(|(name, file)| InputFile { name, location: file.as_path().into() }).collect())
     }
 
     fn run(&self, run: &mut StageRun) -> Result<Counts, StageError> {
@@ -201,8 +297,8 @@ fn kind_of(device: Device) -> &'static str {
 }
 
 /// BLAKE3 of an encoder's one file, or of the digests of its files in order.
-fn weights_digest(files: &[PathBuf]) -> Result<String, EmbedError> {
-    let digests = files.iter().map(|file| file_digest(file)).collect::<Result<Vec<_>, _>>()?;
+fn weights_digest(files: &[(String, PathBuf)]) -> Result<String, EmbedError> {
+    let digests = files.iter().map(|(_, file)| file_digest(file)).collect::<Result<Vec<_>, _>>()?;
     Ok(match digests.as_slice() {
         [one] => one.clone(),
         several => digest_bytes(several.join("\n").as_bytes()),
@@ -210,14 +306,7 @@ fn weights_digest(files: &[PathBuf]) -> Result<String, EmbedError> {
 }
 
 fn file_digest(path: &Path) -> Result<String, EmbedError> {
-    digest_file(path).map_err(|source| match source.kind() {
-        std::io::ErrorKind::NotFound => EmbedError::NoWeights { file: path.to_owned() },
-        _ => EmbedError::Weights { file: path.to_owned(), source: source.into() },
-    })
-}
-
-fn below(folder: &Path, file: &Path) -> String {
-    file.strip_prefix(folder).unwrap_or(file).display().to_string()
+    digest_file(path).map_err(absent_or_unfit(path))
 }
 
 #[cfg(test)]

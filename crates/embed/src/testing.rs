@@ -25,3 +25,9 @@ pub fn cosine(a: &[f32], b: &[f32]) -> f64 {
     let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(x, y)| f64::from(*x) * f64::from(*y)).sum::<f64>();
     dot(a, b) / (dot(a, a) * dot(b, b)).sqrt()
 }
+
+/// A square of RGB pixels by a formula that the Python scripts share.
+pub fn patterned_square(side: usize, shift: usize) -> Vec<u8> {
+    let at = |y: usize, x: usize| (0..3).map(move |c| ((x * 7 + y * 13 + c * 29 + (x * y) % 31 + shift) % 256) as u8);
+    (0..side).flat_map(|y| (0..side).flat_map(move |x| at(y, x))).collect()
+}

@@ -18,6 +18,7 @@ pub fn all_contracts() -> Vec<Arc<Contract>> {
         Answer::contract(),
         AttributeScore::contract(),
         ImageEmbedding::contract(),
+        AestheticScore::contract(),
         Label::contract(),
         RewardModel::contract(),
         Prediction::contract(),
@@ -208,6 +209,18 @@ table! {
         image_embedding: Option<Embedding>,
         /// The text encoder's vector of the image's prompt; null if no text encoder is set.
         text_embedding: Option<Embedding>,
+    }
+}
+
+table! {
+    /// The LAION aesthetics model's score of one image (about 1 to 10), if `embed` is set to write it. Images that could
+    /// not be read have no row.
+    "aesthetic_scores" version 1 by Embed key [image_id]
+    pub struct AestheticScore {
+        /// The image.
+        image_id: String where References("images", "image_id"),
+        /// The score.
+        score: f64,
     }
 }
 

@@ -204,6 +204,17 @@ impl Value for Vec<String> {
     }
 }
 
+/// Vectors of that size, with any numbers where one is null.
+fn embeddings(size: i32, items: Vec<f32>, nulls: NullBuffer) -> ArrayRef {
+    let element = Arc::new(Field::new("element", DataType::Float32, false));
+    Arc::new(FixedSizeListArray::new(element, size, Arc::new(Float32Array::from(items)), Some(nulls)))
+}
+
+/// A column of `n` nulls that would be vectors of that size.
+pub(crate) fn null_embeddings(size: i32, n: usize) -> ArrayRef {
+    embeddings(size, vec![0.0; usize::try_from(size).unwrap_or(0) * n], NullBuffer::new_null(n))
+}
+
 impl Value for Embedding {
     const TYPE: ColumnType = ColumnType::Embedding;
     /// The first vector sets the size; a column without any has size 1. Vectors of another size are a caller's bug.
@@ -220,10 +231,9 @@ impl Value for Embedding {
                 None => items.resize(items.len() + size, 0.0),
             }
         }
-        let element = Arc::new(Field::new("element", DataType::Float32, false));
         let nulls = NullBuffer::from_iter(rows.iter().map(Option::is_some));
         let size = i32::try_from(size).unwrap_or_else(|_| unreachable!("an encoder gives fewer than 2^31 numbers"));
-        Arc::new(FixedSizeListArray::new(element, size, Arc::new(Float32Array::from(items)), Some(nulls)))
+        embeddings(size, items, nulls)
     }
     fn get(array: &ArrayRef, at: usize) -> Self {
         array.as_fixed_size_list().value(at).as_primitive::<Float32Type>().values().to_vec()

@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use arrow::array::Array;
-use arrow::datatypes::{Field, Schema};
+use arrow::datatypes::{DataType, Field, Schema};
 use arrow::record_batch::RecordBatch;
 use bytes::Bytes;
 use parquet::arrow::ArrowWriter;
@@ -15,6 +15,7 @@ use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
 
+use crate::cell::null_embeddings;
 use crate::check::{Checker, Violations};
 use crate::contract::{Contract, Table};
 use crate::digest::RowDigest;
@@ -111,6 +112,8 @@ const ROWS_PER_GROUP: usize = 65_536;
 /// Writes a table's rows to a file as they come, checking each batch before it is written.
 pub struct TableWriter<T: Table, W: std::io::Write + Send> {
     contract: Arc<Contract>,
+    /// What the first rows fixed.
+    schema: Arc<Schema>,
     writer: ArrowWriter<W>,
     checker: Checker,
     digest: RowDigest,
@@ -139,8 +142,9 @@ impl<T: Table, W: std::io::Write + Send> TableWriter<T, W> {
         let writer = ArrowWriter::try_new(out, batch.schema(), Some(properties)).map_err(cannot_write::<T>)?;
         let mut digest = RowDigest::new(contract.clone());
         metadata.iter().for_each(|(key, value)| digest.add_metadata(key, value));
-        let mut table =
-            Self { writer, checker: Checker::new(contract.clone()), contract, digest, n_rows: 0, rows: PhantomData };
+        let checker = Checker::new(contract.clone());
+        let schema = batch.schema();
+        let mut table = Self { writer, checker, contract, schema, digest, n_rows: 0, rows: PhantomData };
         table.append_batch(&batch)?;
         Ok(table)
     }
@@ -150,7 +154,7 @@ impl<T: Table, W: std::io::Write + Send> TableWriter<T, W> {
     /// # Errors
     /// [`TableError::Broken`] or [`TableError::Write`].
     pub fn append(&mut self, rows: &[T]) -> Result<(), TableError> {
-        rows.chunks(ROWS_PER_GROUP).try_for_each(|chunk| self.append_batch(&encode(chunk)))
+        rows.chunks(ROWS_PER_GROUP).try_for_each(|chunk| self.append_batch(&sized(encode(chunk), &self.schema)))
     }
 
     fn append_batch(&mut self, batch: &RecordBatch) -> Result<(), TableError> {
@@ -176,6 +180,19 @@ impl<T: Table, W: std::io::Write + Send> TableWriter<T, W> {
     fn broken(&self, violations: Violations) -> TableError {
         TableError::Broken { file: format!("rows made by `{}`", self.contract.written_by.command()), violations }
     }
+}
+
+/// Rows whose embeddings are all null do not know their size; the file does.
+fn sized(batch: RecordBatch, schema: &Arc<Schema>) -> RecordBatch {
+    if batch.schema() == *schema {
+        return batch;
+    }
+    let columns = batch.columns().iter().zip(schema.fields()).map(|(array, field)| match field.data_type() {
+        DataType::FixedSizeList(_, size) if array.null_count() == array.len() => null_embeddings(*size, array.len()),
+        _ => array.clone(),
+    });
+    // What still differs is an embedding of another size, which Parquet refuses.
+    RecordBatch::try_new(schema.clone(), columns.collect()).unwrap_or(batch)
 }
 
 fn cannot_write<T: Table>(source: ParquetError) -> TableError {
@@ -356,7 +373,7 @@ fn unreadable(contract: &Contract, file: &str, source: ParquetError) -> TableErr
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::{Answer, ImageEmbedding, RewardModel};
+    use crate::catalog::{Answer, ImageEmbedding, Question, RewardModel};
     use crate::vocabulary::{AnswerKind, AnswerStatus};
 
     fn written<T: Table>(rows: &[T], metadata: &[(String, String)]) -> (Vec<u8>, String) {
@@ -366,6 +383,24 @@ mod tests {
 
     fn read<T: Table>(bytes: Vec<u8>) -> Result<Vec<T>, TableError> {
         TableReader::open(Content::Bytes(bytes.into()), "a.parquet".into()).and_then(TableReader::rows)
+    }
+
+    #[test]
+    fn rows_without_any_vector_may_follow_rows_that_have_some() {
+        let row = |image_id: &str, vector: Option<Vec<f32>>| ImageEmbedding {
+            image_id: image_id.into(),
+            image_embedding: vector,
+            text_embedding: None,
+        };
+        let rows = [row("a", Some(vec![1.0, 2.0, 3.0])), row("b", None), row("c", None), row("d", Some(vec![0.5; 3]))];
+        let mut table = TableWriter::create(Vec::new(), &[], &rows[..1]).unwrap();
+        table.append(&rows[1..3]).unwrap();
+        table.append(&rows[3..]).unwrap();
+        let (bytes, n_rows, digest) = table.finish().unwrap();
+        assert_eq!((n_rows, digest), (4, written(&rows, &[]).1));
+        assert_eq!(read::<ImageEmbedding>(bytes).unwrap(), rows);
+        let mut table = TableWriter::create(Vec::new(), &[], &rows[..1]).unwrap();
+        assert!(table.append(&[row("e", Some(vec![1.0; 2]))]).is_err(), "vectors of another size are refused");
     }
 
     fn answer(image_id: &str, seconds: f64) -> Answer {
@@ -439,7 +474,9 @@ mod tests {
             assert!(matches!(error, TableError::Unreadable { .. }), "{error}");
             assert!(error.to_string().contains("rerun `synth-feedback`"), "{error}");
         }
+        let error = read::<Question>(bytes.clone()).unwrap_err();
+        assert!(matches!(error, TableError::Broken { .. }), "another table: {error}");
         let error = read::<ImageEmbedding>(bytes).unwrap_err();
-        assert!(matches!(error, TableError::Broken { .. }), "{error}");
+        assert!(matches!(error, TableError::Version { .. }), "another version: {error}");
     }
 }

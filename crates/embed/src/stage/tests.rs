@@ -1,15 +1,23 @@
 //! The stage on twelve small pictures.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
+use crate::aesthetics::Aesthetics;
 use crate::efficientnet::EfficientNetLite0;
 use crate::images::{in_batches, one_on_each_core};
-use crate::settings::{ImageEncoderSettings, OnBadImage, TextEncoderSettings};
+use crate::network::ImageNetwork;
+use crate::precision::Precision;
+use crate::preprocess::{Fit, Frame, square};
+use crate::settings::{
+    ClipImageSettings, ImageEncoderSettings, ImageVector, OnBadImage, TextEncoderSettings, TorchScriptSettings,
+};
 use crate::testing::{cosine, weights};
 use image::RgbImage;
 use sha2::{Digest, Sha256};
 use tables::{ImageFiles, Location, ProgressStyle, Split, Staging, Storage};
+use tch::{CModule, Tensor};
 use torch_device::DeviceSetting;
 
 const N_IMAGES: usize = 12;
@@ -212,24 +220,190 @@ fn the_way_that_cuda_takes_gives_the_same_vectors_to_1e_5() {
     world.images[4].sha256 = Some(hex::encode(Sha256::digest(b"no picture")));
     let images: Vec<ImageFile> = world.images.iter().filter_map(ImageFile::of).collect();
     let network = EfficientNetLite0::load(&file, Device::Cpu).unwrap();
+    let network = ShortOfMemory { network, most: AtomicUsize::new(4) };
     let files = ImageFiles::open(&world.folder.path().join("images").as_path().into()).unwrap();
     let progress = ProgressStyle::Silent.start(images.len(), "images");
     let run = StageRun::new(world.storage(), StageName::Embed, files.clone(), ProgressStyle::Silent);
     let mut alone = Store::open(&run, &"a".repeat(64), &HashSet::new()).unwrap();
     // 11 images, one of them bad, in batches of 4: the last one is filled up.
-    let plan =
-        Plan { files: &files, weights: &file, device: Device::Cpu, batch_size: 4, on_bad_image: OnBadImage::Skip };
+    let frame = Frame::centre(224);
+    let plan = Plan { files: &files, frame, device: Device::Cpu, batch_size: 4, on_bad_image: OnBadImage::Skip };
     one_on_each_core(&images, &plan, &network, &mut alone, &progress).unwrap();
-    let mut batched = Store::open(&run, &"b".repeat(64), &HashSet::new()).unwrap();
-    in_batches(&images, &plan, &network, &mut batched, &progress).unwrap();
-    assert_eq!(batched.n_new(), 10);
-    for image in &images {
-        match (alone.get(image.sha256), batched.get(image.sha256)) {
-            (Some(a), Some(b)) => assert!(a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-5), "{}", image.path),
-            (None, None) => assert_eq!(image.path, "i04.png"),
-            other => panic!("{}: {other:?}", image.path),
+    for (most, digest) in [(4, "b"), (1, "c")] {
+        network.most.store(most, Ordering::Relaxed);
+        let mut batched = Store::open(&run, &digest.repeat(64), &HashSet::new()).unwrap();
+        in_batches(&images, &plan, &network, &mut batched, &progress).unwrap();
+        assert_eq!(batched.n_new(), 10);
+        for image in &images {
+            match (alone.get(image.sha256).unwrap(), batched.get(image.sha256).unwrap()) {
+                (Some(a), Some(b)) => assert!(a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-5), "{}", image.path),
+                (None, None) => assert_eq!(image.path, "i04.png"),
+                other => panic!("{}: {other:?}", image.path),
+            }
         }
     }
+    network.most.store(0, Ordering::Relaxed);
+    let mut none = Store::open(&run, &"d".repeat(64), &HashSet::new()).unwrap();
+    let error = in_batches(&images, &plan, &network, &mut none, &progress).unwrap_err();
+    assert!(error.to_string().contains("batch_size"), "{error}");
+}
+
+/// A network on a device whose memory is full beyond some images, in LibTorch's words.
+struct ShortOfMemory {
+    network: EfficientNetLite0,
+    most: AtomicUsize,
+}
+
+impl ImageNetwork for ShortOfMemory {
+    fn vectors(&self, squares: &[&[u8]]) -> Result<Vec<Vec<f32>>, tch::TchError> {
+        if squares.len() > self.most.load(Ordering::Relaxed) {
+            return Err(tch::TchError::Torch("CUDA out of memory. Tried to allocate 2.00 GiB".to_owned()));
+        }
+        self.network.vectors(squares)
+    }
+}
+
+fn clip_fixture(name: &str) -> Location {
+    Location::new(format!("{}/fixtures/clip/{name}", env!("CARGO_MANIFEST_DIR")))
+}
+
+fn clip_settings(image_embedding: ImageVector, aesthetic_score: bool) -> Settings {
+    let needs_head = aesthetic_score || image_embedding != ImageVector::Clip;
+    Settings {
+        image_encoder: Some(ImageEncoderSettings::Clip(ClipImageSettings {
+            folder: clip_fixture("tiny-quick-gelu"),
+            image_embedding,
+            laion_head: needs_head.then(|| clip_fixture("aesthetics.pth")),
+            aesthetic_score,
+            precision: Precision::Fp32,
+        })),
+        text_encoder: None,
+        device: DeviceSetting::Cpu,
+        batch_size: 4,
+        on_bad_image: OnBadImage::Fail,
+    }
+}
+
+#[test]
+fn clip_and_what_stands_on_it_share_what_is_kept() {
+    let world = World::new();
+    let stage = |vector, score| Embed::new(clip_settings(vector, score)).unwrap();
+    let counts = world.run(&stage(ImageVector::Clip, false), false).unwrap();
+    assert_eq!(counts["images_embedded"], 10);
+    let clip = world.embeddings();
+    assert!(clip.iter().all(|row| row.image_embedding.as_ref().is_some_and(|vector| vector.len() == 12)));
+
+    let scored = stage(ImageVector::LaionLayer(1), true);
+    assert_eq!(scored.writes(), ["embeddings", "aesthetic_scores"]);
+    let counts = world.run(&scored, false).unwrap();
+    assert_eq!(counts["images_embedded"], 0, "the aesthetics model runs on the vectors that are kept");
+    let model = Aesthetics::load(&clip_fixture("aesthetics.pth").local_path().unwrap(), 12).unwrap();
+    let scores: Vec<AestheticScore> = Tables::new(world.storage()).read().unwrap();
+    assert_eq!(scores.len(), 11);
+    for ((clip, layer), score) in clip.iter().zip(world.embeddings()).zip(scores) {
+        let clip = clip.image_embedding.as_ref().unwrap();
+        assert_eq!(layer.image_embedding.unwrap(), model.after(clip, 1));
+        assert_eq!((score.image_id, score.score), (layer.image_id, model.score(clip)));
+    }
+    let reader = Tables::new(world.storage()).reader::<ImageEmbedding>().unwrap();
+    let metadata: HashMap<&str, &str> = reader.metadata().iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
+    assert_eq!((metadata["image_encoder"], metadata["image_embedding"]), ("clip", "laion_layer_1"));
+    assert!(metadata["preprocessing"].contains("centre crop 28") && metadata["preprocessing"].contains("0.48145"));
+    assert_eq!(metadata["laion_head"].len(), 64);
+
+    let error = world.run(&stage(ImageVector::LaionLayer(4), false), false).unwrap_err();
+    assert!(error.contains("layer 4 of a model of 3"), "{error}");
+}
+
+#[test]
+fn more_images_than_are_written_at_once_come_in_order_and_bad_ones_at_both_ends_are_null() {
+    let mut world = World::new();
+    let good = world.images[0].clone();
+    let bad = || Some(hex::encode(Sha256::digest(b"not there")));
+    let n = 2 * ROWS_AT_ONCE + 700;
+    // The first and the last thousand have no picture, so that whole batches of rows have no vector.
+    let is_bad = |at: usize| at < ROWS_AT_ONCE + 100 || at >= n - ROWS_AT_ONCE - 100;
+    world.images = (0..n)
+        .map(|at| Image {
+            image_id: format!("i{:05}", n - at),
+            sha256: if is_bad(at) { bad() } else { good.sha256.clone() },
+            path: if is_bad(at) { Some("gone.png".to_owned()) } else { good.path.clone() },
+            ..good.clone()
+        })
+        .collect();
+    world.write_inputs();
+    let settings = Settings { on_bad_image: OnBadImage::Skip, ..clip_settings(ImageVector::Clip, true) };
+    let counts = world.run(&Embed::new(settings).unwrap(), false).unwrap();
+    assert_eq!(
+        (counts["images_embedded"], counts["images_bad"] as usize),
+        (1, (0..n).filter(|at| is_bad(*at)).count())
+    );
+    let rows = world.embeddings();
+    assert!(rows.is_sorted_by(|a, b| a.image_id < b.image_id) && rows.len() == n);
+    let n_null = rows.iter().filter(|row| row.image_embedding.is_none()).count();
+    assert_eq!(n_null as u64, counts["images_bad"]);
+    assert!(rows[0].image_embedding.is_none() && rows[n - 1].image_embedding.is_none());
+    let scores: Vec<AestheticScore> = Tables::new(world.storage()).read().unwrap();
+    assert_eq!(scores.len(), n - n_null);
+}
+
+#[test]
+fn an_encoder_saved_as_torchscript_needs_no_code() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("encoder.pt");
+    // Mean and extremes of each channel: [n, 3, 20, 20] to [n, 9].
+    let mut encode = |inputs: &[Tensor]| {
+        let xs = inputs[0].flatten(2, 3);
+        vec![Tensor::cat(&[xs.mean_dim(2, false, Kind::Float), xs.amax(2, false), xs.amin(2, false)], 1)]
+    };
+    let example = Tensor::zeros([2, 3, 20, 20], (Kind::Float, Device::Cpu));
+    CModule::create_by_tracing("encoder", "forward", &[example], &mut encode).unwrap().save(&path).unwrap();
+    let script = |std: [f32; 3]| Settings {
+        image_encoder: Some(ImageEncoderSettings::TorchScript(TorchScriptSettings {
+            path: path.as_path().into(),
+            input_size: 20,
+            short_side: Some(24),
+            squash: false,
+            mean: [0.5, 0.25, 0.0],
+            std,
+            precision: Precision::Fp32,
+        })),
+        ..clip_settings(ImageVector::Clip, false)
+    };
+    let world = World::new();
+    world.run(&Embed::new(script([1.0, 0.5, 2.0])).unwrap(), false).unwrap();
+    let file = std::fs::read(world.folder.path().join("images/i04.png")).unwrap();
+    let pixels = square(&file, &Frame { side: 20, fit: Fit::Crop(24) }).unwrap();
+    let red: Vec<f32> = pixels.iter().step_by(3).map(|value| f32::from(*value) / 255.0 - 0.5).collect();
+    let ours = world.embeddings()[4].image_embedding.clone().unwrap();
+    assert_eq!(ours.len(), 9);
+    assert!((ours[0] - red.iter().sum::<f32>() / 400.0).abs() < 1e-5);
+    assert_eq!(ours[3], red.iter().copied().fold(f32::MIN, f32::max));
+
+    let error = Embed::new(script([1.0, 0.0, 1.0])).err().unwrap();
+    assert!(error.to_string().contains("image_encoder.std"), "{error}");
+    std::fs::write(&path, b"no module").unwrap();
+    let error = world.run(&Embed::new(script([1.0; 3])).unwrap(), false).unwrap_err();
+    assert!(error.contains("encoder.pt") && error.contains("does not fit"), "{error}");
+}
+
+#[test]
+fn clip_settings_are_checked() {
+    let parsed = |text: &str| serde_yaml::from_str::<ImageEncoderSettings>(text).map_err(|error| error.to_string());
+    let clip = "{ kind: clip, folder: /f, image_embedding: laion_layer_1, laion_head: /h.pth, precision: auto }";
+    let ImageEncoderSettings::Clip(settings) = parsed(clip).unwrap() else { panic!() };
+    assert_eq!((settings.image_embedding, settings.precision), (ImageVector::LaionLayer(1), Precision::Auto));
+    assert!(parsed(&clip.replace("laion_layer_1", "laion_layer_0")).unwrap_err().contains("laion_layer_0"));
+    assert!(parsed(&clip.replace("laion_head", "laion_haed")).unwrap_err().contains("laion_haed"));
+    assert!(parsed(&clip.replace("auto", "bf8")).unwrap_err().contains("bf8"));
+    assert!(parsed(&clip.replace("image_embedding: laion_layer_1, ", "")).unwrap_err().contains("image_embedding"));
+    let without = Settings {
+        image_encoder: Some(parsed(&clip.replace("laion_head: /h.pth, ", "")).unwrap()),
+        ..clip_settings(ImageVector::Clip, false)
+    };
+    assert!(Embed::new(without).err().unwrap().to_string().contains("laion_head"));
+    let texts = serde_yaml::from_str::<TextEncoderSettings>("{ kind: clip, folder: /f }").unwrap();
+    assert!(matches!(texts, TextEncoderSettings::Clip { precision: Precision::Fp32, .. }));
 }
 
 #[test]

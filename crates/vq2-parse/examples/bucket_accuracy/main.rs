@@ -18,14 +18,19 @@ mod report;
 
 /// A question with its gold bucket, and what the rules made of it.
 pub struct Scored {
+    /// The data set that its prompt is from.
     pub source_set: String,
+    /// Its text.
     pub question: String,
+    /// Its bucket by DSG's category.
     pub gold: Bucket,
     /// Whether the gold is of the category "attribute - state", which is ambiguous.
     pub state: bool,
     /// Whether rules may be developed on it.
     pub develop: bool,
+    /// The bucket that the rules chose.
     pub chosen: Bucket,
+    /// The rule that fired.
     pub rule: Rule,
 }
 

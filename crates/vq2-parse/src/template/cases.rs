@@ -63,7 +63,7 @@ fn a_prompt_without_a_question_gets_a_reason() {
     let long = "a red dog and ".repeat(1_000);
     assert_eq!(template_questions(&long), Err(TooLong));
     assert_eq!(template_questions(&"犬".repeat(10_000)), Err(TooLong));
-    assert_eq!(TooLong.as_str(), "too_long");
+    assert_eq!(TooLong.to_string(), "too_long");
 }
 
 #[test]
