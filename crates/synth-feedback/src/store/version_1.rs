@@ -101,7 +101,7 @@ mod tests {
             attempts: 2,
             seconds: 0.5,
         };
-        Parts::open(&store.storage, "answers").append(&[old.clone()]).unwrap();
+        Parts::open(&store.storage, "answers").append(std::slice::from_ref(&old)).unwrap();
         store.parts().append(&[StoredAnswer { template: TEMPLATE_1.into(), ..stored("b", AnswerStatus::Ok) }]).unwrap();
         let manner = Manner::of(&old.clone().into());
         let known = KnownAnswers::load(&store, manner, 0).unwrap();
