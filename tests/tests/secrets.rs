@@ -9,8 +9,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use finegrain_tests::Project;
+use parquet::file::reader::{FileReader, SerializedFileReader};
 
-const KEY: &str = "sk-test-0123456789abcdef";
+/// With a slash, which JSON may write in two ways.
+const KEY: &str = "sk-test/0123456789abcdef";
 const VARIABLE: &str = "FINEGRAIN_TEST_KEY";
 
 /// A server that repeats the key it was sent in everything it says, well or badly. Counts the requests with the key.
@@ -45,15 +47,19 @@ fn answer(mut stream: &TcpStream, n_with_key: &AtomicUsize) -> Option<()> {
         "{{\"id\":\"{KEY}\",\"choices\":[{{\"logprobs\":{{\"content\":[{{\"token\":\"Yes\",\"logprob\":-0.5,\"top_logprobs\":\
          [{{\"token\":\"Yes\",\"logprob\":-0.5}},{{\"token\":\"No\",\"logprob\":-1.5}}]}}]}}}}]}}"
     );
+    let escaped = KEY.replace('/', "\\/").replacen('s', "\\u0073", 1);
+    let token = tokens.replace("\"No\"", &format!("\"{KEY}\"")).replace("top_logprobs\":[", "top_logprobs\":[{\"token\":\"No\",\"logprob\":-1.6},");
     // The first requests are the probe's, which a server that says nonsense would end.
     let n_before = n_with_key.fetch_add(1, Ordering::SeqCst);
-    let (status, headers, body) = match if n_before < 12 { 7 } else { n_before % 8 } {
+    let (status, headers, body) = match if n_before < 12 { 9 } else { n_before % 10 } {
         0 => ("422", "", format!("{{\"error\":{{\"message\":\"wrong key {KEY}\"}}}}")),
         1 => ("500", "", format!("<html>{KEY}</html>")),
         2 => ("400", "", format!("{{\"error\":\"you sent Bearer {KEY}\"}}")),
         3 => ("302", "location: http://elsewhere.example/?key=KEY\r\n", KEY.to_owned()),
         4 => ("200", "content-type: text/KEY\r\n", format!("{{\"choices\":\"{KEY}\"}}")),
         5 => ("429", "retry-after: 0\r\n", format!("slow down, {KEY}")),
+        6 => ("422", "", format!("{{\"error\":{{\"message\":\"wrong key {escaped}\"}}}}")),
+        7 => ("200", "", token),
         _ => ("200", "", tokens),
     };
     let headers = headers.replace("KEY", KEY);
@@ -66,11 +72,22 @@ fn leaks(folder: &Path) -> Vec<String> {
     for entry in std::fs::read_dir(folder).unwrap().flatten() {
         if entry.file_type().unwrap().is_dir() {
             found.extend(leaks(&entry.path()));
-        } else if std::fs::read(entry.path()).is_ok_and(|bytes| contains(&bytes)) {
+        } else if std::fs::read(entry.path()).is_ok_and(|bytes| contains(&bytes)) || contains(&rows(&entry.path())) {
             found.push(entry.path().display().to_string());
         }
     }
     found
+}
+
+/// The rows of a Parquet file as text: its pages are compressed.
+fn rows(path: &Path) -> Vec<u8> {
+    if path.extension().is_none_or(|extension| extension != "parquet") {
+        return Vec::new();
+    }
+    let file = SerializedFileReader::new(std::fs::File::open(path).unwrap()).unwrap();
+    let rows: Vec<String> = file.get_row_iter(None).unwrap().map(|row| row.unwrap().to_string()).collect();
+    assert_eq!(rows.len() as i64, file.metadata().file_metadata().num_rows());
+    rows.concat().into_bytes()
 }
 
 fn contains(bytes: &[u8]) -> bool {
@@ -96,6 +113,9 @@ fn a_key_is_in_no_log_error_table_or_record_even_if_the_server_repeats_it() {
     }
     assert!(n_with_key.load(Ordering::SeqCst) > 50, "the server did get the key");
     assert_eq!(leaks(project.folder()), [] as [String; 0]);
+    let stored = std::fs::read_dir(project.folder().join("data/run/store/answers")).unwrap().flatten();
+    let kept: Vec<u8> = stored.flat_map(|entry| rows(&entry.path())).collect();
+    assert!(String::from_utf8_lossy(&kept).contains("[api key]"), "what the server said is kept, without the key");
 }
 
 #[test]

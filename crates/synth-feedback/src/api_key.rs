@@ -38,6 +38,13 @@ impl ApiKey {
         &self.header
     }
 
+    /// Takes the key out of a server's text, should it repeat it.
+    pub(crate) fn redact_in(&self, text: &mut String) {
+        if text.contains(&self.secret) {
+            *text = self.redact(text);
+        }
+    }
+
     /// A server's text without the key, should it repeat it.
     pub(crate) fn redact(&self, text: &str) -> String {
         text.replace(&self.secret, "[api key]")

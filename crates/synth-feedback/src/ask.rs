@@ -14,7 +14,7 @@ use std::time::Duration;
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
 use tables::{AnswerStatus, Progress};
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep_until};
 
 use crate::breaker::Breaker;
 use crate::call_error::CallError;
@@ -29,7 +29,7 @@ use crate::raw;
 use crate::reading::Reading;
 use crate::readout::{Readout, join};
 use crate::retry::Retry;
-use crate::spending::{Billed, Permit, Spending, Usage};
+use crate::spending::{Billed, Permit, Room, Spending, Usage};
 use crate::store::{Keeper, KnownAnswers, Manner, StoredAnswer, now};
 use crate::tally::Tally;
 
@@ -56,7 +56,7 @@ pub struct Asking<'a> {
     pub interrupt: &'a Interrupt,
 }
 
-/// How long questions under way may take after Ctrl-C.
+/// How long questions under way may take after Ctrl-C, or after a failure that ends the run: they are paid for.
 const GRACE: Duration = Duration::from_secs(5);
 
 /// One question about one picture, until it is answered or given up.
@@ -110,6 +110,7 @@ struct Waiting {
 enum Stop {
     Interrupted,
     Limit(crate::spending::LimitReached),
+    Failed,
 }
 
 impl<'a> Asking<'a> {
@@ -129,16 +130,13 @@ impl<'a> Asking<'a> {
         let n_questions = plan.size().n_open;
         let mut loading = pin!(self.pictures.load_all(plan.pictures()).fuse());
         let mut interrupted = pin!(self.interrupt.interrupted().fuse());
-        let mut grace_over = pin!(async {
-            self.interrupt.interrupted().await;
-            sleep(GRACE).await;
-        });
         let mut lanes = Lanes::new(lanes);
         let mut stock: VecDeque<Vec<Question>> = VecDeque::new();
         let mut waiting: BinaryHeap<Reverse<Waiting>> = BinaryHeap::new();
         let mut under_way = FuturesUnordered::new();
         let mut tally = Tally::new(self.progress);
         let (mut all_loaded, mut stop) = (false, None);
+        let (mut failure, mut grace_over) = (None, None);
         loop {
             let now = Instant::now();
             while waiting.peek().is_some_and(|Reverse(first)| first.until <= now) {
@@ -149,14 +147,20 @@ impl<'a> Asking<'a> {
             // However long they wait, those to be asked again are no more than a few rounds.
             let new_ones = waiting.len() + lanes.n_again() < 16 + 2 * lanes.limit();
             while stop.is_none() {
+                // What is under way may turn out cheaper than it was expected to be.
+                match self.spending.room() {
+                    Room::Free => {}
+                    Room::Wait => break,
+                    Room::Full(limit) => {
+                        stop = Some(Stop::Limit(limit));
+                        break;
+                    }
+                }
                 let Some((lane, mut question)) = lanes.next(now, new_ones, &mut stock) else { break };
                 if question.attempts == 0 {
                     question.answered_before = breaker.n_answered();
                 }
-                match self.spending.admit() {
-                    Ok(permit) => under_way.push(self.send(lane, question, permit)),
-                    Err(limit) => stop = Some(Stop::Limit(limit)),
-                }
+                under_way.push(self.send(lane, question, self.spending.admit()));
             }
             if stop.is_some() {
                 (all_loaded, stock) = (true, VecDeque::new());
@@ -167,23 +171,28 @@ impl<'a> Asking<'a> {
                 break;
             }
             let retry_at = waiting.peek().map(|Reverse(first)| first.until);
-            let wake = lanes.wake(!stock.is_empty()).into_iter().chain(retry_at).min();
+            let wake = lanes.wake(now, !stock.is_empty()).into_iter().chain(retry_at).min();
             tokio::select! {
                 biased;
-                () = &mut interrupted, if stop != Some(Stop::Interrupted) => stop = Some(Stop::Interrupted),
-                () = &mut grace_over => break,
+                () = &mut interrupted, if stop != Some(Stop::Interrupted) => {
+                    stop = Some(Stop::Interrupted);
+                    grace_over.get_or_insert(now + GRACE);
+                }
+                () = sleep_until(grace_over.unwrap_or(now)), if grace_over.is_some() => break,
                 Some(landed) = under_way.next() => {
                     let mut next = Some(landed);
                     while let Some(landed) = next {
                         let ended = self.landed(landed, &mut lanes, &mut waiting, &mut tally);
-                        if let Some((question, outcome, seconds)) = ended
-                            && !self.keep(question, outcome, seconds, &mut breaker, &mut tally, known)?
-                        {
-                            // The store failed; its thread has the reason.
-                            return Ok(());
+                        if let Some((question, outcome, seconds)) = ended {
+                            match self.keep(question, outcome, seconds, &mut breaker, &mut tally, known) {
+                                Ok(true) => {}
+                                // The store failed; its thread has the reason.
+                                Ok(false) => return Ok(()),
+                                Err(error) => drop(failure.get_or_insert(error)),
+                            }
                         }
                         if let Some(n_failed) = lanes.all_down() {
-                            return Err(breaker.all_down(n_failed));
+                            failure.get_or_insert_with(|| breaker.all_down(n_failed));
                         }
                         next = under_way.next().now_or_never().flatten();
                     }
@@ -191,16 +200,23 @@ impl<'a> Asking<'a> {
                 }
                 loaded = loading.next(), if !all_loaded && stock.len() < self.clients.len() => match loaded {
                     None => all_loaded = true,
-                    Some(loaded) => {
-                        let (picture, queries) = loaded?;
+                    Some(Err(error)) => drop(failure.get_or_insert(error)),
+                    Some(Ok((picture, queries))) => {
                         stock.push_back(queries.into_iter().map(|query| Question::new(&picture, query)).collect());
                     }
                 },
                 () = sleep_until(wake.unwrap_or(now)), if wake.is_some() => {}
             }
+            if failure.is_some() && stop.is_none() {
+                stop = Some(Stop::Failed);
+                grace_over = Some(Instant::now() + GRACE);
+            }
         }
         let n_done = tally.n_done();
         tally.finish();
+        if let Some(failure) = failure {
+            return Err(failure);
+        }
         match stop {
             _ if n_done == n_questions => breaker.finish(),
             Some(Stop::Limit(limit)) => Err(SynthFeedbackError::Limit { limit, n_left: n_questions - n_done }),
@@ -212,10 +228,11 @@ impl<'a> Asking<'a> {
         let client = &self.clients[lane];
         let retry = question.retry.take().unwrap_or_else(|| Retry::new(client.patience()));
         question.attempts += 1;
+        let timeout = retry.time_left().min(client.patience().timeout);
         let tail = self.tails.get(question.completions.len()).map_or("}", String::as_str);
         let body = question.picture.request.body(&question.query, tail);
         let sent = Instant::now();
-        let outcome = client.call(body).await;
+        let outcome = client.call(body, timeout).await;
         Landed { question, retry, lane, permit, sent, outcome }
     }
 
@@ -243,6 +260,8 @@ impl<'a> Asking<'a> {
                     let whole = join(std::mem::take(&mut question.completions));
                     return Some((question, Ok(whole), seconds));
                 }
+                // One deadline and one number of attempts for all requests of a question.
+                question.retry = Some(retry);
                 lanes.again(lane, now, question);
                 return None;
             }

@@ -11,7 +11,7 @@ use crate::breaker::Breaker;
 use crate::budget::Budget;
 use crate::client::Client;
 use crate::error::SynthFeedbackError;
-use crate::estimate;
+use crate::estimate::{self, Effort};
 use crate::interrupt::Interrupt;
 use crate::lane::Lane;
 use crate::pictures::Pictures;
@@ -67,6 +67,9 @@ pub fn ask_model(
             PAUSE_IN_BACKOFFS * first_backoff,
         ));
     }
+    for client in clients.iter().filter(|client| client.shows_its_key()) {
+        tracing::warn!(url = client.url(), "the API key is sent without TLS: https keeps it from others on the way");
+    }
     let urls: Vec<&str> = clients.iter().map(Client::url).collect();
     let round = model.endpoints.iter().map(|endpoint| match endpoint.concurrency {
         fixed if fixed.min == fixed.max => fixed.max,
@@ -76,8 +79,9 @@ pub fn ask_model(
     let keeper = Keeper::start(store)?;
     let manner = known.manner().clone();
     let sent = Pictures::new(run.images(), model.name, model.image());
-    let expected = estimate::expected(model.endpoints[0], known.measured(), plan.size());
-    let spending = Spending::new(model.prices(), model.limits(), expected.usage);
+    let effort = Effort::of(Some(readout));
+    let expected = estimate::expected(model.endpoints[0], known.measured(), plan.size(), effort);
+    let spending = Spending::new(model.prices(), model.limits(), expected.of_request(effort));
     let asking = Asking {
         clients: &clients,
         manner: &manner,

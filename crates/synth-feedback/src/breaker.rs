@@ -5,6 +5,9 @@ use std::collections::HashSet;
 use crate::call_error::CallError;
 use crate::error::SynthFeedbackError;
 
+/// A server may have its reasons to fail on one picture, or on two.
+const SEVERAL_PICTURES: usize = 3;
+
 /// Watches how the questions of one run end.
 #[derive(Debug)]
 pub struct Breaker {
@@ -18,6 +21,11 @@ pub struct Breaker {
     /// Outages since the last answer, and the pictures they were about.
     streak: usize,
     streak_pictures: HashSet<usize>,
+    /// Answers that are none, since the last one that is, and the pictures they were about.
+    garbage: usize,
+    garbage_pictures: HashSet<usize>,
+    /// Pictures that were denied since the last answer.
+    denied_pictures: HashSet<usize>,
     last_reason: String,
     last_was_unreachable: bool,
 }
@@ -34,6 +42,9 @@ impl Breaker {
             n_outages: 0,
             streak: 0,
             streak_pictures: HashSet::new(),
+            garbage: 0,
+            garbage_pictures: HashSet::new(),
+            denied_pictures: HashSet::new(),
             last_reason: String::new(),
             last_was_unreachable: false,
         }
@@ -44,6 +55,9 @@ impl Breaker {
         self.n_asked += 1;
         self.n_answered += 1;
         self.end_streak();
+        self.garbage = 0;
+        self.garbage_pictures.clear();
+        self.denied_pictures.clear();
     }
 
     /// Takes note of a question that failed, all its attempts included.
@@ -55,6 +69,12 @@ impl Breaker {
         self.n_asked += 1;
         self.last_reason = error.to_string();
         if let CallError::Denied { status, message } = error {
+            self.denied_pictures.insert(picture);
+            // A gateway may deny a single picture that it finds improper. A key is wrong, or unpaid, for all of them.
+            let answers = self.n_answered > 0 || self.useful_before;
+            if matches!(status, 403 | 404) && answers && self.denied_pictures.len() < SEVERAL_PICTURES {
+                return Ok(());
+            }
             return Err(SynthFeedbackError::Denied {
                 url: self.url.clone(),
                 status: *status,
@@ -64,6 +84,14 @@ impl Breaker {
         }
         if !error.is_outage() {
             self.end_streak();
+            let has_answered = self.n_answered > 0 || self.useful_before;
+            if has_answered && matches!(error, CallError::Malformed(_) | CallError::Redirected(_)) {
+                self.garbage += 1;
+                self.garbage_pictures.insert(picture);
+                if self.garbage >= 4 * self.concurrency && self.garbage_pictures.len() >= SEVERAL_PICTURES {
+                    return Err(self.down(self.garbage));
+                }
+            }
             let many = self.n_asked >= (2 * self.concurrency).max(16);
             return if many { self.check_useful() } else { Ok(()) };
         }
@@ -76,7 +104,7 @@ impl Breaker {
             self.streak >= self.concurrency
         } else {
             // A server may fail on one picture again and again, and still be up.
-            self.streak >= 2 * self.concurrency && (self.last_was_unreachable || self.streak_pictures.len() >= 3)
+            self.streak >= 2 * self.concurrency && (self.last_was_unreachable || self.streak_pictures.len() >= SEVERAL_PICTURES)
         };
         if is_down { Err(self.down(self.streak)) } else { Ok(()) }
     }
@@ -203,6 +231,33 @@ mod tests {
         assert!(!error.retry_later());
         let text = error.to_string();
         assert!(text.contains("401") && text.contains("http://host/v1") && text.contains("api_key_env"), "{text}");
+    }
+
+    #[test]
+    fn a_picture_that_is_denied_is_an_error_of_its_own_and_a_model_that_is_gone_is_not() {
+        let denied = CallError::Denied { status: 403, message: "improper".into() };
+        let mut breaker = breaker(4, true);
+        for _ in 0..100 {
+            breaker.failed(7, &denied).unwrap();
+            breaker.failed(8, &denied).unwrap();
+        }
+        breaker.answered();
+        breaker.failed(1, &denied).unwrap();
+        breaker.failed(2, &denied).unwrap();
+        assert!(matches!(breaker.failed(3, &denied), Err(SynthFeedbackError::Denied { status: 403, .. })));
+        let mut new = Breaker::new("http://host", 4, false);
+        assert!(new.failed(0, &denied).is_err(), "nothing ever came from here");
+    }
+
+    #[test]
+    fn a_server_that_begins_to_talk_nonsense_is_down() {
+        let nonsense = CallError::Malformed("it is a page of HTML".into());
+        let mut breaker = breaker(4, true);
+        breaker.answered();
+        (0..15).for_each(|picture| breaker.failed(picture, &nonsense).unwrap());
+        assert!(breaker.failed(15, &nonsense).unwrap_err().retry_later());
+        let mut one_picture = Breaker::new("http://host", 4, true);
+        (0..100).for_each(|at| one_picture.failed(at % 2, &nonsense).unwrap());
     }
 
     #[test]

@@ -8,9 +8,8 @@ use bytes::{Bytes, BytesMut};
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION};
 use reqwest::redirect::Policy;
 use reqwest::{Body, Response, StatusCode};
-use serde::Deserialize;
 use tokio::time::{Instant, sleep_until, timeout};
-use url::Url;
+use url::{Host, Url};
 
 use crate::api_key::ApiKey;
 use crate::call_error::CallError;
@@ -18,7 +17,7 @@ use crate::completion::{Completion, error_message, one_line};
 use crate::error::SynthFeedbackError;
 use crate::request::QuestionBody;
 use crate::retry::{Patience, Retry, retry_after};
-use crate::spending::{Usage, lenient_usage};
+use crate::spending::Usage;
 
 /// A server's answer.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,8 +39,8 @@ pub struct Reply {
     pub last_call: Duration,
 }
 
-/// An answer of one token with 20 log-probabilities has 3 KB.
-const MAX_BODY_BYTES: usize = 4 << 20;
+/// An answer of one token with 20 log-probabilities has 3 KB; one with the thoughts of a reasoning model some hundred.
+const MAX_BODY_BYTES: usize = 1 << 20;
 /// The longest wait for a connection: a machine that is there takes it in well under this.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// A connection that nobody used for so long is not used again: a server or a proxy may have forgotten it.
@@ -90,6 +89,17 @@ impl Client {
         self.url.as_str()
     }
 
+    /// Whether anybody on the way can read the key: it is sent without TLS to another machine.
+    pub fn shows_its_key(&self) -> bool {
+        let is_here = match self.url.host() {
+            Some(Host::Domain(name)) => name == "localhost",
+            Some(Host::Ipv4(address)) => address.is_loopback(),
+            Some(Host::Ipv6(address)) => address.is_loopback(),
+            None => false,
+        };
+        self.key.is_some() && self.url.scheme() == "http" && !is_here
+    }
+
     /// How long a question is worth waiting for.
     pub fn patience(&self) -> &Patience {
         &self.patience
@@ -101,7 +111,8 @@ impl Client {
         loop {
             retry.attempts += 1;
             let sent = Instant::now();
-            let outcome = self.call(body.clone()).await;
+            let timeout = retry.time_left().min(self.patience.timeout);
+            let outcome = self.call(body.clone(), timeout).await;
             let last_call = sent.elapsed();
             match outcome.as_ref().err().and_then(|error| retry.at(error)) {
                 Some(at) => sleep_until(at).await,
@@ -113,13 +124,12 @@ impl Client {
         }
     }
 
-    /// Sends a question once.
+    /// Sends a question once, for no longer than `longest`.
     ///
     /// # Errors
     /// [`CallError`]: whatever the server does, this ends in time.
-    pub async fn call(&self, body: QuestionBody) -> Result<Answered, CallError> {
-        let in_time = timeout(self.patience.timeout, self.exchange(body)).await;
-        in_time.unwrap_or(Err(CallError::Timeout(self.patience.timeout)))
+    pub async fn call(&self, body: QuestionBody, longest: Duration) -> Result<Answered, CallError> {
+        timeout(longest, self.exchange(body)).await.unwrap_or(Err(CallError::Timeout(longest)))
     }
 
     async fn exchange(&self, body: QuestionBody) -> Result<Answered, CallError> {
@@ -136,7 +146,7 @@ impl Client {
                 None => return self.read(response).await,
             }
         }
-        Err(CallError::Redirected(host_of(self.url())))
+        Err(CallError::Redirected(host_of(&self.url)))
     }
 
     /// Where the same server wants the same question. To another one no question goes, and no key.
@@ -147,32 +157,34 @@ impl Client {
     }
 
     async fn read(&self, response: Response) -> Result<Answered, CallError> {
-        let (status, headers) = (response.status(), response.headers().clone());
+        let status = response.status();
+        let headers = (status != StatusCode::OK).then(|| response.headers().clone());
+        let content_type = response.headers().get(CONTENT_TYPE).cloned();
         let longest = self.patience.whole_answer;
         let body = timeout(longest, bounded_body(response)).await.unwrap_or(Err(CallError::Stalled(longest)))?;
-        if status != StatusCode::OK {
+        if let Some(headers) = headers {
             return self.failure(status, &headers, &body);
         }
-        // A reason may quote the body, and the body may quote the key.
-        let parsed = Completion::parse(&body).or_else(|_| Completion::parse(&self.redacted(&body)));
-        match parsed {
-            Ok(completion) => Ok(Answered { completion, usage: usage_of(&body) }),
+        match Completion::parse_with_usage(&body) {
+            Ok((completion, usage)) => Ok(Answered { completion: self.without_key(completion), usage }),
             Err(reason) => {
-                let reason = format!("{reason}{}", sent_as(&headers));
-                Err(CallError::Malformed(one_line(&String::from_utf8_lossy(&self.redacted(reason.as_bytes())))))
+                let reason = format!("{reason}{}", sent_as(content_type.as_ref()));
+                Err(CallError::Malformed(one_line(&self.redacted(&reason))))
             }
         }
     }
 
     fn failure(&self, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Result<Answered, CallError> {
-        let (message, filtered) = error_message(&self.redacted(body));
+        // What it says, not its bytes: JSON may spell the key with escapes.
+        let (message, filtered) = error_message(body, |text| self.redacted(text).into_owned());
         let status = status.as_u16();
         Err(match status {
             // Azure's way to say that the filter took the question.
             400 if filtered => return Ok(Answered { completion: Completion::Refused, usage: None }),
             300..=399 => {
                 let target = headers.get(LOCATION).and_then(|value| value.to_str().ok()).unwrap_or("nowhere");
-                CallError::Redirected(host_of(&String::from_utf8_lossy(&self.redacted(target.as_bytes()))))
+                let host = self.url.join(target).map_or_else(|_| "nowhere".to_owned(), |url| host_of(&url));
+                CallError::Redirected(self.redacted(&host).into_owned())
             }
             401..=404 => CallError::Denied { status, message },
             408 | 409 | 425 | 429 | 500..=599 => {
@@ -183,10 +195,26 @@ impl Client {
     }
 
     /// A server's text without the key.
-    fn redacted<'a>(&self, body: &'a [u8]) -> Cow<'a, [u8]> {
+    fn redacted<'a>(&self, text: &'a str) -> Cow<'a, str> {
         match &self.key {
-            None => Cow::Borrowed(body),
-            Some(key) => Cow::Owned(key.redact(&String::from_utf8_lossy(body)).into_bytes()),
+            None => Cow::Borrowed(text),
+            Some(key) => Cow::Owned(key.redact(text)),
+        }
+    }
+
+    /// An answer without the key: what it says is kept.
+    fn without_key(&self, completion: Completion) -> Completion {
+        let Some(key) = &self.key else { return completion };
+        match completion {
+            Completion::FirstToken(mut tokens) => {
+                tokens.iter_mut().for_each(|token| key.redact_in(&mut token.token));
+                Completion::FirstToken(tokens)
+            }
+            Completion::Texts(mut texts) => {
+                texts.iter_mut().flatten().for_each(|text| key.redact_in(text));
+                Completion::Texts(texts)
+            }
+            Completion::Refused => Completion::Refused,
         }
     }
 }
@@ -215,28 +243,15 @@ fn broken(error: reqwest::Error) -> CallError {
     if is_connect { CallError::Unreachable(reason) } else { CallError::Broken(reason) }
 }
 
-/// What a completion's body says of its tokens.
-fn usage_of(body: &[u8]) -> Option<Usage> {
-    #[derive(Deserialize)]
-    struct Billed {
-        #[serde(default, deserialize_with = "lenient_usage")]
-        usage: Option<Usage>,
-    }
-    serde_json::from_slice::<Billed>(body).ok()?.usage
-}
-
 /// A remark on the type that an unreadable answer claims to have, unless that is JSON.
-fn sent_as(headers: &HeaderMap) -> String {
-    let claimed = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("nothing in particular");
+fn sent_as(content_type: Option<&HeaderValue>) -> String {
+    let claimed = content_type.and_then(|value| value.to_str().ok()).unwrap_or("nothing in particular");
     if claimed.contains("json") { String::new() } else { format!(" (sent as {claimed})") }
 }
 
 /// Where a redirect leads, without what its path and query carry.
-fn host_of(target: &str) -> String {
-    Url::parse(target)
-        .ok()
-        .and_then(|url| url.host_str().map(|host| format!("{}://{host}", url.scheme())))
-        .unwrap_or_else(|| one_line(target))
+fn host_of(target: &Url) -> String {
+    format!("{}://{}", target.scheme(), target.host_str().unwrap_or("nowhere"))
 }
 
 /// An error with all its causes.

@@ -8,6 +8,8 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
+use crate::spending::{Usage, lenient_usage};
+
 /// One token that could have been the first of the answer.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TokenLogprob {
@@ -32,12 +34,26 @@ pub enum Completion {
 /// The most of a text that is kept: the answer stands at its start.
 const MOST_CHARACTERS: usize = 200;
 
+/// Tokens that may be listed, and choices that may be given: far more than any server is asked for. What is listed is
+/// compared and kept.
+const MOST_LISTED: usize = 1_024;
+/// The longest token of real vocabularies has some hundred bytes.
+const LONGEST_TOKEN: usize = 1_024;
+
 impl Completion {
     /// Reads a body.
     ///
     /// # Errors
     /// What is wrong, if it is not a chat completion: half a body, HTML, wrong types, no choice, an error's description.
     pub fn parse(body: &[u8]) -> Result<Self, String> {
+        Self::parse_with_usage(body).map(|(completion, _)| completion)
+    }
+
+    /// Reads a body, and what it says of its tokens; `None` if it says nothing, or nothing that makes sense.
+    ///
+    /// # Errors
+    /// As [`parse`](Self::parse).
+    pub fn parse_with_usage(body: &[u8]) -> Result<(Self, Option<Usage>), String> {
         let start = body.trim_ascii_start();
         if start.first() == Some(&b'<') {
             return Err("it is a page of HTML or XML, not JSON".to_owned());
@@ -45,16 +61,31 @@ impl Completion {
         let body: Body = serde_json::from_slice(start).map_err(|error| error.to_string())?;
         let Some(choices) = body.choices else {
             return Err(match body.error {
-                Some(error) => format!("it reports an error: {}", error.message()),
+                Some(error) => format!("it reports an error: {}", error.text()),
                 None => "it has no `choices`".to_owned(),
             });
         };
+        Self::of(&choices).map(|completion| (completion, body.usage))
+    }
+
+    fn of(choices: &[Choice]) -> Result<Self, String> {
+        if choices.len() > MOST_LISTED {
+            return Err(format!("it has {} choices", choices.len()));
+        }
         let Some(first) = choices.first() else { return Err("its `choices` are empty".to_owned()) };
         if choices.iter().all(Choice::is_refused) {
             return Ok(Self::Refused);
         }
         let position = first.logprobs.as_ref().and_then(|logprobs| logprobs.content.as_ref()?.first());
         let Some(position) = position else { return Ok(Self::Texts(choices.iter().map(Choice::text).collect())) };
+        let n_listed = position.top_logprobs.as_ref().map_or(0, Vec::len);
+        if n_listed > MOST_LISTED {
+            return Err(format!("it lists {n_listed} tokens"));
+        }
+        let mut tokens = position.top_logprobs.iter().flatten().map(|entry| &entry.token).chain([&position.token]);
+        if tokens.any(|token| token.len() > LONGEST_TOKEN) {
+            return Err(format!("it lists a token of more than {LONGEST_TOKEN} bytes"));
+        }
         let sampled = TokenLogprob { token: position.token.as_ref().to_owned(), logprob: position.logprob };
         let listed = position.top_logprobs.iter().flatten();
         let listed =
@@ -87,16 +118,17 @@ fn after_thinking(content: &str) -> &str {
     }
 }
 
-/// What a server says in the body of a failed request, shortened to one line; and whether a content filter said it.
-pub(crate) fn error_message(body: &[u8]) -> (String, bool) {
+/// What a server says in the body of a failed request, through `redact` and then shortened to one line; and whether a
+/// content filter said it. In this order: of a key that is cut short nobody would know that it is one.
+pub(crate) fn error_message(body: &[u8], redact: impl Fn(&str) -> String) -> (String, bool) {
     let error = serde_json::from_slice::<Body>(body).ok().and_then(|body| body.error);
     let filtered = matches!(&error, Some(ErrorField::Object { code: Some(serde_json::Value::String(code)), .. }) if code == CONTENT_FILTER);
     let text = match error {
-        Some(error) => error.message(),
+        Some(error) => error.text(),
         None if body.trim_ascii_start().first() == Some(&b'<') => "a page of HTML or XML".to_owned(),
         None => String::from_utf8_lossy(body).into_owned(),
     };
-    (one_line(&text), filtered)
+    (one_line(&redact(&text)), filtered)
 }
 
 /// At most 300 characters without line breaks or control characters: what a server says may be anything.
@@ -113,6 +145,8 @@ struct Body<'a> {
     #[serde(borrow)]
     choices: Option<Vec<Choice<'a>>>,
     error: Option<ErrorField>,
+    #[serde(default, deserialize_with = "lenient_usage")]
+    usage: Option<Usage>,
 }
 
 #[derive(Deserialize)]
@@ -168,14 +202,13 @@ enum ErrorField {
 }
 
 impl ErrorField {
-    fn message(self) -> String {
-        let text = match self {
+    fn text(self) -> String {
+        match self {
             Self::Text(text) => text,
             Self::Object { message: Some(message), .. } => message,
             Self::Object { message: None, code: Some(code) } => code.to_string(),
             Self::Object { .. } | Self::Other(_) => "no message".to_owned(),
-        };
-        one_line(&text)
+        }
     }
 }
 
@@ -249,6 +282,12 @@ mod tests {
         assert_eq!(Completion::parse(long.as_bytes()), Ok(said(&[&"yes ".repeat(50)])));
     }
 
+    fn listing(entries: &str) -> String {
+        format!(
+            r#"{{"choices":[{{"logprobs":{{"content":[{{"token":"a","logprob":-1,"top_logprobs":[{entries}{{"token":"b","logprob":-2}}]}}]}}}}]}}"#
+        )
+    }
+
     #[test]
     fn anything_else_is_no_completion_and_says_why() {
         let whole = r#"{"choices":[{"logprobs":{"content":[{"token":"Yes","logprob":-0.25,"top_logprobs":[{"token":"No","logprob":-1.5}]}]}}]}"#;
@@ -282,6 +321,9 @@ mod tests {
             (r#"{"choices":[{"logprobs":{"content":[{"token":"a","logprob":1e999}]}}]}"#, "number out of range"),
             (r#"{"choices":[{"message":"Yes"}]}"#, "invalid type"),
             (r#"{"choices":[{}]} trailing"#, "trailing"),
+            (&format!(r#"{{"choices":[{}{{}}]}}"#, "{},".repeat(2_000)), "2001 choices"),
+            (&listing(&r#"{"token":"a","logprob":-9},"#.repeat(2_000)), "lists 2001 tokens"),
+            (&listing(&format!(r#"{{"token":"{}","logprob":-9}},"#, "a".repeat(2_000))), "token of more than"),
         ] {
             let error = Completion::parse(body.as_bytes()).unwrap_err();
             assert!(error.contains(reason), "{body}: {error}");
@@ -293,6 +335,7 @@ mod tests {
 
     #[test]
     fn an_error_body_becomes_one_short_line() {
+        let error_message = |body: &[u8]| error_message(body, str::to_owned);
         let message = |body: &str| error_message(body.as_bytes()).0;
         assert_eq!(message(r#"{"error":"Unauthorized"}"#), "Unauthorized");
         assert_eq!(message(r#"{"error":{"message":"too\nlong","code":400}}"#), "too long");

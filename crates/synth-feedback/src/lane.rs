@@ -188,9 +188,11 @@ impl<Q> Lanes<Q> {
     }
 
     /// When to look again though nothing came back.
-    pub fn wake(&self, has_stock: bool) -> Option<Instant> {
+    pub fn wake(&self, now: Instant, has_stock: bool) -> Option<Instant> {
         let waits = |lane: &&Lane<Q>| has_stock || !lane.new.is_empty() || !lane.again.is_empty();
-        self.0.iter().filter(waits).filter_map(|lane| lane.no_budget_until.max(lane.outage.until)).min()
+        let later = |lane: &Lane<Q>| lane.no_budget_until.max(lane.outage.until).filter(|until| *until > now);
+        // What is past holds nothing up: then something that is under way does.
+        self.0.iter().filter(waits).filter_map(later).min()
     }
 
     /// Whether nothing waits to be asked.
@@ -320,11 +322,12 @@ mod tests {
         }
         let asked = all(&mut lanes, &mut stock, now);
         assert!(asked.len() == 8 && asked.iter().all(|(at, _)| *at == 1), "the other takes over: {asked:?}");
-        assert_eq!(lanes.wake(true), Some(now + PAUSE));
+        assert_eq!(lanes.wake(now, true), Some(now + PAUSE));
         now += PAUSE;
         assert_eq!(all(&mut lanes, &mut stock, now).len(), 1, "one to see");
+        assert_eq!(lanes.wake(now, true), None, "while that one is under way there is nothing to wake for");
         lanes.landed(0, now, now, Err(&refused()));
-        assert_eq!(lanes.wake(true), Some(now + 2 * PAUSE));
+        assert_eq!(lanes.wake(now, true), Some(now + 2 * PAUSE));
         now += LONGEST_PAUSE;
         assert_eq!(all(&mut lanes, &mut stock, now).len(), 1);
         lanes.landed(0, now, now, Ok(None));
@@ -370,7 +373,7 @@ mod tests {
         let asked = all(&mut lanes, &mut stock, now);
         assert_eq!(asked.iter().filter(|(at, _)| *at == 0).count(), 1);
         assert_eq!(asked.iter().filter(|(at, _)| *at == 1).count(), 10);
-        let wake = lanes.wake(true).unwrap();
+        let wake = lanes.wake(now, true).unwrap();
         assert!(wake > now && wake <= now + Duration::from_secs(1), "{:?}", wake - now);
     }
 }

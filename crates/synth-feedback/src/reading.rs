@@ -16,7 +16,7 @@ pub struct Reading {
     pub status: AnswerStatus,
     /// Probability of "yes" against "no", in [0, 1]; for `censored` the bound on it.
     pub p_yes: Option<f64>,
-    /// Log of the summed probability of the "yes" spellings; for `censored`, where none is listed, its upper bound.
+    /// Log of the summed probability of the "yes" spellings; for `censored`, where none is listed, what bounds each of them.
     pub logit_yes: Option<f64>,
     /// The same of "no".
     pub logit_no: Option<f64>,

@@ -105,6 +105,14 @@ impl Readout {
         self.requests().into_iter().map(|fields| json(fields).split_off(1)).collect()
     }
 
+    /// Tokens that all answers to one question may have together.
+    pub fn answer_tokens(&self) -> u64 {
+        match self.source {
+            Source::TopLogprobs { .. } | Source::TokenIds { .. } => 1,
+            Source::Sample { sampling: Sampling { n, max_tokens, .. }, .. } => u64::from(n) * u64::from(max_tokens),
+        }
+    }
+
     /// What the requests for one question ask for besides the question: one JSON object each. There is one request,
     /// unless answers are sampled and the server gives fewer in one than are wanted.
     pub fn requests(&self) -> Vec<Map<String, Value>> {
@@ -145,7 +153,11 @@ impl Readout {
     /// Why nothing can be read; also if the answer has not the shape that this endpoint had when it was probed.
     pub fn read(&self, completion: &Completion) -> Result<Reading, String> {
         match (&self.source, completion) {
-            (_, Completion::Refused) | (Source::Sample { .. }, Completion::Texts(_)) => read(completion),
+            (_, Completion::Refused) => read(completion),
+            (Source::Sample { sampling, .. }, Completion::Texts(texts)) => match texts.len() {
+                n if n == sampling.n as usize => read(completion),
+                n => Err(format!("the server gave {n} answers, though {} were asked for", sampling.n)),
+            },
             (Source::Sample { .. }, Completion::FirstToken(_)) => {
                 Err("there are log-probabilities though none were asked for: probe this endpoint again".to_owned())
             }
@@ -166,6 +178,21 @@ impl Readout {
                 )),
             },
         }
+    }
+}
+
+/// Reads a stored completion again under the key of its readout: like [`Readout::read`], as far as the key tells the shape.
+/// `was_read` says whether it could be read when it came.
+///
+/// # Errors
+/// Why nothing can be read; also if it has not the shape of its readout.
+pub fn read_again(key: &str, completion: &Completion, was_read: bool) -> Result<Reading, String> {
+    match (word_of_key(key), completion) {
+        (Some(_), Completion::Refused) | (Some(AnswerReadout::Sample), Completion::Texts(_)) => read(completion),
+        (Some(AnswerReadout::TopLogprobs), Completion::FirstToken(tokens)) if tokens.len() > 1 => read(completion),
+        // How many ids there were is not in the key.
+        (Some(AnswerReadout::TokenIds), Completion::FirstToken(_)) if was_read => read(completion),
+        _ => Err("it has not the shape of its readout".to_owned()),
     }
 }
 

@@ -51,6 +51,11 @@ impl Retry {
         Self { backoff, give_up_at: Instant::now() + patience.total, attempts: 0 }
     }
 
+    /// How long the question may still take.
+    pub fn time_left(&self) -> Duration {
+        self.give_up_at.saturating_duration_since(Instant::now())
+    }
+
     /// When to ask again after a failure; `None` if that is not worth it, or not allowed any more.
     pub fn at(&mut self, error: &CallError) -> Option<Instant> {
         if !error.is_worth_retrying() {

@@ -131,9 +131,9 @@ pub struct Endpoint {
     pub prices: Option<Prices>,
     /// Tokens of one picture, for `plan` while no answer of this model has told; none: not known.
     pub image_tokens: Option<u64>,
-    /// Requests that one run may send, retries included. A run that would send more stops; what it asked is kept.
+    /// Requests that one run may send to this model, retries included, the probe's few not. A run that would send more stops; what it asked is kept.
     pub max_requests: Option<u64>,
-    /// What one run may spend, in the currency of `prices`; counted as `max_requests` is.
+    /// What one run may spend on this model, in the currency of `prices`; counted as `max_requests` is.
     pub max_cost: Option<f64>,
 }
 

@@ -1,7 +1,9 @@
 //! What a run spends: requests, tokens and money, counted as they go out, and the limits that end it.
 //!
-//! A request is admitted before it is sent ([`Spending::admit`]), at what it is expected to cost, and settled when its
-//! answer is there, at what the server says it used. So a limit holds over everything under way, retries included.
+//! A request is admitted before it is sent ([`Spending::admit`]), and settled when its answer is there, at what the server
+//! says it used. Under way it counts as the dearest one that was seen, so that `max_cost` holds over everything under way,
+//! retries included; before there is one to go by, requests go out one at a time. What no server tells (a picture far
+//! larger than all before it) can still cost more than was left, by that one request.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -177,6 +179,32 @@ struct State {
     guess: Usage,
     n_measured: u64,
     measured: Usage,
+    /// Requests that are not settled.
+    n_under_way: u64,
+    /// Whether it is known what a request costs: by the guess, or by those that were answered.
+    is_known: bool,
+    /// The tokens of the dearest request so far, in money.
+    dearest: f64,
+}
+
+/// Whether another request may be sent.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Room {
+    /// It may.
+    Free,
+    /// Perhaps when one of those under way is over.
+    Wait,
+    /// No more: this limit is reached, and nothing is under way that could turn out cheaper.
+    Full(LimitReached),
+}
+
+/// What a request is expected to use before this run has seen one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FirstGuess {
+    /// The mean of earlier answers.
+    Measured(Usage),
+    /// By a rule of thumb; it may be far off.
+    Rough(Usage),
 }
 
 impl State {
@@ -193,30 +221,47 @@ impl State {
 }
 
 impl Spending {
-    /// Nothing is spent yet. `guess` is what a request is expected to use before any answer has told.
-    pub fn new(prices: Prices, limits: Limits, guess: Usage) -> Self {
-        let state = State { spent: Spent::default(), under_way: 0.0, guess, n_measured: 0, measured: Usage::default() };
+    /// Nothing is spent yet.
+    pub fn new(prices: Prices, limits: Limits, guess: FirstGuess) -> Self {
+        let (guess, is_known) = match guess {
+            FirstGuess::Measured(usage) => (usage, true),
+            FirstGuess::Rough(usage) => (usage, false),
+        };
+        let (spent, measured) = (Spent::default(), Usage::default());
+        let state =
+            State { spent, under_way: 0.0, guess, n_measured: 0, measured, n_under_way: 0, is_known, dearest: 0.0 };
         Self { prices, limits, state: Mutex::new(state) }
     }
 
-    /// Asks to send one request, a retry too. Send it only with the permit, and [`settle`](Permit::settle) that.
-    ///
-    /// # Errors
-    /// [`LimitReached`]: then nothing more may be sent. What is under way may be cheaper than expected, so that a later
-    /// call may succeed; ask only once.
-    pub fn admit(&self) -> Result<Permit<'_>, LimitReached> {
+    /// Whether one more request may be sent, a retry too.
+    pub fn room(&self) -> Room {
+        let state = self.locked();
+        let limit = match (self.limits.max_requests, self.limits.max_cost) {
+            (Some(max_requests), _) if state.spent.n_requests >= max_requests => {
+                LimitReached::Requests { max_requests }
+            }
+            (_, Some(max_cost)) if state.spent.cost + state.under_way + self.reserve(&state) > max_cost => {
+                LimitReached::Cost { max_cost }
+            }
+            (_, Some(_)) if !state.is_known && state.n_under_way > 0 => return Room::Wait,
+            _ => return Room::Free,
+        };
+        if state.n_under_way > 0 { Room::Wait } else { Room::Full(limit) }
+    }
+
+    /// Counts one request that is sent now, for which there was [`room`](Self::room); [`settle`](Permit::settle) it.
+    pub fn admit(&self) -> Permit<'_> {
         let mut state = self.locked();
-        if let Some(max_requests) = self.limits.max_requests.filter(|max| state.spent.n_requests >= *max) {
-            return Err(LimitReached::Requests { max_requests });
-        }
-        let usage = state.expected();
-        let cost = self.prices.of_request() + self.prices.of_tokens(usage);
-        if let Some(max_cost) = self.limits.max_cost.filter(|max| state.spent.cost + state.under_way + cost > *max) {
-            return Err(LimitReached::Cost { max_cost });
-        }
+        let (expected, cost) = (state.expected(), self.reserve(&state));
         state.spent.n_requests += 1;
+        state.n_under_way += 1;
         state.under_way += cost;
-        Ok(Permit { spending: self, expected: usage, cost, is_settled: false })
+        Permit { spending: self, expected, cost, is_settled: false }
+    }
+
+    /// What a request under way counts as.
+    fn reserve(&self, state: &State) -> f64 {
+        self.prices.of_request() + self.prices.of_tokens(state.expected()).max(state.dearest)
     }
 
     /// What has been spent so far; of requests under way only their number.
@@ -235,12 +280,18 @@ impl Spending {
             Billed::Usage(usage) => {
                 state.n_measured += 1;
                 state.measured.add(usage);
+                state.is_known = true;
+                state.dearest = state.dearest.max(self.prices.of_tokens(usage));
                 usage
             }
-            Billed::Unknown => expected,
+            Billed::Unknown => {
+                state.is_known = true;
+                expected
+            }
             Billed::NoTokens => Usage::default(),
         };
         state.under_way = (state.under_way - reserved).max(0.0);
+        state.n_under_way -= 1;
         state.spent.usage.add(usage);
         state.spent.cost += self.prices.of_request() + self.prices.of_tokens(usage);
     }
@@ -308,12 +359,13 @@ mod tests {
     #[test]
     fn requests_are_counted_when_they_are_sent_and_the_limit_holds_for_retries() {
         let limits = Limits { max_requests: Some(2), max_cost: None };
-        let spending = Spending::new(Prices::default(), limits, Usage::default());
-        spending.admit().unwrap().settle(Billed::NoTokens);
-        let under_way = spending.admit().unwrap();
-        assert_eq!(spending.admit().unwrap_err(), LimitReached::Requests { max_requests: 2 });
+        let spending = Spending::new(Prices::default(), limits, FirstGuess::Rough(Usage::default()));
+        spending.admit().settle(Billed::NoTokens);
+        assert_eq!(spending.room(), Room::Free);
+        let under_way = spending.admit();
+        assert_eq!(spending.room(), Room::Wait);
         under_way.settle(Billed::Usage(usage(7, 0, 1)));
-        assert!(spending.admit().is_err());
+        assert_eq!(spending.room(), Room::Full(LimitReached::Requests { max_requests: 2 }));
         assert_eq!(spending.spent(), Spent { n_requests: 2, usage: usage(7, 0, 1), cost: 0.0 });
         assert_eq!(spending.shown_cost(), None);
     }
@@ -322,19 +374,47 @@ mod tests {
     fn the_cost_limit_counts_what_is_under_way_as_it_is_expected() {
         let limits = Limits { max_requests: None, max_cost: Some(0.01) };
         // A guess of 500 tokens: 0.002 a request.
-        let spending = Spending::new(prices(), limits, usage(500, 0, 0));
-        let permits: Vec<_> = std::iter::from_fn(|| spending.admit().ok()).collect();
-        assert_eq!(permits.len(), 5);
-        assert_eq!(spending.admit().unwrap_err(), LimitReached::Cost { max_cost: 0.01 });
+        let spending = Spending::new(prices(), limits, FirstGuess::Measured(usage(500, 0, 0)));
+        let permits = all_there_is_room_for(&spending);
+        assert_eq!((permits.len(), spending.room()), (5, Room::Wait));
         permits.into_iter().for_each(|permit| permit.settle(Billed::Usage(usage(100, 0, 0))));
         assert!((spending.spent().cost - 5.0 * 0.0012).abs() < 1e-12, "what they did cost");
         // From now on a request is expected to cost what they did.
-        let permits: Vec<_> = std::iter::from_fn(|| spending.admit().ok()).collect();
+        let permits = all_there_is_room_for(&spending);
         assert_eq!(permits.len(), 3);
         drop(permits);
+        assert_eq!(spending.room(), Room::Full(LimitReached::Cost { max_cost: 0.01 }));
         let spent = spending.spent();
         assert!((spent.cost - 8.0 * 0.0012).abs() < 1e-12 && spent.cost <= 0.01, "cut off, but maybe charged");
         assert_eq!(spending.shown_cost().as_deref(), Some("0.0096 USD"));
+    }
+
+    fn all_there_is_room_for(spending: &Spending) -> Vec<Permit<'_>> {
+        std::iter::from_fn(|| (spending.room() == Room::Free).then(|| spending.admit())).collect()
+    }
+
+    #[test]
+    fn while_nobody_knows_what_a_request_costs_they_go_out_one_at_a_time() {
+        let limits = Limits { max_requests: None, max_cost: Some(1.0) };
+        let spending = Spending::new(prices(), limits, FirstGuess::Rough(usage(10, 0, 1)));
+        let mut first = all_there_is_room_for(&spending);
+        assert_eq!(first.len(), 1);
+        // The picture that nobody told of.
+        first.remove(0).settle(Billed::Usage(usage(100_000, 0, 1)));
+        assert_eq!(all_there_is_room_for(&spending).len(), 3, "0.201 each, and 0.8 are left");
+    }
+
+    #[test]
+    fn what_is_under_way_counts_as_the_dearest_so_far() {
+        let limits = Limits { max_requests: None, max_cost: Some(1.0) };
+        let spending = Spending::new(prices(), limits, FirstGuess::Measured(usage(1_000, 0, 0)));
+        for tokens in [1_000, 1_000, 1_000, 100_000] {
+            spending.admit().settle(Billed::Usage(usage(tokens, 0, 0)));
+        }
+        let permits = all_there_is_room_for(&spending);
+        assert_eq!(permits.len(), 3);
+        permits.into_iter().for_each(|permit| permit.settle(Billed::Usage(usage(100_000, 0, 0))));
+        assert!(spending.spent().cost <= 1.0);
     }
 
     #[test]
@@ -366,9 +446,9 @@ mod tests {
 
     #[test]
     fn a_server_that_reports_absurd_numbers_cannot_overflow_the_count() {
-        let spending = Spending::new(prices(), Limits::default(), Usage::default());
+        let spending = Spending::new(prices(), Limits::default(), FirstGuess::Rough(Usage::default()));
         for _ in 0..3 {
-            spending.admit().unwrap().settle(Billed::Usage(usage(u64::MAX, 0, u64::MAX)));
+            spending.admit().settle(Billed::Usage(usage(u64::MAX, 0, u64::MAX)));
         }
         assert_eq!(spending.spent().usage.prompt_tokens, u64::MAX);
         assert!(spending.spent().cost.is_finite());

@@ -11,6 +11,7 @@ use tables::{
 
 use crate::ask_model::ask_model;
 use crate::endpoint_record::known_readout;
+use crate::estimate::Effort;
 use crate::error::SynthFeedbackError;
 use crate::output::{self, Answers};
 use crate::plan::{Plan, PlanSize};
@@ -105,8 +106,8 @@ impl Stage for SynthFeedback {
             let n_most = Plan::new(&images, &questions, |_, _| false).map_err(|without| no_pixels(&without))?.size();
             let known = known_answers(&store, model, readout.as_ref(), n_most.n_questions)?;
             let plan = planned(&images, &questions, &known)?;
-            let per_question = readout.as_ref().map_or(1, |readout| readout.tails().len() as u64);
-            lines.extend(estimate::lines(model.endpoints[0], known.measured(), plan.size(), per_question));
+            let effort = Effort::of(readout.as_ref());
+            lines.extend(estimate::lines(model.endpoints[0], known.measured(), plan.size(), effort));
             if readout.is_none() {
                 lines.push(format!("`{}` has not been probed yet: see `finegrain doctor --endpoint`", model.name));
             }

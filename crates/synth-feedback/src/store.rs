@@ -62,7 +62,7 @@ table! {
         /// Why there is no answer, for `error`.
         reason: Option<String>,
         /// What it was read from, as JSON: `[[token, logprob], …]` as received, the sampled token first; or the sampled
-        /// texts, `[text, …]`. Null for a refusal or an error.
+        /// texts, `[text, …]`. Null for a refusal or a failed call; an answer that could not be read has it too.
         raw: Option<String>,
         /// Requests that were sent for it.
         attempts: i64 where AtLeast(0.0),

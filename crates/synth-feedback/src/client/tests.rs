@@ -157,7 +157,7 @@ fn what_a_completion_used_is_read() {
     let server = doing(&[Deed::ok(format!("{}{usage}", whole.strip_suffix('}').unwrap())), good()]);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let client = client(&server.base_url(), 1, TIMEOUT);
-    let used = || runtime.block_on(client.call("{}".into())).unwrap().usage;
+    let used = || runtime.block_on(client.call("{}".into(), TIMEOUT)).unwrap().usage;
     assert_eq!(used(), Some(Usage { prompt_tokens: 300, cached_tokens: 256, completion_tokens: 1 }));
     assert_eq!(used(), None);
 }
@@ -285,7 +285,23 @@ fn connections_are_reused() {
 }
 
 #[test]
+fn a_key_that_goes_to_another_machine_without_tls_is_noticed() {
+    for (url, shows) in [
+        ("http://10.0.0.7/v1", true),
+        ("http://models.example/v1", true),
+        ("https://models.example/v1", false),
+        ("http://localhost:8000/v1", false),
+        ("http://127.0.0.1/v1", false),
+        ("http://[::1]:8000/v1", false),
+    ] {
+        let client = |key| Client::new(url, key, *client(url, 1, TIMEOUT).patience()).unwrap();
+        assert_eq!(client(ApiKey::new("k")).shows_its_key(), shows, "{url}");
+        assert!(!client(None).shows_its_key());
+    }
+}
+
+#[test]
 fn a_redirect_is_shown_without_its_path() {
-    assert_eq!(host_of("https://login.example/x?token=secret"), "https://login.example");
-    assert_eq!(host_of("nowhere"), "nowhere");
+    let target = Url::parse("https://login.example/x?token=secret").unwrap();
+    assert_eq!(host_of(&target), "https://login.example");
 }

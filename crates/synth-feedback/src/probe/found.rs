@@ -75,9 +75,9 @@ impl Found {
 }
 
 pub(super) fn model_names(models: Option<&Page>) -> Vec<String> {
-    let body = models.and_then(Page::json).unwrap_or_default();
+    let Some((page, body)) = models.and_then(|page| Some((page, page.json()?))) else { return Vec::new() };
     let names = body["data"].as_array().into_iter().flatten().filter_map(|model| model["id"].as_str());
-    names.map(crate::completion::one_line).collect()
+    names.map(|name| crate::completion::one_line(&page.redacted(name))).collect()
 }
 
 /// vLLM and llama-server say who they are where they list their models.

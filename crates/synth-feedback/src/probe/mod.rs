@@ -15,7 +15,7 @@ use serde_json::Value;
 use crate::api_key::ApiKey;
 use crate::completion::{Completion, one_line};
 use crate::error::SynthFeedbackError;
-use crate::reading::{Reading, spells};
+use crate::reading::{Reading, read, spells};
 use crate::readout::{MOST_TOP_LOGPROBS, Readout, Source, TokenLimit};
 use crate::request::ImageRequest;
 use crate::serve::Server;
@@ -248,7 +248,10 @@ impl Ladder<'_> {
             let n_texts = if let Completion::Texts(texts) = &completion { texts.len() } else { 1 };
             let per_request = u32::try_from(n_texts).unwrap_or(1).clamp(1, sampling.n);
             readout.source = Source::Sample { sampling, per_request };
-            match readout.read(&completion) {
+            // This is one request of those that a question takes.
+            let is_text = matches!(completion, Completion::Texts(_));
+            let reading = if is_text { read(&completion) } else { readout.read(&completion) };
+            match reading {
                 Ok(reading) => {
                     self.found(&what, format!("yes, {per_request} a request"));
                     return Ok(Some(Step { readout, question, reading }));
@@ -272,7 +275,7 @@ impl Ladder<'_> {
                         let thinks = thinks(&page, &completion);
                         return Ok(Outcome::Answer { completion, thinks });
                     }
-                    Err(malformed) => reason = format!("the answer is not a chat completion: {}", one_line(&malformed)),
+                    Err(malformed) => reason = format!("the answer is not a chat completion: {}", one_line(&page.redacted(&malformed))),
                 },
                 401..=404 => return Err(self.wire.denied(&page)),
                 300..=399 => reason = "it redirects to another server".to_owned(),

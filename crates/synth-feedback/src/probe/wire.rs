@@ -19,12 +19,18 @@ pub(super) struct Page {
     /// The `Server` header.
     pub(super) server: Option<String>,
     pub(super) body: Bytes,
+    key: Option<ApiKey>,
 }
 
 impl Page {
     /// What the server says in the body of a failed request, in one line.
     pub(super) fn message(&self) -> String {
-        error_message(&self.body).0
+        error_message(&self.body, |text| self.redacted(text)).0
+    }
+
+    /// A text of the server's without the key.
+    pub(super) fn redacted(&self, text: &str) -> String {
+        self.key.as_ref().map_or_else(|| text.to_owned(), |key| key.redact(text))
     }
 
     pub(super) fn json(&self) -> Option<Value> {
@@ -133,11 +139,9 @@ impl Wire {
             }
             body.extend_from_slice(&chunk);
         }
-        let body = match &self.key {
-            Some(key) => key.redact(&String::from_utf8_lossy(&body)).into_bytes().into(),
-            None => body.freeze(),
-        };
-        Ok((Page { status, server, body }, asked))
+        let mut page = Page { status, server: None, body: body.freeze(), key: self.key.clone() };
+        page.server = server.map(|server| page.redacted(&server));
+        Ok((page, asked))
     }
 }
 

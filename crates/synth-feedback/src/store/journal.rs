@@ -43,6 +43,8 @@ impl Journal {
         let file = options.map_err(|source| failed("create", &unnamed, source))?;
         file.lock().map_err(|source| failed("lock", &unnamed, source))?;
         std::fs::rename(&unnamed, &path).map_err(|source| failed("rename", &unnamed, source))?;
+        // Else a power cut could take the name away, and with it what was synced under it.
+        File::open(&folder).and_then(|folder| folder.sync_all()).map_err(|source| failed("sync", &folder, source))?;
         Ok(Some(Self { name, path, file: Arc::new(file), bytes: 0, line: Vec::new() }))
     }
 

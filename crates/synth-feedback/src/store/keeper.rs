@@ -13,6 +13,7 @@ use super::{AnswerStore, StoredAnswer};
 #[derive(Debug, Clone, Copy)]
 struct Rhythm {
     n_part: usize,
+    part_bytes: usize,
     part: Duration,
     n_sync: usize,
     sync: Duration,
@@ -20,7 +21,7 @@ struct Rhythm {
 
 /// With a journal, parts may be few and large.
 const WITH_JOURNAL: Rhythm =
-    Rhythm { n_part: 4_000, part: Duration::from_secs(60), n_sync: 1_000, sync: Duration::from_secs(2) };
+    Rhythm { n_part: 4_000, part_bytes: 32 << 20, part: Duration::from_secs(60), n_sync: 1_000, sync: Duration::from_secs(2) };
 /// Without one, what is in no part is lost with the program.
 const WITHOUT_JOURNAL: Rhythm = Rhythm { n_part: 1_000, part: Duration::from_secs(2), ..WITH_JOURNAL };
 
@@ -43,6 +44,8 @@ struct State {
     journal: Option<Journal>,
     /// The answers of the journal, in its order.
     unsaved: Vec<StoredAnswer>,
+    /// Bytes of what they were read from, which a server decides.
+    unsaved_bytes: usize,
     /// When the first of them came.
     since: Option<Instant>,
     n_unsynced: usize,
@@ -83,6 +86,7 @@ impl Keeper {
         let now = Instant::now();
         state.since.get_or_insert(now);
         state.unsynced_since.get_or_insert(now);
+        state.unsaved_bytes += answer.raw.as_ref().map_or(0, String::len);
         state.unsaved.push(answer);
         state.n_unsynced += 1;
         // The thread sleeps until there is an answer, and then until something is due.
@@ -130,7 +134,7 @@ impl Shared {
 
     fn part_is_due(&self, state: &State, now: Instant) -> bool {
         let waited = state.since.is_some_and(|since| now >= since + self.rhythm.part);
-        waited || state.unsaved.len() >= self.rhythm.n_part
+        waited || state.unsaved.len() >= self.rhythm.n_part || state.unsaved_bytes >= self.rhythm.part_bytes
     }
 
     fn sync_is_due(&self, state: &State, now: Instant) -> bool {
@@ -179,6 +183,7 @@ impl Shared {
         let next = if is_last || state.journal.is_none() { None } else { Journal::start(&self.store)? };
         let journal = std::mem::replace(&mut state.journal, next);
         let rows = std::mem::take(&mut state.unsaved);
+        state.unsaved_bytes = 0;
         (state.since, state.unsynced_since, state.n_unsynced) = (None, None, 0);
         drop(state);
         let name = journal.as_ref().map_or_else(new_name, |journal| journal.name().to_owned());

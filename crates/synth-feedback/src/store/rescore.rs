@@ -6,8 +6,7 @@ use super::rewrite::{for_each_valid, lock, rewrite};
 use super::{AnswerStore, StoredAnswer, journal};
 use crate::error::SynthFeedbackError;
 use crate::raw;
-use crate::reading::read;
-use crate::readout::present_key;
+use crate::readout::{present_key, read_again};
 
 /// What reading the answers anew gave.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -49,9 +48,9 @@ impl Rescored {
             self.n_without_raw += 1;
             return row;
         };
-        let Ok(reading) = read(&completion) else {
+        let was_read = row.status != AnswerStatus::Error;
+        let Ok(reading) = read_again(&row.readout, &completion, was_read) else {
             // It could not be read when it came, and is asked again; or the rules have become stricter.
-            let was_read = row.status != AnswerStatus::Error;
             self.n_unreadable += u64::from(was_read);
             self.n_without_raw += u64::from(!was_read);
             return row;
@@ -84,7 +83,7 @@ mod tests {
     fn answered(query: &str, tokens: &[(&str, Option<f64>)]) -> StoredAnswer {
         let token = |(token, logprob): &(&str, Option<f64>)| TokenLogprob { token: (*token).into(), logprob: *logprob };
         let completion = Completion::FirstToken(tokens.iter().map(token).collect());
-        let reading = read(&completion).unwrap();
+        let reading = crate::reading::read(&completion).unwrap();
         StoredAnswer {
             status: reading.status,
             p_yes: reading.p_yes,
@@ -151,6 +150,43 @@ mod tests {
         store.parts().append(&[StoredAnswer { readout: "top_logprobs/0".into(), ..present.clone() }]).unwrap();
         assert_eq!(rescore(&store, true).unwrap().n_changed, 1);
         assert_eq!(sorted(&store), [present]);
+    }
+
+    #[test]
+    fn a_failed_question_does_not_become_an_answer_of_another_shape() {
+        let (_folder, store) = store();
+        let failed = |query: &str, readout: &str, completion: &Completion| StoredAnswer {
+            readout: readout.into(),
+            raw: raw::json(completion),
+            reason: Some("not what was asked for".into()),
+            ..stored(query, AnswerStatus::Error)
+        };
+        let token = |token: &str| TokenLogprob { token: token.into(), logprob: Some(-0.1) };
+        let texts = Completion::Texts(vec![Some("Yes".into())]);
+        let alone = Completion::FirstToken(vec![token("Yes")]);
+        let listed = Completion::FirstToken(vec![token("Yes"), token("Yes")]);
+        let rows = [
+            failed("a vote for a probability", "top_logprobs/1", &texts),
+            failed("a sampled token alone", "top_logprobs/1", &alone),
+            failed("tokens, but of which ids?", "token_ids/1", &listed),
+            failed("a probability for a vote", "sample:n1:t1:s0:m8/1", &listed),
+        ];
+        store.parts().append(&rows).unwrap();
+        let none = Rescored { n_without_raw: 4, ..Rescored::default() };
+        assert_eq!(rescore(&store, true).unwrap(), none);
+        let mut expected = rows.to_vec();
+        expected.sort_by(|a, b| a.query.cmp(&b.query));
+        assert_eq!(sorted(&store), expected);
+    }
+
+    #[test]
+    fn an_answer_of_an_older_version_that_was_asked_again_stands_in_the_new_part_once() {
+        let (_folder, store) = store();
+        let now = answered("a", &[("Yes", Some(-0.5)), ("No", Some(-1.0))]);
+        let older = StoredAnswer { readout: "top_logprobs/0".into(), answered_at: 1, ..now.clone() };
+        store.parts().append(&[older, now]).unwrap();
+        rescore(&store, true).unwrap();
+        assert_eq!(sorted(&store).len(), 1);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! The new part is whole and in its place before the first old one is deleted. A kill in between leaves answers that
 //! stand in two parts, which readers count once; none is lost at any moment, not even to a run that reads meanwhile.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::{File, TryLockError};
 use std::hash::BuildHasherDefault;
 
@@ -66,8 +66,10 @@ pub(super) fn rewrite(
     let meant: Vec<Part> = parts.list()?.into_iter().filter(is_meant).collect();
     let mut new = NewPart::default();
     let (mut chunk, mut n_answers, mut failure) = (Vec::new(), 0, None);
+    // A change may give two rows one name; a part has every name once.
+    let (mut manners, mut names) = (Manners::default(), HashSet::<Key, BuildHasherDefault<DigestHasher>>::default());
     let whole = for_each_valid(store, &meant, Vec::new(), |_, row| {
-        chunk.extend(change(row));
+        chunk.extend(change(row).filter(|row| names.insert(manners.name(row).1)));
         if chunk.len() >= CHUNK && failure.is_none() {
             n_answers += chunk.len();
             failure = new.append(&parts, &std::mem::take(&mut chunk)).err();
