@@ -7,8 +7,9 @@
 //! | [`stages`] | the six stages, made from their settings |
 //! | [`freshness`] | why a stage would run again |
 //! | [`record`] | what a run leaves beside its tables |
-//! | [`run`], [`plan`], [`check`], [`schemas`], [`doctor`], [`answers`] | one command each |
+//! | [`run`], [`plan`], [`check`], [`schemas`], [`doctor`], [`answers`], [`advise`] | one command each |
 
+pub mod advise;
 pub mod answers;
 pub mod check;
 pub mod cli;
