@@ -13,6 +13,7 @@
 mod advise;
 mod agreement;
 mod arms;
+mod auc_intervals;
 mod bootstrap;
 mod calibration;
 mod ceiling;
@@ -46,6 +47,7 @@ mod undefined;
 mod validity;
 
 pub use advise::{Advice as BudgetAdvice, Request as BudgetRequest, Unit as BudgetUnit, advise};
+pub use auc_intervals::{AucInterval, auc_intervals};
 pub use error::EvaluateError;
 pub use ranks::spearman;
 pub use roc::roc_auc;
