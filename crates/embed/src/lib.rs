@@ -13,6 +13,7 @@ mod cores;
 mod efficientnet;
 mod encoder;
 mod error;
+mod identity;
 mod images;
 mod minilm;
 mod network;
@@ -30,6 +31,7 @@ mod torch_zip;
 mod torchscript;
 
 pub use error::{AnyError, EmbedError};
+pub use identity::identity;
 pub use precision::Precision;
 pub use settings::{
     ClipImageSettings, ImageEncoderSettings, ImageVector, OnBadImage, Settings, TextEncoderSettings,

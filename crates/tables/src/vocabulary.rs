@@ -123,6 +123,16 @@ vocabulary! {
 }
 
 vocabulary! {
+    /// Which of an image's attributes are replaced by true labels first.
+    InterventionOrder {
+        /// One after another as a seed draws them, for each image anew.
+        Random,
+        /// The one of which stage 1 is least sure.
+        Uncertainty,
+    }
+}
+
+vocabulary! {
     /// The six stages, in the order they run.
     StageName {
         /// Raw files to prompts, images, ratings, preferences.
