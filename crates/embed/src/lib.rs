@@ -17,6 +17,7 @@ mod identity;
 mod images;
 mod minilm;
 mod network;
+mod orientation;
 mod picture;
 mod precision;
 mod preprocess;
@@ -33,6 +34,7 @@ mod torchscript;
 pub use error::{AnyError, EmbedError};
 pub use identity::identity;
 pub use precision::Precision;
+pub use preprocess::ExifOrientation;
 pub use settings::{
     ClipImageSettings, ImageEncoderSettings, ImageVector, OnBadImage, Settings, TextEncoderSettings,
     TorchScriptSettings,

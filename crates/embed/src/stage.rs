@@ -32,7 +32,8 @@ impl Embed {
     /// [`EmbedError::Setting`].
     pub fn new(settings: Settings) -> Result<Self, EmbedError> {
         settings.validate()?;
-        let image_encoder = settings.image_encoder.as_ref().map(ImageEncoder::new).transpose()?;
+        let of_images = |encoder| ImageEncoder::new(encoder, settings.exif_orientation);
+        let image_encoder = settings.image_encoder.as_ref().map(of_images).transpose()?;
         let text_encoder = settings.text_encoder.as_ref().map(TextEncoder::new).transpose()?;
         Ok(Self { settings, image_encoder, text_encoder })
     }
@@ -61,8 +62,8 @@ impl Embed {
             Some(encoder) => {
                 let of_images = identity::of_images(encoder, &self.settings, device)?;
                 let value = |wanted: &str| of_images.iter().find(|(key, _)| *key == wanted).map_or("", |(_, v)| v.as_str());
-                let key =
-                    [encoder.kind(), value("image_weights"), value("preprocessing"), kind_of(device)].join("\n");
+                let (weights, preprocessing) = (value("image_weights"), value("preprocessing"));
+                let key = [encoder.kind(), weights, preprocessing, kind_of(device), ARITHMETIC].join("\n");
                 head = encoder.load_head()?;
                 metadata.extend(of_images.iter().cloned());
                 let store = self.image_vectors(run, &images, encoder, &key, device)?;
@@ -181,6 +182,10 @@ impl Embed {
     }
 }
 
+/// Named with each kept vector of an image, so that those of one table are made in one way to the last bit: another
+/// number whenever a network computes in another order.
+const ARITHMETIC: &str = "2";
+
 /// Rows that are in memory while the table is written.
 const ROWS_AT_ONCE: usize = 1024;
 
@@ -232,7 +237,7 @@ impl Stage for Embed {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn settings(&self) -> serde_json::Value {

@@ -15,6 +15,7 @@ mod card;
 mod concept_predictor;
 mod cost;
 mod embedded;
+pub mod engine;
 mod error;
 mod folds;
 mod images;

@@ -5,7 +5,7 @@ use std::time::Instant;
 use tch::Device;
 
 use crate::aggregator::Aggregator;
-use crate::concept_predictor::predict;
+use crate::concept_predictor::{predict, predict_rows};
 use crate::embedded::Embedded;
 use crate::engine::Trained;
 use crate::error::TrainError;
@@ -171,7 +171,7 @@ fn says_of(
     data: Data,
 ) -> Result<Vec<f64>, TrainError> {
     let positions = embedded.positions(rows);
-    predict(network, &embedded.matrix.gather(&positions), positions.len(), data.device)
+    predict_rows(network, &embedded.matrix, &positions, data.device)
         .map_err(|source| TrainError::Torch { run_id: run.run_id.clone(), source })
 }
 
