@@ -49,10 +49,8 @@ pub(crate) fn of_images(
 
 /// The text encoder's part.
 pub(crate) fn of_texts(encoder: &TextEncoder, device: Device) -> Result<Vec<(&'static str, String)>, EmbedError> {
-    let mut metadata = vec![
-        ("text_encoder", encoder.kind().to_owned()),
-        ("text_weights", weights_digest(&encoder.files())?),
-    ];
+    let mut metadata =
+        vec![("text_encoder", encoder.kind().to_owned()), ("text_weights", weights_digest(&encoder.files())?)];
     if encoder.precision(device) != Kind::Float {
         metadata.push(("text_precision", name_of(encoder.precision(device)).to_owned()));
     }

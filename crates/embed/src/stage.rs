@@ -61,7 +61,8 @@ impl Embed {
             None => None,
             Some(encoder) => {
                 let of_images = identity::of_images(encoder, &self.settings, device)?;
-                let value = |wanted: &str| of_images.iter().find(|(key, _)| *key == wanted).map_or("", |(_, v)| v.as_str());
+                let value =
+                    |wanted: &str| of_images.iter().find(|(key, _)| *key == wanted).map_or("", |(_, v)| v.as_str());
                 let (weights, preprocessing) = (value("image_weights"), value("preprocessing"));
                 let key = [encoder.kind(), weights, preprocessing, kind_of(device), ARITHMETIC].join("\n");
                 head = encoder.load_head()?;

@@ -95,7 +95,8 @@ fn only_what_is_read(mut settings: embed::Settings, models: &[ScoringModel]) -> 
 
 /// Refuses encoders that are not those of the card.
 fn check_encoders(model: &ScoringModel, identity: &BTreeMap<String, String>) -> anyhow::Result<()> {
-    let is_read = |key: &str| if key.starts_with("text_") { reads_text(model.inputs) } else { reads_images(model.inputs) };
+    let is_read =
+        |key: &str| if key.starts_with("text_") { reads_text(model.inputs) } else { reads_images(model.inputs) };
     let keys: BTreeSet<&String> = model.embeddings.keys().chain(identity.keys()).filter(|key| is_read(key)).collect();
     for key in keys {
         let (trained, here) = (model.embeddings.get(key), identity.get(key));

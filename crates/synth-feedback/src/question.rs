@@ -59,7 +59,8 @@ impl Questions {
 
     /// The quality questions' texts as they are asked, by `question.<attribute>`: metadata of `attribute_scores`.
     pub fn texts(&self) -> Vec<(String, String)> {
-        let text = |question: &ImageQuestion| (format!("question.{}", question.question_id), question.query.to_string());
+        let text =
+            |question: &ImageQuestion| (format!("question.{}", question.question_id), question.query.to_string());
         self.quality.iter().map(text).collect()
     }
 

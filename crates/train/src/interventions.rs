@@ -54,8 +54,7 @@ pub fn interventions(
             draws: attributes.iter().map(draw).collect(),
         })
     };
-    let cases: Vec<Case> =
-        model.rows.iter().zip(model.concepts.chunks(attributes.len())).filter_map(case).collect();
+    let cases: Vec<Case> = model.rows.iter().zip(model.concepts.chunks(attributes.len())).filter_map(case).collect();
     let good: Vec<bool> = cases.iter().map(|case| case.good).collect();
     let n_images = cases.len();
     let mut rows = Vec::new();

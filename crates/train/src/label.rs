@@ -211,8 +211,7 @@ impl ExperimentLabels {
 mod tests {
     use super::*;
 
-    const SPLITS: [Split; 6] =
-        [Split::Train, Split::Train, Split::Train, Split::Test, Split::Test, Split::Validation];
+    const SPLITS: [Split; 6] = [Split::Train, Split::Train, Split::Train, Split::Test, Split::Test, Split::Validation];
 
     fn labelled(scores: &[Score], reading: Reading) -> Labels {
         label_scores(scores, Policy::Fixed { value: 3.0 }, &SPLITS, reading)

@@ -41,7 +41,9 @@ pub enum NoModel {
         n_pairs: usize,
     },
     /// Nothing can be held out.
-    #[error("all training pairs are of one prompt, so that none can be held out for stage 2 (`stage2_on: out_of_fold`)")]
+    #[error(
+        "all training pairs are of one prompt, so that none can be held out for stage 2 (`stage2_on: out_of_fold`)"
+    )]
     OnePrompt,
     /// Nothing to tell apart for stage 2.
     #[error("the validation split has {n_good} good and {n_bad} bad images with a label, so that stage 2 has no fit")]

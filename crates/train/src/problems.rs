@@ -71,7 +71,8 @@ impl<'a> Problems<'a> {
                 let inputs = experiment.inputs_of(arm);
                 if inputs != Inputs::Scores && !embedded.contains_key(&inputs) {
                     let problem = "the table `embeddings` has vectors of several lengths; run `embed` again";
-                    let of_inputs = Embedded::new(images, inputs).ok_or_else(|| TrainError::setting("inputs", problem))?;
+                    let of_inputs =
+                        Embedded::new(images, inputs).ok_or_else(|| TrainError::setting("inputs", problem))?;
                     embedded.insert(inputs, of_inputs);
                 }
             }
@@ -90,9 +91,8 @@ impl<'a> Problems<'a> {
         let stage1 = match self.reason(run, labels, &rows) {
             Some(reason) => Err(reason),
             None => {
-                let of_one_class = |labels: &Labels| {
-                    matches!(labels.degenerate(rows.iter().copied()), Some(Degenerate::OneClass(_)))
-                };
+                let of_one_class =
+                    |labels: &Labels| matches!(labels.degenerate(rows.iter().copied()), Some(Degenerate::OneClass(_)));
                 let attributes = run.feedback.attributes().iter();
                 degenerate.extend(attributes.filter(|name| of_one_class(&labels.attributes[*name])).cloned());
                 self.stage1(run, labels, &rows)
@@ -192,9 +192,8 @@ impl<'a> Problems<'a> {
         };
         let cells = rows.iter().flat_map(|&row| heads.iter().map(move |(_, head)| learnt(head, row, variant.labels)));
         let of_heads = weighted(Targets::soft(cells), heads.len());
-        let target = matches!(variant.bottleneck, Some(Bottleneck::Joint { .. })).then(|| {
-            weighted(Targets::soft(rows.iter().map(|&row| learnt(&labels.target, row, variant.labels))), 1)
-        });
+        let target = matches!(variant.bottleneck, Some(Bottleneck::Joint { .. }))
+            .then(|| weighted(Targets::soft(rows.iter().map(|&row| learnt(&labels.target, row, variant.labels))), 1));
         Ok(Examples { rows: self.shared(variant.inputs, rows), others: None, labels: of_heads, target })
     }
 
@@ -231,9 +230,7 @@ impl<'a> Problems<'a> {
 pub fn heads<'a>(feedback: &'a Feedback, labels: &'a ExperimentLabels) -> Vec<(&'a str, &'a Labels)> {
     match feedback {
         Feedback::Coarse => vec![("target", &labels.target)],
-        Feedback::Fine(attributes) => {
-            attributes.iter().map(|name| (name.as_str(), &labels.attributes[name])).collect()
-        }
+        Feedback::Fine(attributes) => attributes.iter().map(|name| (name.as_str(), &labels.attributes[name])).collect(),
     }
 }
 

@@ -73,12 +73,7 @@ type Made = Result<RewardModel, NoModel>;
 ///
 /// # Errors
 /// [`TrainError`] if LibTorch or the disk fails; data never is an error.
-pub fn fit(
-    run: &PlannedRun,
-    prepared: &Prepared,
-    labels: &ExperimentLabels,
-    data: Data,
-) -> Result<Fitted, TrainError> {
+pub fn fit(run: &PlannedRun, prepared: &Prepared, labels: &ExperimentLabels, data: Data) -> Result<Fitted, TrainError> {
     let start = Instant::now();
     let (model, training_seconds) = match &prepared.stage1 {
         Err(reason) => (Err(reason.clone()), 0.0),

@@ -132,8 +132,7 @@ impl ScoringModel {
             return Err(ScoringError::ReadsScores { run_id: card.run_id });
         }
         let bytes = read("model.safetensors")?;
-        let wrong =
-            |problem: String| ScoringError::Model { path: folder.join("model.safetensors"), problem };
+        let wrong = |problem: String| ScoringError::Model { path: folder.join("model.safetensors"), problem };
         let file = SafeTensors::deserialize(&bytes).map_err(|error| wrong(error.to_string()))?;
         let network = Network::from_tensors(&file).ok_or_else(|| wrong("its layers do not fit together".to_owned()))?;
         let n_attributes = card.attributes.len();

@@ -49,8 +49,7 @@ impl Train {
     }
 
     fn needs_ratings(&self) -> bool {
-        let in_context =
-            |experiment: &Experiment| matches!(experiment.target, Target::Aspect { context: Some(_), .. });
+        let in_context = |experiment: &Experiment| matches!(experiment.target, Target::Aspect { context: Some(_), .. });
         self.settings.experiments.values().any(in_context)
     }
 

@@ -51,9 +51,10 @@ pub(crate) fn validate(settings: &Settings) -> Result<(), TrainError> {
 /// Numbers that some arms need.
 fn validate_sampling(settings: &Settings) -> Result<(), TrainError> {
     let of_arms = |holds: &dyn Fn(&Variant) -> bool| {
-        let arms = settings.experiments.values().flat_map(|experiment| {
-            experiment.arms.values().map(move |arm| Variant::of(settings, experiment, arm))
-        });
+        let arms = settings
+            .experiments
+            .values()
+            .flat_map(|experiment| experiment.arms.values().map(move |arm| Variant::of(settings, experiment, arm)));
         arms.into_iter().any(|variant| holds(&variant))
     };
     if of_arms(&|variant| variant.stage2_on == Some(Stage2On::OutOfFold)) && settings.folds.is_none_or(|n| n < 2) {

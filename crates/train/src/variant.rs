@@ -1,6 +1,8 @@
 //! What kind of model an arm makes, with everything said that the pipeline file leaves to the section or to the paper.
 
-use crate::settings::{Arm, Bottleneck, ClassWeights, Experiment, Feedback, Inputs, LabelKind, Loss, Settings, Stage2On};
+use crate::settings::{
+    Arm, Bottleneck, ClassWeights, Experiment, Feedback, Inputs, LabelKind, Loss, Settings, Stage2On,
+};
 
 /// The kind of model of one arm.
 #[derive(Debug, Clone, PartialEq)]
