@@ -84,3 +84,51 @@ fn the_tree_s_attributes_do_no_worse_than_coarse_labels_and_those_not_in_it_far_
     let mean = tree_less_coarse.iter().sum::<f64>() / tree_less_coarse.len() as f64;
     assert!(mean > 0.0, "{tree_less_coarse:?}");
 }
+
+/// `cargo nextest run -p pipeline -p train --run-ignored only --no-capture -E 'test(paper_s_setting)'`, or `make paper-shape`
+#[test]
+#[ignore = "a measurement of minutes"]
+fn the_paper_s_setting_runs_at_full_size_on_random_embeddings() {
+    let yaml: serde_yaml::Value =
+        serde_yaml::from_str(include_str!("../../../../examples/paper/pipeline.yaml")).unwrap();
+    let settings: Settings = serde_yaml::from_value(yaml["train"].clone()).unwrap();
+    let mut random = stream(0, "paper shape");
+    let mut world = World::new();
+    let (image, score, preference) = (world.images[0].clone(), world.scores[0].clone(), world.preferences[0].clone());
+    (world.images, world.scores, world.preferences) = (vec![], vec![], vec![]);
+    let attributes: Vec<String> =
+        settings.experiments["preferences"].attributes().into_iter().map(str::to_owned).collect();
+    let mut embeddings = Vec::new();
+    for at in 0..5352 {
+        let (image_id, prompt) = (format!("i{at:04}"), at / 4);
+        let split = match prompt {
+            0..669 => Split::Train,
+            669..1003 => Split::Validation,
+            _ => Split::Test,
+        };
+        let prompt_id = format!("p{prompt:04}");
+        world.images.push(Image { image_id: image_id.clone(), prompt_id, split, ..image.clone() });
+        world.scores.extend(attributes.iter().map(|attribute| AttributeScore {
+            image_id: image_id.clone(),
+            attribute: attribute.clone(),
+            score: Some(random.random()),
+            n_questions: 1,
+            n_answered: 1,
+            ..score.clone()
+        }));
+        let mean_rating = random.random();
+        world.preferences.push(Preference { image_id: image_id.clone(), mean_rating, ..preference.clone() });
+        let mut vector = |n: usize| Some((0..n).map(|_| random.random::<f32>() - 0.5).collect());
+        embeddings.push(ImageEmbedding { image_id, image_embedding: vector(1024), text_embedding: vector(768) });
+    }
+    world.embeddings = Some(embeddings);
+    let start = std::time::Instant::now();
+    let results = world.run(&settings).unwrap();
+    let seconds = start.elapsed().as_secs_f64();
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let peak = status.lines().find(|line| line.starts_with("VmHWM")).unwrap_or_default();
+    println!("{:?}: {seconds:.1} s, {peak}", results.counts);
+    assert_eq!(results.counts["models"], 8 * 7 * 5);
+    let largest = results.model("preferences/all/n2676/s4");
+    assert_eq!((largest.n_used, largest.cost_equal), (2676, 2676.0 * 12.0));
+}
