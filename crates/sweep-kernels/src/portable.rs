@@ -5,7 +5,15 @@ use crate::adam::Adam;
 use crate::rows::Rows;
 
 /// `out[i][j] = bias[j] + Σ_k rows[i][k] · panel[k][j]`, rows of `out` a `stride` apart.
-pub fn forward(rows: &Rows, panel: &[f32], bias: &[f32], relu: bool, out: &mut [f32], stride: usize, _n_columns: usize) {
+pub fn forward(
+    rows: &Rows,
+    panel: &[f32],
+    bias: &[f32],
+    relu: bool,
+    out: &mut [f32],
+    stride: usize,
+    _n_columns: usize,
+) {
     for i in 0..rows.n() {
         let mut sums = [0f32; PANEL];
         for (x, weights) in rows.row(i).iter().zip(panel.as_chunks::<PANEL>().0) {

@@ -8,9 +8,7 @@ use tables::Storage;
 use tch::Device;
 
 use crate::engine::cpu::{self, Prepared};
-use crate::engine::{
-    Event, Examples, Matrix, Objective, Problem, Start, Targets, Trained, autograd, train_all,
-};
+use crate::engine::{Event, Examples, Matrix, Objective, Problem, Start, Targets, Trained, autograd, train_all};
 use crate::kept::KeptNetworks;
 use crate::network::{Linear, Network};
 use crate::random::stream;
@@ -34,7 +32,9 @@ fn examples(n: usize, n_heads: usize, objective: Objective, purpose: &str) -> Ex
     let mut random = stream(1, purpose);
     let mut label = |missing: bool| {
         let known = random.random::<f32>() > 0.2 || !missing;
-        known.then(|| if objective == Objective::Pairwise { 0.5 * random.random_range(0..3) as f32 } else { random.random() })
+        known.then(|| {
+            if objective == Objective::Pairwise { 0.5 * random.random_range(0..3) as f32 } else { random.random() }
+        })
     };
     let labels = Targets::soft((0..n * n_heads).map(|_| label(true)).collect::<Vec<_>>()).balanced(n_heads);
     let target = Targets::soft((0..n).map(|_| label(false)).collect::<Vec<_>>());
@@ -89,8 +89,14 @@ const OBJECTIVES: [Objective; 3] = [Objective::Pointwise, Objective::Pairwise, O
 #[test]
 fn a_step_and_three_epochs_are_those_of_autograd_for_every_loss_and_shape() {
     // Sizes on both sides of the kernels' tiles (8 rows; 14 inputs; 16 and 32 outputs), down to one.
-    let shapes: [(usize, usize, &[usize], usize); 6] =
-        [(23, 37, &[33, 18], 5), (30, 16, &[16], 1), (5, 1, &[1, 1], 1), (1, 29, &[64], 33), (14, 14, &[], 17), (40, 3, &[], 1)];
+    let shapes: [(usize, usize, &[usize], usize); 6] = [
+        (23, 37, &[33, 18], 5),
+        (30, 16, &[16], 1),
+        (5, 1, &[1, 1], 1),
+        (1, 29, &[64], 33),
+        (14, 14, &[], 17),
+        (40, 3, &[], 1),
+    ];
     for objective in OBJECTIVES {
         for (n, dim, hidden, n_heads) in shapes {
             let problem = problem(n, dim, hidden, n_heads, objective);
@@ -168,7 +174,12 @@ fn a_sweep_gives_each_problem_what_it_gives_it_alone_and_trains_nothing_twice() 
     for (at, (problem, key)) in problems.iter().zip(&keys).enumerate() {
         let in_sweep = kept.get(key).unwrap().unwrap();
         assert_eq!(of(&in_sweep), of(&fast(problem, &mlp(4), false)), "bit by bit");
-        let n_epochs = events.lock().unwrap().iter().filter(|e| matches!(e, Event::Epoch { problem, .. } if *problem == at)).count();
+        let n_epochs = events
+            .lock()
+            .unwrap()
+            .iter()
+            .filter(|e| matches!(e, Event::Epoch { problem, .. } if *problem == at))
+            .count();
         assert_eq!(n_epochs, 4);
     }
     events.lock().unwrap().clear();
@@ -219,9 +230,8 @@ fn class_weights_are_scikit_learn_s_balanced_and_leave_one_class_alone() {
 fn steps_are_jax_s_to_1e_5_in_every_parameter() {
     // scripts/train_reference.py makes the file: plain JAX with optax, and PyTorch beside it.
     let reference: Value = serde_json::from_str(include_str!("reference.json")).unwrap();
-    let numbers = |value: &Value| -> Vec<f32> {
-        value.as_array().unwrap().iter().map(|x| x.as_f64().unwrap() as f32).collect()
-    };
+    let numbers =
+        |value: &Value| -> Vec<f32> { value.as_array().unwrap().iter().map(|x| x.as_f64().unwrap() as f32).collect() };
     let cases = reference["cases"].as_array().unwrap();
     assert_eq!(cases.len(), 8);
     for case in cases {
@@ -236,7 +246,8 @@ fn steps_are_jax_s_to_1e_5_in_every_parameter() {
             "joint" => Objective::Joint { lambda: case["lambda"].as_f64().unwrap() as f32 },
             _ => Objective::Pointwise,
         };
-        let targets = |values: &str, weights: &str| Targets { values: numbers(&case[values]), weights: numbers(&case[weights]) };
+        let targets =
+            |values: &str, weights: &str| Targets { values: numbers(&case[values]), weights: numbers(&case[weights]) };
         let problem = Problem {
             inputs: Arc::new(Matrix::new(x.clone(), x.len() / widths[0], widths[0]).unwrap()),
             training: Examples {
@@ -259,7 +270,8 @@ fn steps_are_jax_s_to_1e_5_in_every_parameter() {
         }
         assert_eq!(values.next(), None);
         for (steps, expect) in [(1, "after_1"), (10, "after_10")] {
-            let mlp = Mlp { batch_size: n, learning_rate: 0.01, weight_decay: case["weight_decay"].as_f64(), ..mlp(steps) };
+            let mlp =
+                Mlp { batch_size: n, learning_rate: 0.01, weight_decay: case["weight_decay"].as_f64(), ..mlp(steps) };
             let prepared = Prepared::new([&problem].into_iter(), Precision::F32);
             let by_kernels = cpu::train_from(&start, &problem, &prepared, &mlp, false, &|_| ());
             let by_autograd = autograd::train_from(&start, &problem, &mlp, Device::Cpu, &|_| ()).unwrap();

@@ -28,6 +28,8 @@ const ARMS: &str = r"
 /// The experiment `preferences` with these arms, all 24 pairs and one seed.
 fn with_arms(arms: &str) -> Settings {
     let mut settings = few(&[], "all");
+    // Not half and half, so that class weights differ from 1.
+    settings.thresholds.of_attribute.insert("distorted".into(), crate::Policy::Quantile { q: 0.4 });
     settings.folds = Some(3);
     settings.comparisons_per_image = Some(3);
     settings.interventions = Some(crate::Interventions { seed: 0 });
