@@ -3,7 +3,7 @@
 //! - [`metrics`]: how well each reward model tells good from bad, with intervals ([`roc`], [`bootstrap`])
 //! - [`arms`]: seeds averaged, arms compared
 //! - [`validity`], [`agreement`]: the attributes against people, and against each other
-//! - [`side_by_side`]: best-of-n pairs of two models
+//! - [`side_by_side`]: best-of-n pairs of two models, the page to judge them on, and what the votes say
 //! - [`report`]: all of it on one page
 
 #![allow(clippy::cast_precision_loss, clippy::cast_possible_wrap, reason = "counts of rows are far below 2^52")]
@@ -23,7 +23,7 @@ mod ranks;
 mod report;
 mod roc;
 mod settings;
-mod side_by_side;
+pub mod side_by_side;
 mod stage;
 #[cfg(test)]
 mod synthetic;
@@ -33,6 +33,6 @@ mod validity;
 pub use error::EvaluateError;
 pub use ranks::spearman;
 pub use roc::roc_auc;
-pub use settings::{Bootstrap, Report, Settings, SideBySide};
+pub use settings::{Bootstrap, Disagreement, Report, Settings, SideBySide};
 pub use stage::Evaluate;
 pub use undefined::Undefined;

@@ -1,10 +1,10 @@
 //! The thin shell: opens the tables, calls, writes.
 
 use tables::{
-    AttributeAgreement, AttributeValidity, Counts, MetricValue, Stage, StageError, StageName, StageRun, SxsPair,
-    SxsSummary, SxsVote, Table,
+    AttributeAgreement, AttributeValidity, Counts, InputFile, MetricValue, Stage, StageError, StageName, StageRun, SxsPair,
+    SxsSummary, SxsTest, SxsVote, Table, Tables,
 };
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::agreement::agreement;
 use crate::error::EvaluateError;
@@ -12,7 +12,7 @@ use crate::inputs::{self, Inputs};
 use crate::metrics::evaluate;
 use crate::report;
 use crate::settings::Settings;
-use crate::side_by_side;
+use crate::side_by_side::{self, Judged};
 use crate::validity::validity;
 
 /// Where the report stands below the data root.
@@ -42,8 +42,8 @@ pub struct Outputs {
     pub validity: Vec<AttributeValidity>,
     /// Table `attribute_agreement`.
     pub agreement: Vec<AttributeAgreement>,
-    /// Table `sxs_pairs`.
-    pub pairs: Vec<SxsPair>,
+    /// Tables `sxs_…`.
+    pub sxs: Judged,
     /// The report.
     pub html: String,
 }
@@ -56,16 +56,16 @@ pub fn outputs(inputs: &Inputs, settings: &Settings) -> Result<Outputs, Evaluate
     let evaluation = evaluate(inputs, &settings.bootstrap);
     let validity = validity(inputs, &settings.bootstrap);
     let agreement = agreement(inputs);
-    let pairs = settings.sxs.as_ref().map(|sxs| side_by_side::pairs(inputs, sxs)).transpose()?.unwrap_or_default();
+    let sxs = side_by_side::judged(inputs, settings)?;
     let html = report::html(&report::Findings {
         inputs,
         settings,
         evaluation: &evaluation,
         validity: &validity,
         agreement: &agreement,
-        pairs: &pairs,
+        sxs: &sxs,
     })?;
-    Ok(Outputs { metrics: evaluation.rows, validity, agreement, pairs, html })
+    Ok(Outputs { metrics: evaluation.rows, validity, agreement, sxs, html })
 }
 
 impl Stage for Evaluate {
@@ -93,19 +93,29 @@ impl Stage for Evaluate {
             SxsPair::NAME,
             SxsVote::NAME,
             SxsSummary::NAME,
+            SxsTest::NAME,
         ]
     }
 
+    fn files(&self, tables: &Tables) -> Result<Vec<InputFile>, StageError> {
+        Ok(side_by_side::input_files(&self.settings, tables.storage())?)
+    }
+
     fn run(&self, run: &mut StageRun) -> Result<Counts, StageError> {
-        let inputs = Inputs::read(run)?;
+        let mut inputs = Inputs::read(run)?;
+        side_by_side::read(&mut inputs, &self.settings, run.storage())?;
         let outputs = outputs(&inputs, &self.settings)?;
         run.write(&outputs.metrics)?;
         run.write(&outputs.validity)?;
         run.write(&outputs.agreement)?;
-        run.write(&outputs.pairs)?;
-        // Votes are taken in when there is a page to vote on; until then these are empty.
-        run.write::<SxsVote>(&[])?;
-        run.write::<SxsSummary>(&[])?;
+        run.write(&outputs.sxs.selection.pairs)?;
+        run.write(&outputs.sxs.counted.votes)?;
+        run.write(&outputs.sxs.summary.shares)?;
+        run.write(&outputs.sxs.summary.tests)?;
+        let n_of_other_pairs = outputs.sxs.counted.n_of_other_pairs;
+        if n_of_other_pairs > 0 {
+            warn!(n_of_other_pairs, "votes for pairs that are not in `sxs_pairs` are kept and not counted");
+        }
         run.write_file(REPORT, outputs.html)?;
         let without_value = outputs.metrics.iter().filter(|row| row.value.is_none()).count();
         info!(n_models = inputs.reward_models.len(), n_metrics = outputs.metrics.len(), without_value, "evaluated");
@@ -113,7 +123,8 @@ impl Stage for Evaluate {
             ("models", inputs.reward_models.len() as u64),
             ("metrics", outputs.metrics.len() as u64),
             ("metrics_without_value", without_value as u64),
-            ("sxs_pairs", outputs.pairs.len() as u64),
+            ("sxs_pairs", outputs.sxs.selection.pairs.len() as u64),
+            ("sxs_votes", outputs.sxs.counted.votes.len() as u64),
         ]))
     }
 }
@@ -127,13 +138,11 @@ mod tests {
 
     use super::*;
     use crate::fixtures::{image, model, prediction, preference, settings, target};
-    use crate::settings::{Bootstrap, Report, SideBySide};
+    use crate::settings::{Bootstrap, Report};
     use crate::synthetic::{World, inputs};
 
     fn with_sxs() -> Settings {
-        let sxs = |name: &str| name.to_owned();
-        let sxs = SideBySide { experiment: sxs("preferences"), coarse: sxs("coarse"), fine: sxs("all"), pairs: 194 };
-        Settings { sxs: Some(sxs), ..settings() }
+        Settings { sxs: Some(crate::fixtures::sxs("preferences", "coarse", "all")), ..settings() }
     }
 
     /// Writes the input tables as the earlier stages would.
@@ -232,8 +241,7 @@ mod tests {
         inputs.aggregator_weights.iter_mut().for_each(|weight| weight.attribute += hostile);
         inputs.encoders = vec![(hostile.to_owned(), hostile.to_owned())];
         let named = |name: &str| format!("{name}{hostile}");
-        let sxs =
-            SideBySide { experiment: named("preferences"), coarse: named("coarse"), fine: named("all"), pairs: 9 };
+        let sxs = crate::fixtures::sxs(&named("preferences"), &named("coarse"), &named("all"));
         let settings = Settings { report: Report { title: hostile.to_owned() }, sxs: Some(sxs), ..settings() };
         let html = outputs(&inputs, &settings).unwrap().html;
         assert!(!html.contains("<script") && !html.contains("<b>"), "{}", html.len());
