@@ -1,7 +1,8 @@
 //! Single rows for tests, with everything that a test does not care about filled in.
 
 use tables::{
-    AttributeScore, Image, Label, Prediction, Preference, Rating, RewardModel, ScoreSource, Split, SxsChoice, SxsPair, SxsVote,
+    AttributeScore, Image, Label, Prediction, Preference, Rating, RewardModel, ScoreSource, Split, SxsChoice, SxsPair,
+    SxsVote,
 };
 
 use crate::metrics::TARGET;

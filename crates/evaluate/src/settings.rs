@@ -125,7 +125,9 @@ mod tests {
             ))
         };
         let sxs = |coarse: &str, fine: &str, pairs: usize| {
-            format!(r#", "sxs": {{"experiment": "e", "coarse": "{coarse}", "fine": "{fine}", "pairs": {pairs}, "disagreement": "ranks"}}"#)
+            format!(
+                r#", "sxs": {{"experiment": "e", "coarse": "{coarse}", "fine": "{fine}", "pairs": {pairs}, "disagreement": "ranks"}}"#
+            )
         };
         assert!(with("1000", "t", "").is_ok());
         assert!(with("1000", "t", &sxs("coarse", "all", 194)).is_ok());

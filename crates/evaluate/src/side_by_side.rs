@@ -2,6 +2,7 @@
 //!
 //! - [`select`]: of each prompt's images the one that each of two models likes best, and the most disputed pairs
 //! - [`scores`]: the same from a file of scored fresh generations
+//! - [`pair_file`]: pairs and prompts from files of one's own
 //! - [`page`]: the page on which raters choose
 //! - [`votes`]: the files that the page exports, read strictly
 //! - [`stored`]: the files that a data root keeps
@@ -13,6 +14,7 @@ mod binomial;
 pub mod count;
 pub mod page;
 mod page_image;
+pub mod pair_file;
 pub mod scores;
 pub mod select;
 pub mod stored;
@@ -78,7 +80,8 @@ fn from_scores(scores: &Scores, inputs: &Inputs, sxs: &SideBySide) -> Result<Sel
 /// [`EvaluateError::Storage`].
 pub fn input_files(settings: &Settings, storage: &Storage) -> Result<Vec<InputFile>, EvaluateError> {
     let Some(sxs) = &settings.sxs else { return Ok(Vec::new()) };
-    let scores = sxs.scores.iter().map(|location| InputFile { name: "sxs.scores".to_owned(), location: location.clone() });
+    let scores =
+        sxs.scores.iter().map(|location| InputFile { name: "sxs.scores".to_owned(), location: location.clone() });
     Ok(scores.chain(stored::input_files(storage)?).collect())
 }
 

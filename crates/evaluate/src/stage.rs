@@ -1,8 +1,8 @@
 //! The thin shell: opens the tables, calls, writes.
 
 use tables::{
-    AttributeAgreement, AttributeValidity, Counts, InputFile, MetricValue, Stage, StageError, StageName, StageRun, SxsPair,
-    SxsSummary, SxsTest, SxsVote, Table, Tables,
+    AttributeAgreement, AttributeValidity, Counts, InputFile, MetricValue, Stage, StageError, StageName, StageRun,
+    SxsPair, SxsSummary, SxsTest, SxsVote, Table, Tables,
 };
 use tracing::{info, warn};
 

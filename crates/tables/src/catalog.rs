@@ -5,7 +5,9 @@ use std::sync::Arc;
 use crate::cell::Embedding;
 use crate::contract::{Contract, Table};
 use crate::table;
-use crate::vocabulary::{AnswerKind, AnswerReadout, AnswerStatus, Bucket, QuestionSource, ScoreSource, Split, SxsChoice};
+use crate::vocabulary::{
+    AnswerKind, AnswerReadout, AnswerStatus, Bucket, QuestionSource, ScoreSource, Split, SxsChoice,
+};
 
 /// The contracts of all tables, in the order the stages write them.
 pub fn all_contracts() -> Vec<Arc<Contract>> {

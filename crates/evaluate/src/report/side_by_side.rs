@@ -58,7 +58,9 @@ fn in_words(test: &SxsTest, settings: &SideBySide) -> String {
     let interval = test.ci_low.zip(test.ci_high).map(|(low, high)| Interval { low: 100.0 * low, high: 100.0 * high });
     let verdict = match interval {
         Some(interval) if interval.low > 50.0 => format!("people prefer what \u{201c}{}\u{201d} likes", settings.fine),
-        Some(interval) if interval.high < 50.0 => format!("people prefer what \u{201c}{}\u{201d} likes", settings.coarse),
+        Some(interval) if interval.high < 50.0 => {
+            format!("people prefer what \u{201c}{}\u{201d} likes", settings.coarse)
+        }
         _ => "these votes do not tell which model\u{2019}s images people prefer".to_owned(),
     };
     format!(
@@ -85,7 +87,11 @@ fn shares(rows: &[SxsSummary]) -> Sheet {
     };
     let of_aspect = rows.chunk_by(|a, b| a.aspect == b.aspect).map(|rows| {
         let mut cells = vec![asked(&rows[0].aspect)];
-        cells.extend(SxsChoice::ALL.iter().map(|&choice| rows.iter().find(|row| row.choice == choice).map_or_else(nothing, percent)));
+        cells.extend(
+            SxsChoice::ALL
+                .iter()
+                .map(|&choice| rows.iter().find(|row| row.choice == choice).map_or_else(nothing, percent)),
+        );
         cells.push(rows.iter().map(|row| row.n_votes).sum::<i64>().to_string());
         cells
     });
@@ -93,10 +99,19 @@ fn shares(rows: &[SxsSummary]) -> Sheet {
 }
 
 fn tests(rows: &[SxsTest]) -> Sheet {
-    let columns =
-        ["Asked", "#Decided", "#For fine, % of these", "#p, binomial", "#Alpha", "#For the left, %", "#Seconds a vote", "Why not"];
+    let columns = [
+        "Asked",
+        "#Decided",
+        "#For fine, % of these",
+        "#p, binomial",
+        "#Alpha",
+        "#For the left, %",
+        "#Seconds a vote",
+        "Why not",
+    ];
     let row = |test: &SxsTest| {
-        let interval = test.ci_low.zip(test.ci_high).map(|(low, high)| Interval { low: 100.0 * low, high: 100.0 * high });
+        let interval =
+            test.ci_low.zip(test.ci_high).map(|(low, high)| Interval { low: 100.0 * low, high: 100.0 * high });
         vec![
             asked(&test.aspect),
             test.n_decided.to_string(),

@@ -54,7 +54,11 @@ mod tests {
     fn alpha(raters: &[&[usize]]) -> Result<f64, NoAlpha> {
         let mut units = vec![[0_u64; 6]; raters[0].len()];
         for rater in raters {
-            rater.iter().enumerate().filter(|(_, value)| **value != NONE).for_each(|(unit, &value)| units[unit][value] += 1);
+            rater
+                .iter()
+                .enumerate()
+                .filter(|(_, value)| **value != NONE)
+                .for_each(|(unit, &value)| units[unit][value] += 1);
         }
         nominal_alpha(&units)
     }
@@ -69,8 +73,7 @@ mod tests {
             &[9, 9, 2, 1, 3, 4, 4, 9, 2, 1, 1, 3, 3, 9, 4],
         ];
         let three: [&[usize]; 3] = [&[0, 1, 2, 0, 0, 1], &[0, 1, 2, 1, 0, 2], &[0, 2, 2, 0, 1, 9]];
-        let unequal: [&[usize]; 4] =
-            [&[0, 0, 1, 2, 9], &[0, 1, 1, 9, 2], &[9, 0, 1, 2, 9], &[1, 9, 9, 2, 9]];
+        let unequal: [&[usize]; 4] = [&[0, 0, 1, 2, 9], &[0, 1, 1, 9, 2], &[9, 0, 1, 2, 9], &[1, 9, 9, 2, 9]];
         let of_package: [(&[&[usize]], f64); 5] = [
             (&textbook, 0.691358024691358),
             (&three, 0.3263157894736842),
@@ -114,8 +117,10 @@ mod tests {
     fn alpha_is_one_less_the_share_of_differing_pairs_over_that_of_all_pairs() {
         // The definition, pair of votes by pair of votes.
         let units = [vec![0, 0, 1], vec![2, 2], vec![1, 0, 1, 1], vec![2]];
-        let counts: Vec<[u64; 3]> =
-            units.iter().map(|unit| [0, 1, 2].map(|value| unit.iter().filter(|vote| **vote == value).count() as u64)).collect();
+        let counts: Vec<[u64; 3]> = units
+            .iter()
+            .map(|unit| [0, 1, 2].map(|value| unit.iter().filter(|vote| **vote == value).count() as u64))
+            .collect();
         let compared: Vec<&Vec<usize>> = units.iter().filter(|unit| unit.len() > 1).collect();
         let mut observed = 0.0;
         for unit in &compared {
@@ -126,7 +131,10 @@ mod tests {
             }
         }
         let all: Vec<usize> = compared.into_iter().flatten().copied().collect();
-        let differing = (0..all.len()).flat_map(|a| (0..all.len()).map(move |b| (a, b))).filter(|(a, b)| all[*a] != all[*b]).count();
+        let differing = (0..all.len())
+            .flat_map(|a| (0..all.len()).map(move |b| (a, b)))
+            .filter(|(a, b)| all[*a] != all[*b])
+            .count();
         let expected = differing as f64 / (all.len() - 1) as f64;
         assert!((nominal_alpha(&counts).unwrap() - (1.0 - observed / expected)).abs() < 1e-12);
     }

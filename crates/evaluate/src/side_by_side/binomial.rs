@@ -13,8 +13,8 @@ pub fn p_value_of_half(n_successes: u64, n: u64) -> f64 {
         return 1.0;
     }
     // Both tails are equal. The tail is its largest term times a falling sum, so that nothing cancels or underflows early.
-    let ln_largest: f64 =
-        (1..=smaller).map(|i| ((n - smaller + i) as f64 / i as f64).ln()).sum::<f64>() - n as f64 * std::f64::consts::LN_2;
+    let ln_largest: f64 = (1..=smaller).map(|i| ((n - smaller + i) as f64 / i as f64).ln()).sum::<f64>()
+        - n as f64 * std::f64::consts::LN_2;
     let (mut term, mut sum) = (1.0, 1.0);
     for i in (1..=smaller).rev() {
         term *= i as f64 / (n - i + 1) as f64;

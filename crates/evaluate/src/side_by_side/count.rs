@@ -65,7 +65,8 @@ fn of_pair(vote: &Vote, pair: &SxsPair, file: &str) -> Result<SxsVote, VoteError
         Some((left, right)) if (left, right) == (&pair.fine_image_id, &pair.coarse_image_id) => Some(false),
         Some((left, right)) => {
             let (a, b) = (&pair.coarse_image_id, &pair.fine_image_id);
-            let problem = format!("and `right` are `{left}` and `{right}`; the images of `{}` are `{a}` and `{b}`", pair.pair_id);
+            let problem =
+                format!("and `right` are `{left}` and `{right}`; the images of `{}` are `{a}` and `{b}`", pair.pair_id);
             return Err(VoteError::Value { file: file.to_owned(), line: vote.line, column: "left", problem });
         }
     };
@@ -104,7 +105,8 @@ mod tests {
         let rows = "ann,c~f,overall,left,c,f,1,\nbob,c~f,overall,left,f,c,1,\ncem,c~f,overall,right,c,f,1,\n\
                     dan,c~f,overall,right,f,c,1,\neve,c~f,overall,unsure,f,c,1,\nfay,c~f,overall,fine,,,,\n";
         let counted = counted(&[file("v", rows)], &[sxs_pair("c", "f")]).unwrap();
-        let choices: Vec<_> = counted.votes.iter().map(|vote| (vote.choice.as_str(), vote.left.map(SxsChoice::as_str))).collect();
+        let choices: Vec<_> =
+            counted.votes.iter().map(|vote| (vote.choice.as_str(), vote.left.map(SxsChoice::as_str))).collect();
         let (coarse, fine) = (Some("coarse"), Some("fine"));
         assert_eq!(
             choices,
@@ -125,7 +127,8 @@ mod tests {
             assert_eq!((one.votes.len(), one.votes[0].choice), (1, SxsChoice::Fine), "{rows:?}");
             assert_eq!(one.n_revised + one.n_repeated, 2);
         }
-        let same_time = counted(&[file("v", &(early.to_owned() + &early.replace("coarse", "unsure")))], &pairs).unwrap();
+        let same_time =
+            counted(&[file("v", &(early.to_owned() + &early.replace("coarse", "unsure")))], &pairs).unwrap();
         assert_eq!(same_time.votes[0].choice, SxsChoice::Unsure);
         let twice = counted(&[file("v", early), file("w", early)], &pairs).unwrap();
         assert_eq!((twice.n_repeated, twice.n_revised, twice.votes.len()), (1, 0, 1));

@@ -46,9 +46,13 @@ impl Scores {
         let columns = rows.required_text("run_id").into_iter().zip(rows.required_text("image_id"));
         let columns = columns.zip(rows.text("prompt_id")).zip(rows.required_number("reward"));
         for (at, (((run_id, image_id), prompt_id), reward)) in columns.enumerate() {
-            let wrong = |column, problem: String| EvaluateError::Score { file: file.clone(), row: at + 1, column, problem };
+            let wrong =
+                |column, problem: String| EvaluateError::Score { file: file.clone(), row: at + 1, column, problem };
             let Some(prompt_id) = prompt_id.filter(|id| !id.is_empty()) else {
-                return Err(wrong("prompt_id", "is missing; the best image of a prompt needs to know the prompt".to_owned()));
+                return Err(wrong(
+                    "prompt_id",
+                    "is missing; the best image of a prompt needs to know the prompt".to_owned(),
+                ));
             };
             if image_id.is_empty() || run_id.is_empty() {
                 return Err(wrong("image_id", "is empty, or `run_id` is".to_owned()));
@@ -58,7 +62,10 @@ impl Scores {
             }
             let of_run = by_run.entry(run_id.clone()).or_default();
             if of_run.insert(image_id.clone(), (prompt_id, reward)).is_some() {
-                return Err(wrong("image_id", format!("`{image_id}` has a reward of `{run_id}` in an earlier row already")));
+                return Err(wrong(
+                    "image_id",
+                    format!("`{image_id}` has a reward of `{run_id}` in an earlier row already"),
+                ));
             }
         }
         Ok(Self { file, by_run })
@@ -88,7 +95,11 @@ impl Scores {
             let Some((other_prompt, by_fine)) = fine.get(image_id) else { continue };
             if other_prompt != prompt_id {
                 let (file, image_id) = (self.file.clone(), image_id.clone());
-                return Err(EvaluateError::TwoPrompts { file, image_id, prompts: format!("`{prompt_id}` and `{other_prompt}`") });
+                return Err(EvaluateError::TwoPrompts {
+                    file,
+                    image_id,
+                    prompts: format!("`{prompt_id}` and `{other_prompt}`"),
+                });
             }
             let (prompt_id, image_id) = (prompt_id.clone(), image_id.clone());
             candidates.push(Candidate { prompt_id, image_id, by_coarse: *by_coarse, by_fine: *by_fine });

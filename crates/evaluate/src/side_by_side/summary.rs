@@ -178,7 +178,9 @@ mod tests {
     fn table_1() -> Vec<SxsVote> {
         let of_aspect = |(aspect, counts, _): (&'static str, Counts, _)| {
             let choices = SxsChoice::ALL.iter().flat_map(move |&choice| vec![choice; counts[choice as usize] as usize]);
-            choices.enumerate().map(move |(at, choice)| sxs_vote(&format!("p{}", at / 3), &format!("r{}", at % 3), aspect, choice))
+            choices
+                .enumerate()
+                .map(move |(at, choice)| sxs_vote(&format!("p{}", at / 3), &format!("r{}", at % 3), aspect, choice))
         };
         TABLE_1.into_iter().flat_map(of_aspect).collect()
     }
@@ -190,7 +192,11 @@ mod tests {
         for (rows, (aspect, counts, printed)) in summary.shares.chunks(3).zip(TABLE_1) {
             assert!(rows.iter().all(|row| row.aspect == aspect));
             assert_eq!([0, 1, 2].map(|at| rows[at].n_votes as u64), counts);
-            assert_eq!([0, 1, 2].map(|at| format!("{:.1}", 100.0 * rows[at].share)), printed.map(str::to_owned), "{aspect}");
+            assert_eq!(
+                [0, 1, 2].map(|at| format!("{:.1}", 100.0 * rows[at].share)),
+                printed.map(str::to_owned),
+                "{aspect}"
+            );
             assert!(rows.iter().all(|row| row.ci_low.unwrap() <= row.share && row.share <= row.ci_high.unwrap()));
         }
     }
@@ -225,7 +231,10 @@ mod tests {
     fn if_all_are_unsure_there_are_shares_but_no_test() {
         let votes = ["p1", "p2"].map(|pair| sxs_vote(pair, "ann", "overall", SxsChoice::Unsure));
         let Summary { shares, tests } = summary(&votes, &BOOTSTRAP);
-        assert_eq!(shares.iter().map(|row| (row.n_votes, row.share)).collect::<Vec<_>>(), [(0, 0.0), (0, 0.0), (2, 1.0)]);
+        assert_eq!(
+            shares.iter().map(|row| (row.n_votes, row.share)).collect::<Vec<_>>(),
+            [(0, 0.0), (0, 0.0), (2, 1.0)]
+        );
         assert_eq!((tests[0].n_decided, tests[0].fine_share, tests[0].p_value, tests[0].alpha), (0, None, None, None));
         assert_eq!(tests[0].reason.as_deref(), Some("no test: every vote is unsure; no alpha: no pair has two votes"));
     }
@@ -235,7 +244,10 @@ mod tests {
         let Summary { shares, tests } = summary(&[sxs_vote("p1", "ann", "bright", SxsChoice::Fine)], &BOOTSTRAP);
         assert_eq!((shares[1].share, shares[1].ci_low, shares[1].reason.as_deref()), (1.0, None, Some(ONE_PAIR)));
         assert_eq!((tests[0].fine_share, tests[0].p_value, tests[0].ci_low), (Some(1.0), Some(1.0), None));
-        assert_eq!(tests[0].reason.as_deref(), Some("no interval: all votes are for one pair; no alpha: no pair has two votes"));
+        assert_eq!(
+            tests[0].reason.as_deref(),
+            Some("no interval: all votes are for one pair; no alpha: no pair has two votes")
+        );
     }
 
     #[test]
@@ -252,7 +264,10 @@ mod tests {
         // Ten pairs on which all of nine raters agree are ten facts, not ninety.
         let choice = |pair: usize| if pair < 5 { SxsChoice::Coarse } else { SxsChoice::Fine };
         let votes = |n_raters: usize| -> Vec<SxsVote> {
-            let of_pair = |pair: usize| (0..n_raters).map(move |rater| sxs_vote(&format!("p{pair}"), &format!("r{rater}"), "overall", choice(pair)));
+            let of_pair = |pair: usize| {
+                (0..n_raters)
+                    .map(move |rater| sxs_vote(&format!("p{pair}"), &format!("r{rater}"), "overall", choice(pair)))
+            };
             (0..10).flat_map(of_pair).collect()
         };
         let of = |n_raters| summary(&votes(n_raters), &BOOTSTRAP).tests.remove(0);
@@ -268,7 +283,8 @@ mod tests {
     fn the_interval_is_near_that_of_independent_draws_where_pairs_have_one_vote() {
         // 400 pairs, one vote each, 100 for fine: the normal interval is .25 +- 1.96 * sqrt(.25 * .75 / 400) = +- .0424.
         let choice = |at: usize| if at % 4 == 0 { SxsChoice::Fine } else { SxsChoice::Coarse };
-        let votes: Vec<SxsVote> = (0..400).map(|at| sxs_vote(&format!("p{at}"), "ann", "overall", choice(at))).collect();
+        let votes: Vec<SxsVote> =
+            (0..400).map(|at| sxs_vote(&format!("p{at}"), "ann", "overall", choice(at))).collect();
         let tests = summary(&votes, &Bootstrap { replicates: 4_000, seed: 0 }).tests;
         let (low, high) = (tests[0].ci_low.unwrap(), tests[0].ci_high.unwrap());
         assert!((low - 0.2076).abs() < 0.006 && (high - 0.2924).abs() < 0.006, "{low} {high}");
@@ -280,7 +296,8 @@ mod tests {
         votes[0].left = Some(SxsChoice::Fine);
         votes[1].left = Some(SxsChoice::Coarse);
         votes[2].left = Some(SxsChoice::Coarse);
-        votes[3] = SxsVote { choice: SxsChoice::Unsure, left: Some(SxsChoice::Fine), seconds: Some(4.0), ..votes[3].clone() };
+        votes[3] =
+            SxsVote { choice: SxsChoice::Unsure, left: Some(SxsChoice::Fine), seconds: Some(4.0), ..votes[3].clone() };
         votes[0].seconds = Some(1.0);
         let tests = summary(&votes, &BOOTSTRAP).tests;
         assert_eq!((tests[0].left_share, tests[0].mean_seconds), (Some(1.0 / 3.0), Some(2.5)));

@@ -174,7 +174,11 @@ fn csv_rows(file: &str, text: &str) -> Result<Vec<Vote>, VoteError> {
     let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::None).from_reader(text.as_bytes());
     let broken = |error: csv::Error| {
         let line = error.position().map_or(1, csv::Position::line);
-        VoteError::Line { file: file.to_owned(), line, problem: format!("is not a row of the header's length ({error})") }
+        VoteError::Line {
+            file: file.to_owned(),
+            line,
+            problem: format!("is not a row of the header's length ({error})"),
+        }
     };
     let header = reader.headers().map_err(broken)?.clone();
     if text.trim().is_empty() {
@@ -235,7 +239,10 @@ fn vote(
         }
     };
     if matches!(chosen, Chosen::Left | Chosen::Right) && sides.is_none() {
-        return Err(wrong("left", "is missing: which image stood there? (or say coarse or fine as `choice`)".to_owned()));
+        return Err(wrong(
+            "left",
+            "is missing: which image stood there? (or say coarse or fine as `choice`)".to_owned(),
+        ));
     }
     let seconds = match text("seconds")? {
         None => None,
@@ -305,7 +312,8 @@ mod tests {
 
     #[test]
     fn a_short_vote_of_another_tool_is_enough() {
-        let file = VoteFile::read("v", b"rater_id,pair_id,aspect,choice\nann,a~b,bright,fine\nbob,a~b,bright,unsure\n").unwrap();
+        let file = VoteFile::read("v", b"rater_id,pair_id,aspect,choice\nann,a~b,bright,fine\nbob,a~b,bright,unsure\n")
+            .unwrap();
         assert_eq!(file.votes.iter().map(|vote| vote.chosen).collect::<Vec<_>>(), [Chosen::Fine, Chosen::Unsure]);
         assert_eq!(VoteFile::read("v", b"").unwrap().votes, []);
         assert_eq!(VoteFile::read("v", b" \n").unwrap().votes, []);
@@ -328,7 +336,9 @@ mod tests {
         assert!(broken("\"left\":\"b\",\"right\":\"a\",", "").contains("which image stood there?"));
         assert!(broken("}", "").contains("line 2: is not one JSON object"));
         assert!(broken("ann", &"a".repeat(MAX_LINE_BYTES)).contains("more than a vote can need"));
-        for time in ["2026-11-26", "2026-13-26T21:04:46Z", "2026-11-26T21:04:46+01:00", "2026-11-26T21:04:46.Z", "gestern"] {
+        for time in
+            ["2026-11-26", "2026-13-26T21:04:46Z", "2026-11-26T21:04:46+01:00", "2026-11-26T21:04:46.Z", "gestern"]
+        {
             assert!(broken("2026-11-26T21:04:46.123Z", time).contains("`answered_at` is"), "{time}");
         }
         let latin = [JSON.as_bytes(), b"\n{\"rater_id\":\"\xe9\"}"].concat();
@@ -340,7 +350,8 @@ mod tests {
 
     #[test]
     fn times_sort_as_text() {
-        let times = ["2026-11-26T21:04:46Z", "2026-11-26T21:04:46.1Z", "2026-11-26T21:04:46.123456Z"].map(in_milliseconds);
+        let times =
+            ["2026-11-26T21:04:46Z", "2026-11-26T21:04:46.1Z", "2026-11-26T21:04:46.123456Z"].map(in_milliseconds);
         let times: Vec<String> = times.into_iter().flatten().collect();
         assert_eq!(times, ["2026-11-26T21:04:46.000Z", "2026-11-26T21:04:46.100Z", "2026-11-26T21:04:46.123Z"]);
     }
