@@ -62,9 +62,13 @@ pub struct PageArgs {
     /// Pairs of a file, as `select --out` writes them [default: the table `sxs_pairs`]
     #[arg(long, value_name = "FILE")]
     pairs: Option<String>,
-    /// Where images lie that are not in the table `images`; their ids are paths below it
-    #[arg(long, value_name = "FOLDER")]
-    images: Option<String>,
+    /// Where images lie that are not in the table `images`, as `finegrain score` takes it: a folder, below which their ids
+    /// are paths, or a file with image_id and path (and prompt_id and prompt, for prompts that are not in `prompts`)
+    #[arg(long, value_name = "FILE_OR_FOLDER")]
+    images: Option<PathBuf>,
+    /// What the paths in such a file are relative to [default: its own folder]
+    #[arg(long, value_name = "FOLDER", requires = "images")]
+    image_root: Option<PathBuf>,
     /// Prompts that are not in the table `prompts`: a file with prompt_id and prompt
     #[arg(long, value_name = "FILE")]
     prompts: Option<String>,
@@ -206,18 +210,19 @@ fn write_page(config: &Config, sxs: &SideBySide, arguments: &PageArgs, out: &mut
     };
     let mut prompts: HashMap<String, String> =
         rows::<Prompt>(&root)?.into_iter().map(|prompt| (prompt.prompt_id, prompt.prompt)).collect();
-    if let Some(file) = &arguments.prompts {
-        prompts.extend(pair_file::prompts(&Location::new(file)).map_err(failed)?);
+    let fresh = Fresh::open(arguments)?;
+    let is_unknown = |pair: &SxsPair| !prompts.contains_key(&pair.prompt_id);
+    let list = fresh.as_ref().and_then(|fresh| fresh.list.clone()).filter(|_| pairs.iter().any(is_unknown));
+    if let Some(file) = arguments.prompts.as_ref().map(Location::new).or(list) {
+        prompts.extend(pair_file::prompts(&file).map_err(failed)?);
     }
     let images: Vec<Image> = rows(&root)?;
     let paths: HashMap<String, Option<String>> = images.into_iter().map(|image| (image.image_id, image.path)).collect();
     let image_root = ImageFiles::open(&config.image_root().map_err(usage)?).map_err(usage)?;
-    let fresh =
-        arguments.images.as_ref().map(|folder| ImageFiles::open(&Location::new(folder))).transpose().map_err(usage)?;
     let file_of = |image_id: &str| -> Result<Vec<u8>, String> {
         let bytes = match (paths.get(image_id), &fresh) {
             (Some(Some(path)), _) => image_root.read(path, MAX_IMAGE_BYTES),
-            (_, Some(folder)) => folder.read(image_id, MAX_IMAGE_BYTES),
+            (_, Some(fresh)) => fresh.files.read(fresh.path_of(image_id)?, MAX_IMAGE_BYTES),
             (Some(None), None) => return Err("this data set has no pixels; --images says where they lie".to_owned()),
             (None, None) => {
                 return Err("it is not in the table `images`; --images says where fresh generations lie".to_owned());
@@ -258,6 +263,37 @@ fn write_page(config: &Config, sxs: &SideBySide, arguments: &PageArgs, out: &mut
         page.digest
     )
     .map_err(failed)
+}
+
+/// Images that no table has.
+struct Fresh {
+    files: ImageFiles,
+    /// The file that lists them, and their paths in it.
+    list: Option<Location>,
+    paths: HashMap<String, String>,
+}
+
+impl Fresh {
+    fn open(arguments: &PageArgs) -> Result<Option<Self>, Failure> {
+        let Some(images) = &arguments.images else { return Ok(None) };
+        let open = |folder: &Path| ImageFiles::open(&Location::from(folder)).map_err(usage);
+        if images.is_dir() {
+            return Ok(Some(Self { files: open(images)?, list: None, paths: HashMap::new() }));
+        }
+        let list = Location::from(images.as_path());
+        let paths = pair_file::paths(&list).map_err(failed)?;
+        let own_folder = images.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let files = open(arguments.image_root.as_deref().unwrap_or(own_folder))?;
+        Ok(Some(Self { files, list: Some(list), paths }))
+    }
+
+    fn path_of<'a>(&'a self, image_id: &'a str) -> Result<&'a str, String> {
+        match (&self.list, self.paths.get(image_id)) {
+            (None, _) => Ok(image_id),
+            (Some(_), Some(path)) => Ok(path),
+            (Some(list), None) => Err(format!("it is neither in the table `images` nor in `{list}`")),
+        }
+    }
 }
 
 /// The largest image file that is read; what `ingest` reads by default.

@@ -150,9 +150,13 @@
     show("question", "ask");
     ask(Math.max(first, 0));
   }
+  function wait() {
+    ready = false;
+    at("pair").setAttribute("aria-busy", "true");
+  }
   function ask(number) {
     current = number;
-    ready = false;
+    wait();
     looked = 0;
     const { pair, left, right } = asked[number];
     const all = votes();
@@ -174,6 +178,7 @@
       () => {
         if (!task || asked[current].pair !== pair) return;
         ready = true;
+        at("pair").setAttribute("aria-busy", "false");
         shownSince = performance.now();
       },
       () => warn("An image of this pair cannot be shown. Is the folder “images” beside this page?"),
@@ -181,7 +186,7 @@
   }
   function choose(choice) {
     if (!task || !ready || at("zoom").open) return;
-    ready = false;
+    wait();
     const { pair, left, right } = asked[current];
     const time = document.hidden ? looked : looked + performance.now() - shownSince;
     const all = votes(); // Read anew: another tab may have added some.

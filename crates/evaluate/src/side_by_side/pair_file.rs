@@ -100,8 +100,9 @@ mod tests {
     }
 
     #[test]
-    fn prompts_are_found_by_their_ids() {
-        let (_folder, location) = file("prompt_id,prompt\np,\"a dog, green\"\n");
+    fn one_list_may_hold_paths_and_prompts() {
+        let (_folder, location) = file("image_id,path,prompt_id,prompt\na,x/1.png,p,\"a dog, green\"\n");
         assert_eq!(prompts(&location).unwrap()["p"], "a dog, green");
+        assert_eq!(paths(&location).unwrap()["a"], "x/1.png");
     }
 }
