@@ -32,9 +32,10 @@ use crate::inputs::Inputs;
 use crate::metrics::Evaluation;
 use crate::settings::Settings;
 use crate::side_by_side::Judged;
+use crate::stage::Results;
 
 /// Raised when the stage makes other tables or another report from the same inputs and settings.
-pub const STAGE_VERSION: u32 = 1;
+pub const STAGE_VERSION: u32 = 2;
 
 /// All that the report shows.
 pub struct Findings<'a> {
@@ -44,6 +45,8 @@ pub struct Findings<'a> {
     pub settings: &'a Settings,
     /// Metrics.
     pub evaluation: &'a Evaluation<'a>,
+    /// Every computed table.
+    pub results: &'a Results,
     /// Table `attribute_validity`.
     pub validity: &'a [AttributeValidity],
     /// Table `attribute_agreement`.
@@ -67,7 +70,7 @@ struct Page<'a> {
 /// # Errors
 /// [`EvaluateError::Figure`] or [`EvaluateError::Template`].
 pub fn html(findings: &Findings) -> Result<String, EvaluateError> {
-    let points = points(&findings.inputs.reward_models, findings.evaluation);
+    let points = points(findings.evaluation);
     let by_experiment: Vec<&[ArmPoint]> = points.chunk_by(|a, b| a.experiment == b.experiment).collect();
     let mut sections = Vec::new();
     for (at, points) in by_experiment.iter().enumerate() {

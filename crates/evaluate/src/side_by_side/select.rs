@@ -48,8 +48,7 @@ pub struct Selection {
 pub fn from_predictions(inputs: &Inputs, settings: &SideBySide) -> Result<Selection, EvaluateError> {
     let Some((coarse, fine)) = models(&inputs.reward_models, settings)? else { return Ok(Selection::default()) };
     let rewards_of = |model: &RewardModel| -> HashMap<&str, f64> {
-        let of_model = inputs.predictions.iter().filter(|prediction| prediction.run_id == model.run_id);
-        of_model.map(|prediction| (prediction.image_id.as_str(), prediction.reward)).collect()
+        inputs.predictions.of_run(&model.run_id).map(|(image_id, _, reward)| (image_id, reward)).collect()
     };
     let (of_coarse, of_fine) = (rewards_of(coarse), rewards_of(fine));
     let test_images = inputs.images.iter().filter(|image| image.split == Split::Test);
@@ -260,7 +259,8 @@ mod tests {
     fn no_images_and_images_of_one_model_only_give_no_pairs() {
         assert_eq!(from_predictions(&inputs(&[]), &settings()).unwrap(), Selection::default());
         let mut one_sided = inputs(&WORLD);
-        one_sided.predictions.retain(|prediction| prediction.run_id.contains("coarse"));
+        let coarse = one_sided.reward_models[1].clone();
+        one_sided.predictions = one_sided.images.iter().map(|image| prediction(&coarse, image, 0.5)).collect();
         assert_eq!(pairs(&one_sided, &settings()).unwrap(), []);
     }
 
