@@ -7,7 +7,7 @@
 //! | [`stages`] | the six stages, made from their settings |
 //! | [`freshness`] | why a stage would run again |
 //! | [`record`] | what a run leaves beside its tables |
-//! | [`run`], [`plan`], [`check`], [`schemas`], [`doctor`], [`answers`], `score` | one command each |
+//! | [`run`], [`plan`], [`check`], [`schemas`], [`doctor`], [`answers`], [`sxs`], `score` | one command each |
 //! | `pictures` | what `score` scores |
 
 pub mod answers;
@@ -28,5 +28,6 @@ pub mod schemas;
 #[cfg(feature = "torch")]
 pub mod score;
 pub mod stages;
+pub mod sxs;
 
 pub use cli::main;
