@@ -6,7 +6,7 @@ FINEGRAIN = target/debug/finegrain
 ARGS ?=
 
 .PHONY: pipeline setup build demo ingest vq2-parse synth-feedback embed train evaluate plan test check fuzz
-.PHONY: kill-test fault-test test-vlm-server bucket-report template-report bench-buckets bench-templates bench-client bench-embed
+.PHONY: kill-test fault-test test-vlm-server bucket-report template-report bench-buckets bench-templates bench-client bench-embed bench-train paper-shape
 
 pipeline: build demo ## the whole default run
 	$(FINEGRAIN) run $(ARGS)
@@ -76,7 +76,14 @@ template-report: setup ## recall and precision of template questions, into crate
 bench-embed: build ## embedding beside transformers and Pillow; CLIP=folder of a ViT-L/14 (scripts/bench_embed.py)
 	$(PYTHON) scripts/bench_embed.py $(CLIP) $(ARGS)
 
+paper-shape: setup ## the paper's sweep at full size on random embeddings: time and memory
+	$(CARGO) test --quiet -p pipeline -p train --lib -- --ignored --nocapture the_paper_s_setting
+
 # What the notebooks read tables with; used by the tests only.
 tests/.python/ready: tests/requirements.txt
 	$(PYTHON) -m pip install --quiet --disable-pip-version-check --upgrade --target tests/.python -r tests/requirements.txt
 	touch $@
+
+bench-train: build ## the sweep engine beside PyTorch and JAX; PEERS=a Python that has them (scripts/bench_train.py)
+	$(CARGO) build --quiet --workspace --examples
+	$(PYTHON) scripts/bench_train.py $(ARGS)

@@ -8,6 +8,8 @@ use tables::{
 };
 
 use crate::predictions::Predictions;
+use crate::side_by_side::scores::Scores;
+use crate::side_by_side::votes::VoteFile;
 
 /// The tables, whole.
 #[derive(Debug, Default, Clone)]
@@ -36,6 +38,10 @@ pub struct Inputs {
     pub aggregator_weights: Vec<AggregatorWeight>,
     /// What the file of `embeddings` says of its encoders; empty if there is none.
     pub encoders: Vec<(String, String)>,
+    /// The images of `evaluate.sxs.scores`, if it is set.
+    pub scores: Option<Scores>,
+    /// The vote files that the data root keeps.
+    pub votes: Vec<VoteFile>,
 }
 
 /// The names of the tables of [`Inputs`]. `embeddings` is not among them: a data set without pixels has none.

@@ -4,7 +4,7 @@
 //! - [`arms`], [`differences`]: seeds averaged, arms compared; [`ceiling`]: what one rater reaches
 //! - [`validity`], [`agreement`]: the attributes against people, and against each other
 //! - [`coverage`], [`missing_answer_effects`], [`seconds`]: what was asked, what missing answers do, what labels take
-//! - [`side_by_side`]: best-of-n pairs of two models
+//! - [`side_by_side`]: best-of-n pairs of two models, the page to judge them on, and what the votes say
 //! - [`advise`]: which feedback, and how much of it, for a budget
 //! - [`report`]: all of it on one page
 
@@ -39,7 +39,7 @@ mod resample;
 mod roc;
 mod seconds;
 mod settings;
-mod side_by_side;
+pub mod side_by_side;
 mod stage;
 #[cfg(test)]
 mod synthetic;
@@ -51,6 +51,6 @@ pub use auc_intervals::{AucInterval, auc_intervals};
 pub use error::EvaluateError;
 pub use ranks::spearman;
 pub use roc::roc_auc;
-pub use settings::{Advice, Bootstrap, Report, Settings, SideBySide};
+pub use settings::{Advice, Bootstrap, Disagreement, Report, Settings, SideBySide};
 pub use stage::Evaluate;
 pub use undefined::Undefined;

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use tables::{
     AnnotationSeconds, AnswerCoverage, ArmDifference, ArmMetric, AttributeAgreement, AttributeValidity, Counts,
-    HumanCeiling, MetricValue, MissingAnswerEffect, Stage, StageError, StageName, StageRun, SxsPair, SxsSummary,
-    SxsVote, Table, Tables,
+    HumanCeiling, InputFile, MetricValue, MissingAnswerEffect, Stage, StageError, StageName, StageRun, SxsPair,
+    SxsSummary, SxsTest, SxsVote, Table, Tables,
 };
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::agreement::agreement;
 use crate::arms::arm_metrics;
@@ -21,7 +21,7 @@ use crate::missing_answer_effects::effects;
 use crate::report;
 use crate::seconds::annotation_seconds;
 use crate::settings::Settings;
-use crate::side_by_side;
+use crate::side_by_side::{self, Judged};
 use crate::validity::validity;
 
 /// Where the report stands below the data root.
@@ -94,8 +94,8 @@ impl Results {
 pub struct Outputs {
     /// Computed tables.
     pub results: Results,
-    /// Table `sxs_pairs`.
-    pub pairs: Vec<SxsPair>,
+    /// Tables `sxs_…`.
+    pub sxs: Judged,
     /// The report.
     pub html: String,
 }
@@ -107,7 +107,7 @@ pub struct Outputs {
 pub fn outputs(inputs: &Inputs, settings: &Settings) -> Result<Outputs, EvaluateError> {
     let evaluation = evaluate(inputs, settings);
     let results = Results::new(inputs, &evaluation, settings);
-    let pairs = settings.sxs.as_ref().map(|sxs| side_by_side::pairs(inputs, sxs)).transpose()?.unwrap_or_default();
+    let sxs = side_by_side::judged(inputs, settings)?;
     let html = report::html(&report::Findings {
         inputs,
         settings,
@@ -115,9 +115,9 @@ pub fn outputs(inputs: &Inputs, settings: &Settings) -> Result<Outputs, Evaluate
         results: &results,
         validity: &results.validity,
         agreement: &results.agreement,
-        pairs: &pairs,
+        sxs: &sxs,
     })?;
-    Ok(Outputs { results, pairs, html })
+    Ok(Outputs { results, sxs, html })
 }
 
 impl Stage for Evaluate {
@@ -151,11 +151,17 @@ impl Stage for Evaluate {
             SxsPair::NAME,
             SxsVote::NAME,
             SxsSummary::NAME,
+            SxsTest::NAME,
         ]
     }
 
+    fn files(&self, tables: &Tables) -> Result<Vec<InputFile>, StageError> {
+        Ok(side_by_side::input_files(&self.settings, tables.storage())?)
+    }
+
     fn run(&self, run: &mut StageRun) -> Result<Counts, StageError> {
-        let inputs = Inputs::read(&Tables::new(run.storage().clone()))?;
+        let mut inputs = Inputs::read(&Tables::new(run.storage().clone()))?;
+        side_by_side::read(&mut inputs, &self.settings, run.storage())?;
         let outputs = outputs(&inputs, &self.settings)?;
         let results = &outputs.results;
         run.write(&results.metrics)?;
@@ -167,10 +173,14 @@ impl Stage for Evaluate {
         run.write(&results.agreement)?;
         run.write(&results.coverage)?;
         run.write(&results.missing_answer_effects)?;
-        run.write(&outputs.pairs)?;
-        // Votes are taken in when there is a page to vote on; until then these are empty.
-        run.write::<SxsVote>(&[])?;
-        run.write::<SxsSummary>(&[])?;
+        run.write(&outputs.sxs.selection.pairs)?;
+        run.write(&outputs.sxs.counted.votes)?;
+        run.write(&outputs.sxs.summary.shares)?;
+        run.write(&outputs.sxs.summary.tests)?;
+        let n_of_other_pairs = outputs.sxs.counted.n_of_other_pairs;
+        if n_of_other_pairs > 0 {
+            warn!(n_of_other_pairs, "votes for pairs that are not in `sxs_pairs` are kept and not counted");
+        }
         run.write_file(REPORT, outputs.html)?;
         let without_value = results.metrics.iter().filter(|row| row.value.is_none()).count();
         info!(n_models = inputs.reward_models.len(), n_metrics = results.metrics.len(), without_value, "evaluated");
@@ -179,7 +189,8 @@ impl Stage for Evaluate {
             ("metrics", results.metrics.len() as u64),
             ("arm_differences", results.arm_differences.len() as u64),
             ("metrics_without_value", without_value as u64),
-            ("sxs_pairs", outputs.pairs.len() as u64),
+            ("sxs_pairs", outputs.sxs.selection.pairs.len() as u64),
+            ("sxs_votes", outputs.sxs.counted.votes.len() as u64),
         ]))
     }
 }
@@ -193,13 +204,11 @@ mod tests {
 
     use super::*;
     use crate::fixtures::{image, model, prediction, preference, settings, target};
-    use crate::settings::{Bootstrap, Report, SideBySide};
+    use crate::settings::{Bootstrap, Report};
     use crate::synthetic::{World, inputs};
 
     fn with_sxs() -> Settings {
-        let sxs = |name: &str| name.to_owned();
-        let sxs = SideBySide { experiment: sxs("preferences"), coarse: sxs("coarse"), fine: sxs("all"), pairs: 194 };
-        Settings { sxs: Some(sxs), ..settings() }
+        Settings { sxs: Some(crate::fixtures::sxs("preferences", "coarse", "all")), ..settings() }
     }
 
     /// Writes the input tables as the earlier stages would.
@@ -299,8 +308,7 @@ mod tests {
         inputs.aggregator_weights.iter_mut().for_each(|weight| weight.attribute += hostile);
         inputs.encoders = vec![(hostile.to_owned(), hostile.to_owned())];
         let named = |name: &str| format!("{name}{hostile}");
-        let sxs =
-            SideBySide { experiment: named("preferences"), coarse: named("coarse"), fine: named("all"), pairs: 9 };
+        let sxs = crate::fixtures::sxs(&named("preferences"), &named("coarse"), &named("all"));
         let settings = Settings { report: Report { title: hostile.to_owned() }, sxs: Some(sxs), ..settings() };
         let html = outputs(&inputs, &settings).unwrap().html;
         assert!(!html.contains("<script") && !html.contains("<b>"), "{}", html.len());

@@ -13,6 +13,7 @@ mod heat_map;
 mod palette;
 mod provenance;
 mod sheet;
+mod side_by_side;
 mod weights;
 mod words;
 
@@ -20,7 +21,7 @@ use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
 use minijinja::{UndefinedBehavior, Value};
 use serde::Serialize;
-use tables::{AttributeAgreement, AttributeValidity, SxsPair};
+use tables::{AttributeAgreement, AttributeValidity};
 
 use self::answer::Answer;
 use self::facts::Fact;
@@ -30,6 +31,7 @@ use crate::error::EvaluateError;
 use crate::inputs::Inputs;
 use crate::metrics::Evaluation;
 use crate::settings::Settings;
+use crate::side_by_side::Judged;
 use crate::stage::Results;
 
 /// Raised when the stage makes other tables or another report from the same inputs and settings.
@@ -49,8 +51,8 @@ pub struct Findings<'a> {
     pub validity: &'a [AttributeValidity],
     /// Table `attribute_agreement`.
     pub agreement: &'a [AttributeAgreement],
-    /// Table `sxs_pairs`.
-    pub pairs: &'a [SxsPair],
+    /// Tables `sxs_…`.
+    pub sxs: &'a Judged,
 }
 
 /// What the template is filled with.
@@ -79,7 +81,7 @@ pub fn html(findings: &Findings) -> Result<String, EvaluateError> {
     sections.push(weights::section(&by_experiment, findings)?);
     sections.push(feedback::coverage(findings));
     sections.push(feedback::people(findings));
-    sections.extend(experiment::side_by_side(findings));
+    sections.extend(side_by_side::section(findings));
     sections.push(experiment::every_model(findings));
     sections.push(provenance::section(findings));
     let page = Page {
