@@ -8,7 +8,7 @@ use crate::settings::{Bootstrap, Report, Settings};
 pub fn settings() -> Settings {
     Settings {
         bootstrap: Bootstrap { replicates: 200, seed: 0 },
-        report: Report { title: "A made-up world (everything is simulated)".to_owned() },
+        report: Report { title: "A made-up world (everything is simulated)".to_owned(), contact_sheets: None },
         sxs: None,
     }
 }

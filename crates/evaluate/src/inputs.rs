@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use crate::report::{ContactSheet, StageRecord, records};
 use tables::{
     AggregatorWeight, Answer, AttributeScore, Image, ImageEmbedding, Label, Prediction, Preference, Prompt, Rating,
     RewardModel, StageRun, Table, TableError, Tables,
@@ -32,6 +33,10 @@ pub struct Inputs {
     pub aggregator_weights: Vec<AggregatorWeight>,
     /// What the file of `embeddings` says of its encoders; empty if there is none.
     pub encoders: Vec<(String, String)>,
+    /// The best and worst images of each attribute, if the report shows them.
+    pub contact_sheets: Vec<ContactSheet>,
+    /// What the run records of the earlier stages say.
+    pub records: Vec<StageRecord>,
 }
 
 /// The names of the tables of [`Inputs`]. `embeddings` is not among them: a data set without pixels has none.
@@ -68,6 +73,8 @@ impl Inputs {
             predictions: run.read()?,
             aggregator_weights: run.read()?,
             encoders: encoders(run)?,
+            contact_sheets: Vec::new(),
+            records: records(run.storage())?,
         })
     }
 

@@ -33,6 +33,6 @@ mod validity;
 pub use error::EvaluateError;
 pub use ranks::spearman;
 pub use roc::roc_auc;
-pub use settings::{Bootstrap, Report, Settings, SideBySide};
+pub use settings::{Bootstrap, ContactSheets, Report, Settings, SideBySide};
 pub use stage::Evaluate;
 pub use undefined::Undefined;

@@ -1,8 +1,10 @@
 //! The thin shell: opens the tables, calls, writes.
 
+use std::collections::BTreeMap;
+
 use tables::{
-    AttributeAgreement, AttributeValidity, Counts, MetricValue, Stage, StageError, StageName, StageRun, SxsPair,
-    SxsSummary, SxsVote, Table,
+    AttributeAgreement, AttributeValidity, ConceptPrediction, Counts, MetricValue, Stage, StageError, StageName,
+    StageRun, SxsPair, SxsSummary, SxsVote, Table,
 };
 use tracing::info;
 
@@ -14,9 +16,6 @@ use crate::report;
 use crate::settings::Settings;
 use crate::side_by_side;
 use crate::validity::validity;
-
-/// Where the report stands below the data root.
-const REPORT: &str = "report/index.html";
 
 /// Predictions to metrics, figures and the report.
 pub struct Evaluate {
@@ -44,8 +43,8 @@ pub struct Outputs {
     pub agreement: Vec<AttributeAgreement>,
     /// Table `sxs_pairs`.
     pub pairs: Vec<SxsPair>,
-    /// The report.
-    pub html: String,
+    /// The report and its figures: key under the data root to content.
+    pub report: BTreeMap<String, Vec<u8>>,
 }
 
 /// Everything from the tables: no paths, no clock.
@@ -57,7 +56,7 @@ pub fn outputs(inputs: &Inputs, settings: &Settings) -> Result<Outputs, Evaluate
     let validity = validity(inputs, &settings.bootstrap);
     let agreement = agreement(inputs);
     let pairs = settings.sxs.as_ref().map(|sxs| side_by_side::pairs(inputs, sxs)).transpose()?.unwrap_or_default();
-    let html = report::html(&report::Findings {
+    let report = report::files(&report::Findings {
         inputs,
         settings,
         evaluation: &evaluation,
@@ -65,7 +64,7 @@ pub fn outputs(inputs: &Inputs, settings: &Settings) -> Result<Outputs, Evaluate
         agreement: &agreement,
         pairs: &pairs,
     })?;
-    Ok(Outputs { metrics: evaluation.rows, validity, agreement, pairs, html })
+    Ok(Outputs { metrics: evaluation.rows, validity, agreement, pairs, report })
 }
 
 impl Stage for Evaluate {
@@ -82,7 +81,8 @@ impl Stage for Evaluate {
     }
 
     fn reads(&self) -> Vec<&'static str> {
-        inputs::names()
+        let concepts = self.settings.report.contact_sheets.as_ref().map(|_| ConceptPrediction::NAME);
+        inputs::names().into_iter().chain(concepts).collect()
     }
 
     fn writes(&self) -> Vec<&'static str> {
@@ -97,7 +97,10 @@ impl Stage for Evaluate {
     }
 
     fn run(&self, run: &mut StageRun) -> Result<Counts, StageError> {
-        let inputs = Inputs::read(run)?;
+        let mut inputs = Inputs::read(run)?;
+        if let Some(settings) = &self.settings.report.contact_sheets {
+            inputs.contact_sheets = report::contact_sheets(run, &inputs, settings)?;
+        }
         let outputs = outputs(&inputs, &self.settings)?;
         run.write(&outputs.metrics)?;
         run.write(&outputs.validity)?;
@@ -106,7 +109,7 @@ impl Stage for Evaluate {
         // Votes are taken in when there is a page to vote on; until then these are empty.
         run.write::<SxsVote>(&[])?;
         run.write::<SxsSummary>(&[])?;
-        run.write_file(REPORT, outputs.html)?;
+        outputs.report.into_iter().try_for_each(|(key, content)| run.write_file(&key, content))?;
         let without_value = outputs.metrics.iter().filter(|row| row.value.is_none()).count();
         info!(n_models = inputs.reward_models.len(), n_metrics = outputs.metrics.len(), without_value, "evaluated");
         Ok(Counts::from([
@@ -129,6 +132,12 @@ mod tests {
     use crate::fixtures::{image, model, prediction, preference, settings, target};
     use crate::settings::{Bootstrap, Report, SideBySide};
     use crate::synthetic::{World, inputs};
+
+    const REPORT: &str = "report/index.html";
+
+    fn html(inputs: &Inputs, settings: &Settings) -> String {
+        String::from_utf8(outputs(inputs, settings).unwrap().report.remove(REPORT).unwrap()).unwrap()
+    }
 
     fn with_sxs() -> Settings {
         let sxs = |name: &str| name.to_owned();
@@ -202,7 +211,7 @@ mod tests {
 
     #[test]
     fn the_report_needs_no_network_and_tells_no_time() {
-        let html = outputs(&inputs(&World::small()), &with_sxs()).unwrap().html;
+        let html = html(&inputs(&World::small()), &with_sxs());
         let without_namespaces = html.replace("http://www.w3.org/2000/svg", "");
         for network in ["http:", "https:", "url(", "@import", "<script", "<img", "<link"] {
             assert!(!without_namespaces.contains(network), "{network}");
@@ -234,8 +243,12 @@ mod tests {
         let named = |name: &str| format!("{name}{hostile}");
         let sxs =
             SideBySide { experiment: named("preferences"), coarse: named("coarse"), fine: named("all"), pairs: 9 };
-        let settings = Settings { report: Report { title: hostile.to_owned() }, sxs: Some(sxs), ..settings() };
-        let html = outputs(&inputs, &settings).unwrap().html;
+        let settings = Settings {
+            report: Report { title: hostile.to_owned(), contact_sheets: None },
+            sxs: Some(sxs),
+            ..settings()
+        };
+        let html = html(&inputs, &settings);
         assert!(!html.contains("<script") && !html.contains("<b>"), "{}", html.len());
         assert!(html.contains("<title>&lt;script&gt;"));
     }
@@ -245,7 +258,7 @@ mod tests {
         let outputs = outputs(&Inputs::default(), &settings()).unwrap();
         assert!(outputs.metrics.is_empty() && outputs.validity.is_empty() && outputs.agreement.is_empty());
         for lacking in ["reward_models</code> is empty", "ratings</code> is empty", "answers</code> is empty"] {
-            assert!(outputs.html.contains(lacking), "{lacking}");
+            assert!(html(&Inputs::default(), &settings()).contains(lacking), "{lacking}");
         }
     }
 
@@ -255,7 +268,7 @@ mod tests {
         inputs.predictions.clear();
         inputs.aggregator_weights.clear();
         inputs.reward_models.iter_mut().for_each(|model| model.reason = Some("too few labels".to_owned()));
-        let html = outputs(&inputs, &with_sxs()).unwrap().html;
+        let html = html(&inputs, &with_sxs());
         assert!(html.contains("No result") && html.contains("Models could not be trained: too few labels."));
         assert!(html.contains("36 of 36 reward models could not be trained"));
     }
@@ -277,7 +290,7 @@ mod tests {
                 images: images.clone(),
                 ..Inputs::default()
             };
-            let html = outputs(&inputs, &settings()).unwrap().html;
+            let html = html(&inputs, &settings());
             let verdict = if n_images == 1 { "No result" } else { "Too little data to tell" };
             assert!(html.contains(verdict), "{n_images}");
         }
@@ -303,8 +316,17 @@ mod tests {
             eprintln!("{name}: {} models, {n_rows} metrics in {:.2?}", inputs.reward_models.len(), start.elapsed());
             let start = std::time::Instant::now();
             let outputs = outputs(&inputs, &Settings { bootstrap, ..with_sxs() }).unwrap();
-            eprintln!("{name}: everything in {:.2?}, report of {} KiB", start.elapsed(), outputs.html.len() / 1024);
-            std::fs::write(folder.join(format!("report-{name}.html")), outputs.html).unwrap();
+            let kib = outputs.report[REPORT].len() / 1024;
+            eprintln!(
+                "{name}: everything in {:.2?}, {} files, page of {kib} KiB",
+                start.elapsed(),
+                outputs.report.len()
+            );
+            for (key, content) in outputs.report {
+                let file = folder.join(name).join(key);
+                std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+                std::fs::write(file, content).unwrap();
+            }
         }
     }
 }

@@ -8,10 +8,11 @@ use tables::{AnswerKind, AnswerStatus, AttributeValidity, OVERALL, ScoreSource, 
 use super::Findings;
 use super::dots::{Dot, Reference, Row, dots};
 use super::drawing::INK;
+use super::figures::{Numbers, exact};
 use super::heat_map::heat_map;
 use super::palette::{BLUE, Mark, PURPLE, Shape, VERMILLION};
 use super::sheet::{Legend, Panel, Section, Sheet};
-use super::words::{count, nothing, optional, percent, with_interval};
+use super::words::{count, fixed, nothing, optional, percent, with_interval};
 use crate::bootstrap::Interval;
 use crate::error::EvaluateError;
 use crate::metrics::TARGET;
@@ -51,7 +52,15 @@ pub fn validity(findings: &Findings) -> Result<Section, EvaluateError> {
     let x_title = "AUC";
     let heading = "Each score against the overall rating";
     match dots(heading, x_title, &overall, &references)? {
-        Some(svg) => panels.push(Panel { heading: heading.to_owned(), svg, wide: false }),
+        Some((svg, size)) => panels.push(Panel {
+            heading: heading.to_owned(),
+            svg,
+            size,
+            file: "validity against overall".to_owned(),
+            with_legend: true,
+            numbers: validity_numbers(&mut rows.iter().filter(|row| row.aspect == OVERALL)),
+            ..Panel::default()
+        }),
         None => lacking.push(
             "No figure of scores against overall ratings: no image has both (tables `attribute_scores` and `preferences`)."
                 .to_owned(),
@@ -59,7 +68,15 @@ pub fn validity(findings: &Findings) -> Result<Section, EvaluateError> {
     }
     let heading = "Each score against ratings of the same attribute";
     match dots(heading, x_title, &own, &references[..1])? {
-        Some(svg) => panels.push(Panel { heading: heading.to_owned(), svg, wide: false }),
+        Some((svg, size)) => panels.push(Panel {
+            heading: heading.to_owned(),
+            svg,
+            size,
+            file: "validity against the same attribute".to_owned(),
+            with_legend: true,
+            numbers: validity_numbers(&mut rows.iter().filter(|row| row.aspect != OVERALL)),
+            ..Panel::default()
+        }),
         None => lacking.push("People rated none of the attributes that were scored (table `preferences`).".to_owned()),
     }
     let sources: BTreeSet<ScoreSource> = rows.iter().filter(|row| !is_ceiling(row)).map(|row| row.source).collect();
@@ -101,6 +118,25 @@ pub fn validity(findings: &Findings) -> Result<Section, EvaluateError> {
     })
 }
 
+fn validity_numbers(rows: &mut dyn Iterator<Item = &AttributeValidity>) -> Numbers {
+    let mut numbers =
+        Numbers::new(&["attribute", "source", "aspect", "n", "roc_auc", "ci_low", "ci_high", "spearman", "reason"]);
+    for row in rows {
+        numbers.push(vec![
+            row.attribute.clone(),
+            row.source.to_string(),
+            row.aspect.clone(),
+            row.n.to_string(),
+            exact(row.roc_auc),
+            exact(row.ci_low),
+            exact(row.ci_high),
+            exact(row.spearman),
+            row.reason.clone().unwrap_or_default(),
+        ]);
+    }
+    numbers
+}
+
 const RATER: Mark = Mark::new(INK, Shape::Diamond).hollow();
 
 fn mark(source: ScoreSource) -> Mark {
@@ -139,9 +175,9 @@ fn named(row: &AttributeValidity, dots: Vec<Dot>) -> Row {
 /// # Errors
 /// [`EvaluateError::Figure`].
 pub fn agreement(findings: &Findings) -> Result<Section, EvaluateError> {
-    let on_train = findings.agreement.iter().filter(|row| row.split == Split::Train);
+    let rows_on_train = || findings.agreement.iter().filter(|row| row.split == Split::Train);
     let mut experiments: BTreeMap<&str, BTreeMap<(&str, &str), Option<f64>>> = BTreeMap::new();
-    for row in on_train {
+    for row in rows_on_train() {
         let of_experiment = experiments.entry(&row.experiment).or_default();
         of_experiment.insert((&row.attribute_a, &row.attribute_b), row.agreement);
     }
@@ -156,11 +192,22 @@ pub fn agreement(findings: &Findings) -> Result<Section, EvaluateError> {
             shares.get(&(a, b)).copied().flatten()
         };
         let title = format!("Agreement of labels, experiment {experiment}");
-        if let Some(svg) = heat_map(&title, &names, share)? {
+        let of_experiment = rows_on_train().filter(|row| row.experiment == *experiment);
+        let mut numbers = Numbers::new(&["experiment", "attribute_a", "attribute_b", "agreement", "n"]);
+        for row in of_experiment {
+            let names = [&row.experiment, &row.attribute_a, &row.attribute_b].map(Clone::clone);
+            numbers.push(names.into_iter().chain([exact(row.agreement), row.n.to_string()]).collect());
+        }
+        if let Some((svg, size)) = heat_map(&title, &names, share)? {
             panels.push(Panel {
-                heading: format!("Labels of \u{201c}{experiment}\u{201d}, in percent"),
+                heading: format!("Labels of \u{201c}{experiment}\u{201d} that agree, in percent"),
+                paper: "Fig. 5",
                 svg,
+                size,
                 wide: true,
+                file: format!("fig 5 agreement {experiment}"),
+                numbers,
+                ..Panel::default()
             });
         }
     }
@@ -171,8 +218,21 @@ pub fn agreement(findings: &Findings) -> Result<Section, EvaluateError> {
     let lead = "The share of training images on which the labels of two attributes are equal. Fifty percent, without colour, is what \
                 unrelated balanced labels give; blue pairs say the same more often, orange ones the opposite. The lowest row is \
                 the target.";
-    let heading = "Which attributes say the same?".to_owned();
-    Ok(Section { heading, lead: vec![lead.to_owned()], panels, lacking, ..Section::default() })
+    let columns = ["Experiment", "Attribute", "Attribute", "#Agreement", "#Images"];
+    let sheet =
+        Sheet::new("Agreement of every pair on the training split", &columns).with_rows(rows_on_train().map(|row| {
+            let agreement = row.agreement.map_or_else(nothing, |share| format!("{} %", fixed(100.0 * share, 1)));
+            let n = count(usize::try_from(row.n).unwrap_or(0));
+            vec![row.experiment.clone(), row.attribute_a.clone(), row.attribute_b.clone(), agreement, n]
+        }));
+    Ok(Section {
+        heading: "Which attributes say the same?".to_owned(),
+        lead: vec![lead.to_owned()],
+        panels,
+        lacking,
+        sheets: vec![sheet.folded()],
+        ..Section::default()
+    })
 }
 
 /// What was asked, what was answered, and why not.
