@@ -68,6 +68,14 @@ pub enum TrainError {
         #[source]
         source: safetensors::SafeTensorError,
     },
+    /// Something that cannot be trained on.
+    #[error("network {at} of the sweep: {problem}")]
+    Problem {
+        /// Its place in the list.
+        at: usize,
+        /// What is wrong.
+        problem: String,
+    },
     /// The threads that train could not be started.
     #[error("cannot start {n_threads} training threads")]
     Threads {

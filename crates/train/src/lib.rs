@@ -13,6 +13,7 @@ mod aggregator;
 mod card;
 mod concept_predictor;
 mod cost;
+pub mod engine;
 mod error;
 mod images;
 mod kept;

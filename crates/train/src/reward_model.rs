@@ -1,11 +1,13 @@
 //! One reward model: stage 1, stage 2 on its outputs, and the reward of every image.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use tch::Device;
 
 use crate::aggregator::Aggregator;
-use crate::concept_predictor::{Problem, predict, train};
+use crate::concept_predictor::predict;
+use crate::engine::{Examples, Matrix, Objective, Problem, Targets, Trained, train_all};
 use crate::error::TrainError;
 use crate::images::{Images, Score, mean};
 use crate::kept::KeptNetworks;
@@ -121,19 +123,25 @@ fn fit_to_embeddings(
     }
 
     let (inputs, dim) = data.images.embeddings(&run.training_rows, run.inputs);
+    let n = run.training_rows.len();
+    let Some(inputs) = Matrix::new(inputs, n, dim) else { unreachable!("each training pair has its embedding") };
     let head_labels = run.training_rows.iter().flat_map(|&row| heads.iter().map(move |head| head.labels[row]));
-    let problem = Problem { inputs, dim, labels: head_labels.collect(), n_heads: heads.len() };
-    let torch = |source| TrainError::Torch { run_id: run.run_id.clone(), source };
-    let key = KeptNetworks::key(&problem, &data.settings.mlp, run.seed, data.device);
-    let (network, kept_seconds) = match data.kept.get(&key)? {
-        Some((network, seconds)) => (network, Some(seconds)),
-        None => {
-            let start = Instant::now();
-            let network = train(&problem, &data.settings.mlp, run.seed, data.device).map_err(torch)?;
-            data.kept.put(&key, &network, start.elapsed().as_secs_f64(), &run.run_id)?;
-            (network, None)
-        }
+    let labels = Targets::hard(head_labels);
+    let problem = Problem {
+        inputs: Arc::new(inputs),
+        training: Examples { rows: Arc::new((0..n as u32).collect()), others: None, labels, target: None },
+        held_out: None,
+        n_heads: heads.len(),
+        objective: Objective::Pointwise,
+        hidden: data.settings.mlp.hidden.clone(),
+        seed: run.seed,
     };
+    let torch = |source| TrainError::Torch { run_id: run.run_id.clone(), source };
+    let keys = train_all(&[problem], &data.settings.mlp, data.device, data.kept, &|_| ())?;
+    let Some(Trained { network, seconds, .. }) = data.kept.get(&keys[0])? else {
+        return Err(TrainError::setting("mlp", "a trained network has vanished"));
+    };
+    let kept_seconds = Some(seconds);
 
     let rows: Vec<usize> = (0..data.images.len()).filter(|&row| data.images.has(row, run.inputs)).collect();
     let (inputs, _) = data.images.embeddings(&rows, run.inputs);

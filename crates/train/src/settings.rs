@@ -50,6 +50,42 @@ pub struct Mlp {
     pub learning_rate: f64,
     /// Initial weights.
     pub init: Init,
+    /// Decoupled weight decay (AdamW): every step also takes this times the learning rate off each weight and bias,
+    /// as optax's `adamw` and PyTorch's `AdamW` do. Absent: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weight_decay: Option<f64>,
+    /// Absent: every run makes all its epochs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub early_stopping: Option<EarlyStopping>,
+    /// The numbers of the products; weights, moments and losses are f32 whichever it is.
+    #[serde(default, skip_serializing_if = "Precision::is_f32")]
+    pub precision: Precision,
+}
+
+/// When training ends before its last epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EarlyStopping {
+    /// Epochs without a smaller loss on the validation split after which it ends; the weights of the best epoch stay.
+    /// At least 1.
+    pub patience: usize,
+}
+
+/// What numbers are multiplied in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Precision {
+    /// Single precision.
+    #[default]
+    F32,
+    /// Factors rounded to bfloat16, sums in f32.
+    Bf16,
+}
+
+impl Precision {
+    fn is_f32(&self) -> bool {
+        *self == Self::F32
+    }
 }
 
 /// How a layer's weights start.

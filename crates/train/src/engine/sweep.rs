@@ -1,0 +1,72 @@
+//! All problems of a sweep: what is kept is not trained again, what is trained is kept at once.
+
+use tch::Device;
+
+use crate::engine::{Problem, autograd};
+use crate::error::TrainError;
+use crate::kept::KeptNetworks;
+use crate::settings::Mlp;
+use crate::sweep::{n_at_once, sweep};
+
+/// What happens to the problems, told as it happens, from several threads.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Event {
+    /// This one was trained by an earlier run.
+    Kept {
+        /// Which.
+        problem: usize,
+    },
+    /// One more epoch of this one is done.
+    Epoch {
+        /// Which.
+        problem: usize,
+        /// From 1.
+        epoch: usize,
+    },
+    /// This one is trained and kept.
+    Trained {
+        /// Which.
+        problem: usize,
+    },
+}
+
+/// Trains every problem that is not kept yet, in an order and in groups of the engine's own, and keeps each as soon as
+/// it is trained. Gives the key of each, in the order of the problems, for [`KeptNetworks::get`].
+///
+/// The same problem, settings and device give the same weights whatever else is in the list: to 1e-5, and bit by bit if
+/// the list is the same.
+///
+/// A problem without any label keeps its initial weights and runs no epoch.
+///
+/// # Errors
+/// [`TrainError::Problem`] for a problem that fails its [`check`](Problem::check); nothing is trained then.
+/// [`TrainError`] if LibTorch or the disk fails.
+pub fn train_all(
+    problems: &[Problem],
+    mlp: &Mlp,
+    device: Device,
+    kept: &KeptNetworks,
+    progress: &(dyn Fn(Event) + Sync),
+) -> Result<Vec<String>, TrainError> {
+    problems.iter().enumerate().try_for_each(|(at, problem)| problem.check(at))?;
+    let keys: Vec<String> = problems.iter().map(|problem| KeptNetworks::key(problem, mlp, device)).collect();
+    let mut missing = Vec::new();
+    for (at, key) in keys.iter().enumerate() {
+        if kept.get(key)?.is_some() {
+            progress(Event::Kept { problem: at });
+        } else {
+            missing.push(at);
+        }
+    }
+    let train = |&at: &usize| {
+        let epoch = |epoch| progress(Event::Epoch { problem: at, epoch });
+        let trained = autograd::train(&problems[at], mlp, device, &epoch);
+        trained.map_err(|source| TrainError::Torch { run_id: at.to_string(), source })
+    };
+    sweep(&missing, n_at_once(device), train, |&at, trained| {
+        kept.put(&keys[at], &trained)?;
+        progress(Event::Trained { problem: at });
+        Ok(())
+    })?;
+    Ok(keys)
+}
