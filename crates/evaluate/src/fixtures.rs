@@ -1,15 +1,21 @@
 //! Single rows for tests, with everything that a test does not care about filled in.
 
-use tables::{AttributeScore, Image, Label, Prediction, Preference, Rating, RewardModel, ScoreSource, Split};
+use tables::{
+    Answer, AnswerKind, AnswerReadout, AnswerStatus, AttributeScore, Bucket, Image, Label, Prediction, Preference,
+    Question, QuestionSource, Rating, RewardModel, ScoreSource, Split,
+};
 
 use crate::metrics::TARGET;
-use crate::settings::{Bootstrap, Report, Settings};
+use crate::settings::{Advice, Bootstrap, Report, Settings};
 
 pub fn settings() -> Settings {
     Settings {
         bootstrap: Bootstrap { replicates: 200, seed: 0 },
         report: Report { title: "A made-up world (everything is simulated)".to_owned(), contact_sheets: None },
         sxs: None,
+        calibration_bins: 10,
+        advice: Advice { min_sizes: 4, furthest: 4.0 },
+        seconds_per_label: std::collections::BTreeMap::new(),
     }
 }
 
@@ -95,5 +101,39 @@ pub fn preference(image_id: &str, aspect: &str, mean_rating: f64) -> Preference 
         n_ratings: 2,
         std_rating: None,
         mean_seconds: None,
+    }
+}
+
+/// A question of a prompt and what it depends on.
+pub fn question(prompt_id: &str, question_id: &str, bucket: Bucket, depends_on: &[&str]) -> Question {
+    Question {
+        prompt_id: prompt_id.to_owned(),
+        question_id: question_id.to_owned(),
+        question: "is it there?".to_owned(),
+        answer: "yes".to_owned(),
+        query: "is it there?".to_owned(),
+        bucket,
+        span_start: None,
+        span_end: None,
+        source: QuestionSource::Template,
+        depends_on: depends_on.iter().map(|on| (*on).to_owned()).collect(),
+    }
+}
+
+/// Model `m`'s answer to an alignment question; refused if it has none.
+pub fn answer(image_id: &str, question_id: &str, p_yes: Option<f64>) -> Answer {
+    Answer {
+        image_id: image_id.to_owned(),
+        question_id: question_id.to_owned(),
+        kind: AnswerKind::Alignment,
+        status: if p_yes.is_some() { AnswerStatus::Ok } else { AnswerStatus::Refused },
+        p_yes,
+        logit_yes: None,
+        logit_no: None,
+        label_mass: None,
+        readout: AnswerReadout::TopLogprobs,
+        model: "m".to_owned(),
+        attempts: 1,
+        seconds: None,
     }
 }

@@ -1,8 +1,9 @@
 //! Stage `evaluate`: predictions to metrics, the validity of the feedback itself, pairs to show, and one report.
 //!
-//! - [`metrics`]: how well each reward model tells good from bad, with intervals ([`roc`], [`bootstrap`])
-//! - [`arms`]: seeds averaged, arms compared
+//! - [`metrics`]: how well each reward model tells good from bad, with intervals ([`roc`], [`bootstrap`], [`resample`])
+//! - [`arms`], [`differences`]: seeds averaged, arms compared; [`ceiling`]: what one rater reaches
 //! - [`validity`], [`agreement`]: the attributes against people, and against each other
+//! - [`coverage`], [`missing_answer_effects`], [`seconds`]: what was asked, what missing answers do, what labels take
 //! - [`side_by_side`]: best-of-n pairs of two models
 //! - [`report`]: all of it on one page
 
@@ -11,17 +12,29 @@
 mod agreement;
 mod arms;
 mod bootstrap;
+mod calibration;
+mod ceiling;
 mod clusters;
+mod coverage;
+mod differences;
 mod error;
 #[cfg(test)]
 mod fixtures;
+mod holm;
 mod inputs;
+mod kappa;
 mod metrics;
+mod missing_answer_effects;
 mod missing_answers;
+mod model_scores;
+mod predictions;
 mod probability_scores;
 mod ranks;
+mod raters;
 mod report;
+mod resample;
 mod roc;
+mod seconds;
 mod settings;
 mod side_by_side;
 mod stage;
@@ -33,6 +46,6 @@ mod validity;
 pub use error::EvaluateError;
 pub use ranks::spearman;
 pub use roc::roc_auc;
-pub use settings::{Bootstrap, ContactSheets, Report, Settings, SideBySide};
+pub use settings::{Advice, Bootstrap, ContactSheets, Report, Settings, SideBySide};
 pub use stage::Evaluate;
 pub use undefined::Undefined;

@@ -1,5 +1,7 @@
 //! The section `evaluate` of the pipeline file.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::error::EvaluateError;
@@ -10,11 +12,28 @@ use crate::error::EvaluateError;
 pub struct Settings {
     /// How intervals are made.
     pub bootstrap: Bootstrap,
+    /// Bins of the calibration error, of equal width; between 1 and 1,000. 10 and 15 are usual.
+    pub calibration_bins: usize,
+    /// What budget advice may say.
+    pub advice: Advice,
     /// The report.
     pub report: Report,
     /// The pairs to show side by side; without it the tables `sxs_…` are empty.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sxs: Option<SideBySide>,
+    /// `train.seconds_per_label`, for what the ratings do not tell; the pipeline fills it in.
+    #[serde(default, skip_deserializing)]
+    pub seconds_per_label: BTreeMap<String, f64>,
+}
+
+/// When budget advice (`finegrain advise`) refuses to speak.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Advice {
+    /// A learning curve needs at least so many sizes (`n_train`) with a value; at least 3, the numbers in the curve.
+    pub min_sizes: usize,
+    /// Nothing is said beyond so many times an arm's largest size; at least 1.
+    pub furthest: f64,
 }
 
 /// The percentile bootstrap, clustered by prompt.
@@ -75,6 +94,18 @@ impl Settings {
             let value = self.bootstrap.replicates.to_string();
             return wrong("bootstrap.replicates", value, "between 2 and 1,000,000; 1,000 is usual");
         }
+        if !(1..=1_000).contains(&self.calibration_bins) {
+            let value = self.calibration_bins.to_string();
+            return wrong("calibration_bins", value, "between 1 and 1,000; 10 is usual");
+        }
+        if self.advice.min_sizes < 3 {
+            let value = self.advice.min_sizes.to_string();
+            return wrong("advice.min_sizes", value, "at least 3: a curve has three numbers");
+        }
+        if !(1.0..=1e6).contains(&self.advice.furthest) {
+            let value = self.advice.furthest.to_string();
+            return wrong("advice.furthest", value, "between 1 (never beyond the largest size) and 1,000,000");
+        }
         if self.report.title.trim().is_empty() {
             return wrong("report.title", "empty".to_owned(), "a title for the report");
         }
@@ -126,9 +157,15 @@ mod tests {
 
     #[test]
     fn values_that_cannot_work_are_refused() {
-        let with = |replicates: &str, title: &str, sxs: &str| {
+        let with = |replicates: &str, title: &str, more: &str| {
+            let mut more = more.to_owned();
+            for (key, usual) in [("calibration_bins", "10"), ("advice", r#"{"min_sizes": 4, "furthest": 4.0}"#)] {
+                if !more.contains(key) {
+                    more += &format!(r#", "{key}": {usual}"#);
+                }
+            }
             parsed(&format!(
-                r#"{{"bootstrap": {{"replicates": {replicates}, "seed": 0}}, "report": {{"title": "{title}"}}{sxs}}}"#
+                r#"{{"bootstrap": {{"replicates": {replicates}, "seed": 0}}, "report": {{"title": "{title}"}}{more}}}"#
             ))
         };
         let sxs = |coarse: &str, fine: &str, pairs: usize| {
@@ -141,6 +178,9 @@ mod tests {
             with("1000", " ", ""),
             with("1000", "t", &sxs("all", "all", 194)),
             with("1000", "t", &sxs("coarse", "all", 0)),
+            with("1000", "t", r#", "calibration_bins": 0"#),
+            with("1000", "t", r#", "advice": {"min_sizes": 2, "furthest": 4.0}"#),
+            with("1000", "t", r#", "advice": {"min_sizes": 4, "furthest": 0.5}"#),
         ];
         for error in refused.map(Result::unwrap_err) {
             assert!(error.starts_with("`evaluate."), "{error}");

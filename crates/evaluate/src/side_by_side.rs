@@ -20,8 +20,7 @@ pub fn pairs(inputs: &Inputs, settings: &SideBySide) -> Result<Vec<SxsPair>, Eva
     let (Some(coarse), Some(fine)) = (coarse, fine) else { return Ok(Vec::new()) };
 
     let rewards_of = |model: &RewardModel| -> HashMap<&str, f64> {
-        let of_model = inputs.predictions.iter().filter(|prediction| prediction.run_id == model.run_id);
-        of_model.map(|prediction| (prediction.image_id.as_str(), prediction.reward)).collect()
+        inputs.predictions.of_run(&model.run_id).map(|(image_id, _, reward)| (image_id, reward)).collect()
     };
     let (of_coarse, of_fine) = (rewards_of(coarse), rewards_of(fine));
     let mut candidates: BTreeMap<&str, BTreeMap<&str, (f64, f64)>> = BTreeMap::new();

@@ -3,16 +3,23 @@
 use std::collections::BTreeMap;
 
 use tables::{
-    AttributeAgreement, AttributeValidity, ConceptPrediction, Counts, MetricValue, Stage, StageError, StageName,
-    StageRun, SxsPair, SxsSummary, SxsVote, Table,
+    AnnotationSeconds, AnswerCoverage, ArmDifference, ArmMetric, AttributeAgreement, AttributeValidity,
+    ConceptPrediction, Counts, HumanCeiling, MetricValue, MissingAnswerEffect, Stage, StageError, StageName, StageRun,
+    SxsPair, SxsSummary, SxsVote, Table, Tables,
 };
 use tracing::info;
 
 use crate::agreement::agreement;
+use crate::arms::arm_metrics;
+use crate::ceiling::ceilings;
+use crate::coverage::coverage;
+use crate::differences::differences;
 use crate::error::EvaluateError;
 use crate::inputs::{self, Inputs};
-use crate::metrics::evaluate;
+use crate::metrics::{Evaluation, evaluate};
+use crate::missing_answer_effects::effects;
 use crate::report;
+use crate::seconds::annotation_seconds;
 use crate::settings::Settings;
 use crate::side_by_side;
 use crate::validity::validity;
@@ -31,16 +38,59 @@ impl Evaluate {
         settings.validate()?;
         Ok(Self { settings })
     }
+
+    /// The seconds of a label as `train` is told them, for aspects whose ratings have no times.
+    #[must_use]
+    pub fn with_seconds_per_label(mut self, seconds: BTreeMap<String, f64>) -> Self {
+        self.settings.seconds_per_label = seconds;
+        self
+    }
 }
 
-/// The tables that the stage makes, before they are written.
-pub struct Outputs {
+/// What the tables say: rows of every table that is computed from the others.
+#[derive(Debug, Default)]
+pub struct Results {
     /// Table `metrics`.
     pub metrics: Vec<MetricValue>,
+    /// Table `arm_metrics`.
+    pub arm_metrics: Vec<ArmMetric>,
+    /// Table `arm_differences`.
+    pub arm_differences: Vec<ArmDifference>,
+    /// Table `human_ceilings`.
+    pub human_ceilings: Vec<HumanCeiling>,
+    /// Table `annotation_seconds`.
+    pub annotation_seconds: Vec<AnnotationSeconds>,
     /// Table `attribute_validity`.
     pub validity: Vec<AttributeValidity>,
     /// Table `attribute_agreement`.
     pub agreement: Vec<AttributeAgreement>,
+    /// Table `answer_coverage`.
+    pub coverage: Vec<AnswerCoverage>,
+    /// Table `missing_answer_effects`.
+    pub missing_answer_effects: Vec<MissingAnswerEffect>,
+}
+
+impl Results {
+    /// Computes them all.
+    pub fn new(inputs: &Inputs, evaluation: &Evaluation, settings: &Settings) -> Self {
+        Self {
+            metrics: evaluation.rows.clone(),
+            arm_metrics: arm_metrics(evaluation),
+            arm_differences: differences(inputs, evaluation, settings),
+            human_ceilings: ceilings(inputs, evaluation),
+            annotation_seconds: annotation_seconds(inputs, settings),
+            validity: validity(inputs, &settings.bootstrap),
+            agreement: agreement(inputs),
+            coverage: coverage(inputs),
+            missing_answer_effects: effects(inputs, &settings.bootstrap),
+        }
+    }
+}
+
+/// The tables that the stage makes, before they are written.
+pub struct Outputs {
+    /// Computed tables.
+    pub results: Results,
     /// Table `sxs_pairs`.
     pub pairs: Vec<SxsPair>,
     /// The report and its figures: key under the data root to content.
@@ -52,19 +102,19 @@ pub struct Outputs {
 /// # Errors
 /// [`EvaluateError`]: a wrong name in `sxs`, or a report that cannot be drawn.
 pub fn outputs(inputs: &Inputs, settings: &Settings) -> Result<Outputs, EvaluateError> {
-    let evaluation = evaluate(inputs, &settings.bootstrap);
-    let validity = validity(inputs, &settings.bootstrap);
-    let agreement = agreement(inputs);
+    let evaluation = evaluate(inputs, settings);
+    let results = Results::new(inputs, &evaluation, settings);
     let pairs = settings.sxs.as_ref().map(|sxs| side_by_side::pairs(inputs, sxs)).transpose()?.unwrap_or_default();
     let report = report::files(&report::Findings {
         inputs,
         settings,
         evaluation: &evaluation,
-        validity: &validity,
-        agreement: &agreement,
+        results: &results,
+        validity: &results.validity,
+        agreement: &results.agreement,
         pairs: &pairs,
     })?;
-    Ok(Outputs { metrics: evaluation.rows, validity, agreement, pairs, report })
+    Ok(Outputs { results, pairs, report })
 }
 
 impl Stage for Evaluate {
@@ -88,8 +138,14 @@ impl Stage for Evaluate {
     fn writes(&self) -> Vec<&'static str> {
         vec![
             MetricValue::NAME,
+            ArmMetric::NAME,
+            ArmDifference::NAME,
+            HumanCeiling::NAME,
+            AnnotationSeconds::NAME,
             AttributeValidity::NAME,
             AttributeAgreement::NAME,
+            AnswerCoverage::NAME,
+            MissingAnswerEffect::NAME,
             SxsPair::NAME,
             SxsVote::NAME,
             SxsSummary::NAME,
@@ -97,24 +153,32 @@ impl Stage for Evaluate {
     }
 
     fn run(&self, run: &mut StageRun) -> Result<Counts, StageError> {
-        let mut inputs = Inputs::read(run)?;
+        let mut inputs = Inputs::read(&Tables::new(run.storage().clone()))?;
         if let Some(settings) = &self.settings.report.contact_sheets {
             inputs.contact_sheets = report::contact_sheets(run, &inputs, settings)?;
         }
         let outputs = outputs(&inputs, &self.settings)?;
-        run.write(&outputs.metrics)?;
-        run.write(&outputs.validity)?;
-        run.write(&outputs.agreement)?;
+        let results = &outputs.results;
+        run.write(&results.metrics)?;
+        run.write(&results.arm_metrics)?;
+        run.write(&results.arm_differences)?;
+        run.write(&results.human_ceilings)?;
+        run.write(&results.annotation_seconds)?;
+        run.write(&results.validity)?;
+        run.write(&results.agreement)?;
+        run.write(&results.coverage)?;
+        run.write(&results.missing_answer_effects)?;
         run.write(&outputs.pairs)?;
         // Votes are taken in when there is a page to vote on; until then these are empty.
         run.write::<SxsVote>(&[])?;
         run.write::<SxsSummary>(&[])?;
         outputs.report.into_iter().try_for_each(|(key, content)| run.write_file(&key, content))?;
-        let without_value = outputs.metrics.iter().filter(|row| row.value.is_none()).count();
-        info!(n_models = inputs.reward_models.len(), n_metrics = outputs.metrics.len(), without_value, "evaluated");
+        let without_value = results.metrics.iter().filter(|row| row.value.is_none()).count();
+        info!(n_models = inputs.reward_models.len(), n_metrics = results.metrics.len(), without_value, "evaluated");
         Ok(Counts::from([
             ("models", inputs.reward_models.len() as u64),
-            ("metrics", outputs.metrics.len() as u64),
+            ("metrics", results.metrics.len() as u64),
+            ("arm_differences", results.arm_differences.len() as u64),
             ("metrics_without_value", without_value as u64),
             ("sxs_pairs", outputs.pairs.len() as u64),
         ]))
@@ -152,11 +216,12 @@ mod tests {
         staging.write(&inputs.images, &[]).unwrap();
         staging.write(&inputs.ratings, &[]).unwrap();
         staging.write(&inputs.preferences, &[]).unwrap();
+        staging.write(&inputs.questions, &[]).unwrap();
         staging.write(&inputs.answers, &[]).unwrap();
         staging.write(&inputs.attribute_scores, &[]).unwrap();
         staging.write(&inputs.labels, &[]).unwrap();
         staging.write(&inputs.reward_models, &[]).unwrap();
-        staging.write(&inputs.predictions, &[]).unwrap();
+        staging.write(&inputs.predictions.rows(), &[]).unwrap();
         staging.write(&inputs.aggregator_weights, &[]).unwrap();
         staging.commit("runs/train.json", "{}").unwrap();
     }
@@ -185,7 +250,7 @@ mod tests {
         let tables = Tables::new(storage.clone());
         let metrics: Vec<MetricValue> = tables.read().unwrap();
         assert_eq!(counts["models"], 36);
-        assert_eq!(metrics.len(), 36 * 2 * 4);
+        assert_eq!(metrics.len(), 36 * 2 * 5);
         assert!(metrics.iter().filter(|row| row.metric == "roc_auc").all(|row| row.ci_low.is_some()));
         let validity: Vec<AttributeValidity> = tables.read().unwrap();
         assert!(validity.iter().any(|row| row.attribute == "one rater" && row.aspect == "overall"));
@@ -256,7 +321,7 @@ mod tests {
     #[test]
     fn empty_tables_give_a_report_that_says_what_lacks() {
         let outputs = outputs(&Inputs::default(), &settings()).unwrap();
-        assert!(outputs.metrics.is_empty() && outputs.validity.is_empty() && outputs.agreement.is_empty());
+        assert!(outputs.results.metrics.is_empty() && outputs.results.validity.is_empty());
         for lacking in ["reward_models</code> is empty", "ratings</code> is empty", "answers</code> is empty"] {
             assert!(html(&Inputs::default(), &settings()).contains(lacking), "{lacking}");
         }
@@ -312,7 +377,7 @@ mod tests {
             let inputs = inputs(&world);
             let bootstrap = Bootstrap { replicates: 1_000, seed: 0 };
             let start = std::time::Instant::now();
-            let n_rows = evaluate(&inputs, &bootstrap).rows.len();
+            let n_rows = evaluate(&inputs, &Settings { bootstrap: bootstrap.clone(), ..settings() }).rows.len();
             eprintln!("{name}: {} models, {n_rows} metrics in {:.2?}", inputs.reward_models.len(), start.elapsed());
             let start = std::time::Instant::now();
             let outputs = outputs(&inputs, &Settings { bootstrap, ..with_sxs() }).unwrap();

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::cell::Embedding;
 use crate::contract::{Contract, Table};
+pub use crate::results::*;
 use crate::table;
 use crate::vocabulary::{AnswerKind, AnswerReadout, AnswerStatus, Bucket, QuestionSource, ScoreSource, Split};
 
@@ -25,8 +26,14 @@ pub fn all_contracts() -> Vec<Arc<Contract>> {
         ConceptPrediction::contract(),
         AggregatorWeight::contract(),
         MetricValue::contract(),
+        ArmMetric::contract(),
+        ArmDifference::contract(),
+        HumanCeiling::contract(),
+        AnnotationSeconds::contract(),
         AttributeValidity::contract(),
         AttributeAgreement::contract(),
+        AnswerCoverage::contract(),
+        MissingAnswerEffect::contract(),
         SxsPair::contract(),
         SxsVote::contract(),
         SxsSummary::contract(),
@@ -319,13 +326,13 @@ table! {
 
 table! {
     /// One metric of one reward model on one part of the data, with its interval.
-    "metrics" version 1 by Evaluate key [run_id, split, metric]
+    "metrics" version 2 by Evaluate key [run_id, split, metric]
     pub struct MetricValue {
         /// The reward model.
         run_id: String where References("reward_models", "run_id"),
         /// The part of the data.
         split: Split,
-        /// `roc_auc`, …
+        /// `roc_auc`, `average_precision`, `brier`, `log_loss` or `calibration_error`.
         metric: String where NotEmpty,
         /// Its value; null with a reason where it is not defined.
         value: Option<f64>,
@@ -337,19 +344,21 @@ table! {
         n_positive: i64 where AtLeast(0.0),
         /// Bad images it was computed on.
         n_negative: i64 where AtLeast(0.0),
-        /// Why there is no value.
+        /// Why there is no value, or no interval.
         reason: Option<String>,
     }
 }
 
 table! {
     /// How far one attribute's score alone agrees with people; and one rater with the mean of the others, as the ceiling.
-    "attribute_validity" version 1 by Evaluate key [attribute, source, aspect]
+    "attribute_validity" version 2 by Evaluate key [attribute, source, model, aspect]
     pub struct AttributeValidity {
         /// The attribute whose score it is; `one rater` for the ceiling.
         attribute: String where NotEmpty,
         /// Who gave the score: `vlm`, `human` or `import`.
         source: ScoreSource,
+        /// `all`: the score in `attribute_scores`; or one of several models that answered, scored by its answers alone.
+        model: String where NotEmpty,
         /// The aspect that people rated.
         aspect: String where NotEmpty,
         /// Images (for the ceiling: ratings) that it was computed on.
@@ -362,6 +371,14 @@ table! {
         ci_low: Option<f64>,
         /// Upper end of that interval.
         ci_high: Option<f64>,
+        /// A score of at least this is a "yes": the attribute's threshold in `labels`, or the median score where there is none.
+        score_threshold: Option<f64>,
+        /// A mean rating of at least this is a "yes": the threshold of that aspect in `labels`, or the median rating.
+        rating_threshold: Option<f64>,
+        /// Share of the images on which the two "yes" or "no" are equal.
+        agreement: Option<f64> where Between(0.0, 1.0),
+        /// Cohen's kappa of the two: agreement beyond what their shares alone would give.
+        kappa: Option<f64> where Between(-1.000001, 1.000001),
         /// Why a value is missing.
         reason: Option<String>,
     }

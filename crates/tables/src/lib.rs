@@ -17,6 +17,7 @@ mod location;
 mod parquet_io;
 mod parts;
 mod progress;
+mod results;
 mod stage;
 mod staging;
 mod storage;

@@ -123,6 +123,38 @@ vocabulary! {
 }
 
 vocabulary! {
+    /// What two arms have in common where they are compared.
+    ComparedAt {
+        /// As many training pairs.
+        NTrain,
+        /// The same cost if every label costs 1.
+        CostEqual,
+        /// The same seconds of raters' time.
+        CostSeconds,
+    }
+}
+
+vocabulary! {
+    /// What a question without an answer counts as.
+    MissingAnswerPolicy {
+        /// It is left out.
+        Null,
+        /// A "no", as published numbers have it.
+        No,
+    }
+}
+
+vocabulary! {
+    /// Where the seconds of a label come from.
+    SecondsSource {
+        /// Measured: the ratings have answer times.
+        Ratings,
+        /// Stated in the pipeline file (default: the paper's Table 2).
+        Settings,
+    }
+}
+
+vocabulary! {
     /// The six stages, in the order they run.
     StageName {
         /// Raw files to prompts, images, ratings, preferences.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use tables::{MetricValue, Split};
+use tables::{ArmDifference, HumanCeiling, MetricValue, Split};
 
 use super::Findings;
 use super::curves::{Along, Curve, Point, SIZE, curves};
@@ -91,7 +91,7 @@ pub fn section(points: &[ArmPoint], findings: &Findings, is_first: bool) -> Resu
         legend: legend.chain(level).collect(),
         panels,
         lacking,
-        sheets: vec![against_coarse(points, findings), arms(points, findings)],
+        sheets: vec![against_coarse(points, findings), at_equal_cost(experiment, findings), arms(points, findings)],
     })
 }
 
@@ -199,8 +199,13 @@ impl Against {
 }
 
 /// How well one rater tells what the models are to tell; `None` if people gave no target.
-fn ceiling(_experiment: &str, _findings: &Findings) -> Option<Estimate> {
-    None
+fn ceiling(experiment: &str, findings: &Findings) -> Option<Estimate> {
+    let is_wanted = |row: &&HumanCeiling| {
+        row.experiment == experiment && row.split == Split::Test && row.metric == ROC_AUC && row.value.is_some()
+    };
+    let row = findings.results.human_ceilings.iter().find(is_wanted)?;
+    let interval = row.ci_low.zip(row.ci_high).map(|(low, high)| Interval { low, high });
+    row.value.map(|value| Estimate { value, interval })
 }
 
 /// Whether the experiment's target is made of other labels, so that it has no threshold of its own.
@@ -244,6 +249,50 @@ fn against_coarse(points: &[ArmPoint], findings: &Findings) -> Sheet {
         ]
     });
     Sheet::new(caption, &columns).with_rows(rows)
+}
+
+/// Table `arm_differences`: fine against coarse at every size and cost that both have.
+fn at_equal_cost(experiment: &str, findings: &Findings) -> Sheet {
+    let coarse: BTreeSet<&str> = findings
+        .evaluation
+        .points
+        .iter()
+        .filter(|point| point.experiment == experiment)
+        .filter(|point| point.models.iter().all(|model| model.attributes.is_empty()))
+        .map(|point| point.arm)
+        .collect();
+    let columns = [
+        "Fine arm",
+        "Compared at equal",
+        "#At",
+        "#Fine",
+        "#Coarse",
+        "#Fine less coarse",
+        "#Sign holds in",
+        "#p (Holm)",
+    ];
+    let is_shown = |row: &&ArmDifference| {
+        row.experiment == experiment
+            && row.metric == ROC_AUC
+            && row.split == Split::Test
+            && coarse.contains(row.arm_b.as_str())
+    };
+    let rows = findings.results.arm_differences.iter().filter(is_shown).map(|row| {
+        let interval = row.ci_low.zip(row.ci_high).map(|(low, high)| Interval { low, high });
+        vec![
+            row.arm_a.clone(),
+            super::budget::in_words(row.compared_at).to_owned(),
+            row.at.map_or_else(nothing, rounded),
+            optional(row.value_a, 2),
+            optional(row.value_b, 2),
+            row.difference.map_or_else(nothing, |value| with_interval(value, interval, 2)),
+            row.p_sign.map_or_else(nothing, |share| format!("{} %", super::words::fixed(100.0 * share, 0))),
+            optional(row.p_adjusted, 3),
+        ]
+    });
+    let caption = "Fine against coarse at equal size and at equal cost: paired differences of test AUC; p is corrected (Holm) for all \
+                   comparisons of that kind";
+    Sheet::new(caption, &columns).with_rows(rows).folded()
 }
 
 fn arms(points: &[ArmPoint], findings: &Findings) -> Sheet {

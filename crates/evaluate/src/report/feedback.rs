@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use plotters::style::RGBColor;
-use tables::{AnswerKind, AnswerStatus, AttributeValidity, OVERALL, ScoreSource, Split};
+use tables::{AnswerKind, AnswerStatus, AttributeValidity, MissingAnswerPolicy, OVERALL, ScoreSource, Split};
 
 use super::Findings;
 use super::dots::{Dot, Reference, Row, dots};
@@ -17,14 +17,17 @@ use crate::bootstrap::Interval;
 use crate::error::EvaluateError;
 use crate::metrics::TARGET;
 use crate::missing_answers::{Comparison, compare};
-use crate::validity::ONE_RATER;
+use crate::validity::{ALL, ONE_RATER};
 
 /// Table `attribute_validity`, drawn with the ceiling beside it.
 ///
 /// # Errors
 /// [`EvaluateError::Figure`].
 pub fn validity(findings: &Findings) -> Result<Section, EvaluateError> {
-    let rows = findings.validity;
+    // Rows of single models, where several answered, are in the table only.
+    let all_rows = findings.validity;
+    let of_all: Vec<AttributeValidity> = all_rows.iter().filter(|row| row.model == ALL).cloned().collect();
+    let rows = of_all.as_slice();
     let is_ceiling = |row: &&AttributeValidity| row.attribute == ONE_RATER;
     let ceiling = |aspect: &str| rows.iter().filter(is_ceiling).find(|row| row.aspect == aspect);
     let mut against_overall: Vec<&AttributeValidity> =
@@ -92,14 +95,28 @@ pub fn validity(findings: &Findings) -> Result<Section, EvaluateError> {
         let detail = "against the mean of the others".to_owned();
         legend.push(Legend { mark: RATER.svg(true), name: ONE_RATER.to_owned(), detail });
     }
-    let columns = ["Score", "Given by", "Against people\u{2019}s", "#AUC", "#Spearman", "#n", "Remark"];
-    let sheet = Sheet::new("Agreement of each score with people", &columns).with_rows(rows.iter().map(|row| {
+    let columns = [
+        "Score",
+        "Given by",
+        "Model",
+        "Against people\u{2019}s",
+        "#AUC",
+        "#Spearman",
+        "#Same label",
+        "#Kappa",
+        "#n",
+        "Remark",
+    ];
+    let sheet = Sheet::new("Agreement of each score with people", &columns).with_rows(all_rows.iter().map(|row| {
         vec![
             row.attribute.clone(),
             source_name(row.source).to_owned(),
+            row.model.clone(),
             row.aspect.clone(),
             row.roc_auc.map_or_else(nothing, |auc| with_interval(auc, interval(row), 2)),
             optional(row.spearman, 3),
+            row.agreement.map_or_else(nothing, |share| format!("{} %", fixed(100.0 * share, 0))),
+            optional(row.kappa, 2),
             count(usize::try_from(row.n).unwrap_or(0)),
             row.reason.clone().unwrap_or_default(),
         ]
@@ -310,6 +327,27 @@ pub fn coverage(findings: &Findings) -> Section {
     });
     let title = "What a missing answer counts as: Spearman of the mean yes (vq2) with the overall rating";
     let policies = Sheet::new(title, &columns).with_rows(policies);
+    let columns = ["Attribute", "Model", "Missing answers are", "#Missing", "#Images", "#AUC", "#Spearman", "Remark"];
+    let effects = findings.results.missing_answer_effects.iter().map(|row| {
+        let number = |n: i64| count(usize::try_from(n).unwrap_or(0));
+        let interval = row.ci_low.zip(row.ci_high).map(|(low, high)| Interval { low, high });
+        vec![
+            row.attribute.clone(),
+            row.model.clone(),
+            match row.policy {
+                MissingAnswerPolicy::Null => "left out".to_owned(),
+                MissingAnswerPolicy::No => "a no".to_owned(),
+            },
+            number(row.n_missing),
+            number(row.n_images),
+            row.roc_auc.map_or_else(nothing, |auc| with_interval(auc, interval, 2)),
+            optional(row.spearman, 3),
+            row.reason.clone().unwrap_or_default(),
+        ]
+    });
+    let effects = Sheet::new("How every score\u{2019}s agreement with the overall rating moves with that", &columns)
+        .with_rows(effects)
+        .folded();
     let mut lacking = Vec::new();
     if answers.rows.is_empty() {
         lacking.push("No questions were asked (table `answers` is empty).".to_owned());
@@ -325,9 +363,30 @@ pub fn coverage(findings: &Findings) -> Section {
                 .to_owned(),
         ],
         lacking,
-        sheets: [answers, scores, policies].into_iter().filter(|sheet| !sheet.rows.is_empty()).collect(),
+        sheets: [answers, scores, policies, effects].into_iter().filter(|sheet| !sheet.rows.is_empty()).collect(),
         ..Section::default()
     }
+}
+
+/// Table `annotation_seconds` (Table 2).
+fn seconds(findings: &Findings) -> Sheet {
+    let columns = ["Label", "From", "#Mean seconds", "#Median seconds", "#Ratings", "#Raters", "Remark"];
+    let rows = findings.results.annotation_seconds.iter().map(|row| {
+        let interval = row.ci_low.zip(row.ci_high).map(|(low, high)| Interval { low, high });
+        let number = |n: i64| count(usize::try_from(n).unwrap_or(0));
+        vec![
+            row.aspect.clone(),
+            row.source.to_string(),
+            with_interval(row.mean_seconds, interval, 1),
+            optional(row.median_seconds, 1),
+            number(row.n),
+            number(row.n_raters),
+            row.reason.clone().unwrap_or_default(),
+        ]
+    });
+    let caption = "How long one label takes (Table 2 of the paper): measured where ratings have times, else as the pipeline file \
+                   states it; 95 % intervals of the mean redraw raters and prompts";
+    Sheet::new(caption, &columns).with_rows(rows)
 }
 
 /// Who rated what, how long it took, and what labels were made of it.
@@ -365,6 +424,7 @@ pub fn people(findings: &Findings) -> Section {
         ]
     });
     let ratings = Sheet::new("What people rated", &columns).with_rows(ratings);
+    let seconds = seconds(findings);
 
     let mut labels: BTreeMap<(&str, &str), (Option<f64>, [usize; 3])> = BTreeMap::new();
     for label in &findings.inputs.labels {
@@ -393,7 +453,7 @@ pub fn people(findings: &Findings) -> Section {
     Section {
         heading: "Ratings and labels".to_owned(),
         lacking,
-        sheets: [ratings, labels].into_iter().filter(|sheet| !sheet.rows.is_empty()).collect(),
+        sheets: [ratings, seconds, labels].into_iter().filter(|sheet| !sheet.rows.is_empty()).collect(),
         ..Section::default()
     }
 }

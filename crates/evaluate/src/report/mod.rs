@@ -4,6 +4,7 @@
 //! It needs no network and holds no time of day, so that equal tables give equal bytes.
 
 mod answer;
+mod budget;
 mod contact_sheet;
 mod curves;
 mod dots;
@@ -42,9 +43,10 @@ use crate::error::EvaluateError;
 use crate::inputs::Inputs;
 use crate::metrics::Evaluation;
 use crate::settings::Settings;
+use crate::stage::Results;
 
 /// Raised when the stage makes other tables or another report from the same inputs and settings.
-pub const STAGE_VERSION: u32 = 2;
+pub const STAGE_VERSION: u32 = 3;
 
 /// All that the report shows.
 pub struct Findings<'a> {
@@ -54,6 +56,8 @@ pub struct Findings<'a> {
     pub settings: &'a Settings,
     /// Metrics.
     pub evaluation: &'a Evaluation<'a>,
+    /// Every computed table.
+    pub results: &'a Results,
     /// Table `attribute_validity`.
     pub validity: &'a [AttributeValidity],
     /// Table `attribute_agreement`.
@@ -80,7 +84,7 @@ const PAGE: &str = "report/index.html";
 /// # Errors
 /// [`EvaluateError::Figure`], [`EvaluateError::Numbers`] or [`EvaluateError::Template`].
 pub fn files(findings: &Findings) -> Result<BTreeMap<String, Vec<u8>>, EvaluateError> {
-    let points = points(&findings.inputs.reward_models, findings.evaluation);
+    let points = points(findings.evaluation);
     let by_experiment: Vec<&[ArmPoint]> = points.chunk_by(|a, b| a.experiment == b.experiment).collect();
     let mut sections = Vec::new();
     for (at, points) in by_experiment.iter().enumerate() {
@@ -98,10 +102,7 @@ pub fn files(findings: &Findings) -> Result<BTreeMap<String, Vec<u8>>, EvaluateE
     let mut files: BTreeMap<String, Vec<u8>> = figures::files(&mut sections)?.into_iter().collect();
     let page = Page {
         title: &findings.settings.report.title,
-        answers: by_experiment
-            .iter()
-            .map(|points| answer::answer(points[0].experiment, points, findings.evaluation))
-            .collect(),
+        answers: by_experiment.iter().map(|points| answer::answer(points[0].experiment, points, findings)).collect(),
         warnings: facts::warnings(findings),
         facts: facts::facts(findings.inputs),
         sections,
