@@ -6,7 +6,7 @@ FINEGRAIN = target/debug/finegrain
 ARGS ?=
 
 .PHONY: pipeline setup build demo ingest vq2-parse synth-feedback embed train evaluate plan test check fuzz
-.PHONY: kill-test fault-test test-browser test-vlm-server bucket-report template-report bench-buckets bench-templates bench-client bench-embed
+.PHONY: kill-test fault-test test-browser test-vlm-server bucket-report template-report bench-buckets bench-templates bench-client bench-embed bench-train
 
 pipeline: build demo ## the whole default run
 	$(FINEGRAIN) run $(ARGS)
@@ -84,3 +84,7 @@ bench-embed: build ## embedding beside transformers and Pillow; CLIP=folder of a
 tests/.python/ready: tests/requirements.txt
 	$(PYTHON) -m pip install --quiet --disable-pip-version-check --upgrade --target tests/.python -r tests/requirements.txt
 	touch $@
+
+bench-train: build ## the sweep engine beside PyTorch and JAX; PEERS=a Python that has them (scripts/bench_train.py)
+	$(CARGO) build --quiet --workspace --examples
+	$(PYTHON) scripts/bench_train.py $(ARGS)

@@ -16,6 +16,7 @@ mod error;
 mod images;
 mod minilm;
 mod network;
+mod orientation;
 mod picture;
 mod precision;
 mod preprocess;
@@ -31,6 +32,7 @@ mod torchscript;
 
 pub use error::{AnyError, EmbedError};
 pub use precision::Precision;
+pub use preprocess::ExifOrientation;
 pub use settings::{
     ClipImageSettings, ImageEncoderSettings, ImageVector, OnBadImage, Settings, TextEncoderSettings,
     TorchScriptSettings,

@@ -2,11 +2,11 @@
 
 use tables::{
     Answer, AnswerKind, AnswerReadout, AnswerStatus, AttributeScore, Bucket, Image, Label, Prediction, Preference,
-    Question, QuestionSource, Rating, RewardModel, ScoreSource, Split,
+    Question, QuestionSource, Rating, RewardModel, ScoreSource, Split, SxsChoice, SxsPair, SxsVote,
 };
 
 use crate::metrics::TARGET;
-use crate::settings::{Advice, Bootstrap, Report, Settings};
+use crate::settings::{Advice, Bootstrap, Disagreement, Report, Settings, SideBySide};
 
 pub fn settings() -> Settings {
     Settings {
@@ -101,6 +101,43 @@ pub fn preference(image_id: &str, aspect: &str, mean_rating: f64) -> Preference 
         n_ratings: 2,
         std_rating: None,
         mean_seconds: None,
+    }
+}
+
+pub fn sxs(experiment: &str, coarse: &str, fine: &str) -> SideBySide {
+    SideBySide {
+        experiment: experiment.to_owned(),
+        coarse: coarse.to_owned(),
+        fine: fine.to_owned(),
+        pairs: 194,
+        disagreement: Disagreement::Ranks,
+        scores: None,
+    }
+}
+
+pub fn sxs_pair(coarse_image_id: &str, fine_image_id: &str) -> SxsPair {
+    SxsPair {
+        pair_id: format!("{coarse_image_id}~{fine_image_id}"),
+        prompt_id: "p1".to_owned(),
+        coarse_run_id: "e/coarse/n40/s0".to_owned(),
+        fine_run_id: "e/all/n40/s0".to_owned(),
+        coarse_image_id: coarse_image_id.to_owned(),
+        fine_image_id: fine_image_id.to_owned(),
+        coarse_margin: 0.5,
+        fine_margin: 0.25,
+        disagreement: 0.75,
+    }
+}
+
+pub fn sxs_vote(pair_id: &str, rater_id: &str, aspect: &str, choice: SxsChoice) -> SxsVote {
+    SxsVote {
+        pair_id: pair_id.to_owned(),
+        rater_id: rater_id.to_owned(),
+        aspect: aspect.to_owned(),
+        choice,
+        left: None,
+        seconds: None,
+        answered_at: None,
     }
 }
 

@@ -9,6 +9,8 @@ use tables::{
 };
 
 use crate::predictions::Predictions;
+use crate::side_by_side::scores::Scores;
+use crate::side_by_side::votes::VoteFile;
 
 /// The tables, whole.
 #[derive(Debug, Default, Clone)]
@@ -41,6 +43,10 @@ pub struct Inputs {
     pub contact_sheets: Vec<ContactSheet>,
     /// What the run records of the earlier stages say.
     pub records: Vec<StageRecord>,
+    /// The images of `evaluate.sxs.scores`, if it is set.
+    pub scores: Option<Scores>,
+    /// The vote files that the data root keeps.
+    pub votes: Vec<VoteFile>,
 }
 
 /// The names of the tables of [`Inputs`]. `embeddings` is not among them: a data set without pixels has none.

@@ -4,7 +4,7 @@
 //! - [`arms`], [`differences`]: seeds averaged, arms compared; [`ceiling`]: what one rater reaches
 //! - [`validity`], [`agreement`]: the attributes against people, and against each other
 //! - [`coverage`], [`missing_answer_effects`], [`seconds`]: what was asked, what missing answers do, what labels take
-//! - [`side_by_side`]: best-of-n pairs of two models
+//! - [`side_by_side`]: best-of-n pairs of two models, the page to judge them on, and what the votes say
 //! - [`report`]: all of it on one page
 
 #![allow(clippy::cast_precision_loss, clippy::cast_possible_wrap, reason = "counts of rows are far below 2^52")]
@@ -36,7 +36,7 @@ mod resample;
 mod roc;
 mod seconds;
 mod settings;
-mod side_by_side;
+pub mod side_by_side;
 mod stage;
 #[cfg(test)]
 mod synthetic;
@@ -46,6 +46,6 @@ mod validity;
 pub use error::EvaluateError;
 pub use ranks::spearman;
 pub use roc::roc_auc;
-pub use settings::{Advice, Bootstrap, ContactSheets, Report, Settings, SideBySide};
+pub use settings::{Advice, Bootstrap, ContactSheets, Disagreement, Report, Settings, SideBySide};
 pub use stage::Evaluate;
 pub use undefined::Undefined;

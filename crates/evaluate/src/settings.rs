@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use tables::Location;
 
 use crate::error::EvaluateError;
 
@@ -75,12 +76,27 @@ pub struct ContactSheets {
 pub struct SideBySide {
     /// The experiment both models belong to.
     pub experiment: String,
-    /// The coarse arm; of its models the one with the largest `n_train`, then the lowest seed.
+    /// The coarse arm; of its models the one with the largest `n_train`, then the lowest seed. Or one model's run id.
     pub coarse: String,
     /// The fine-grained arm; likewise.
     pub fine: String,
     /// How many pairs are kept, most disputed first. Paper: 194 (App. B.9).
     pub pairs: usize,
+    /// In which unit a model's preference of one image over another is counted. Not stated in the paper.
+    pub disagreement: Disagreement,
+    /// Scores of fresh generations, as `finegrain score` writes them; without it the test split's predictions are taken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scores: Option<Location>,
+}
+
+/// The unit of a model's preference of one image over another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Disagreement {
+    /// Share of all images that the model puts between the two: the same for models that spread their rewards differently.
+    Ranks,
+    /// Difference of the rewards.
+    Rewards,
 }
 
 impl Settings {
@@ -169,7 +185,9 @@ mod tests {
             ))
         };
         let sxs = |coarse: &str, fine: &str, pairs: usize| {
-            format!(r#", "sxs": {{"experiment": "e", "coarse": "{coarse}", "fine": "{fine}", "pairs": {pairs}}}"#)
+            format!(
+                r#", "sxs": {{"experiment": "e", "coarse": "{coarse}", "fine": "{fine}", "pairs": {pairs}, "disagreement": "ranks"}}"#
+            )
         };
         assert!(with("1000", "t", "").is_ok());
         assert!(with("1000", "t", &sxs("coarse", "all", 194)).is_ok());

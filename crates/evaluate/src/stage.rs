@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use tables::{
     AnnotationSeconds, AnswerCoverage, ArmDifference, ArmMetric, AttributeAgreement, AttributeValidity,
-    ConceptPrediction, Counts, HumanCeiling, MetricValue, MissingAnswerEffect, Stage, StageError, StageName, StageRun,
-    SxsPair, SxsSummary, SxsVote, Table, Tables,
+    ConceptPrediction, Counts, HumanCeiling, InputFile, MetricValue, MissingAnswerEffect, Stage, StageError, StageName,
+    StageRun, SxsPair, SxsSummary, SxsTest, SxsVote, Table, Tables,
 };
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::agreement::agreement;
 use crate::arms::arm_metrics;
@@ -21,7 +21,7 @@ use crate::missing_answer_effects::effects;
 use crate::report;
 use crate::seconds::annotation_seconds;
 use crate::settings::Settings;
-use crate::side_by_side;
+use crate::side_by_side::{self, Judged};
 use crate::validity::validity;
 
 /// Predictions to metrics, figures and the report.
@@ -91,8 +91,8 @@ impl Results {
 pub struct Outputs {
     /// Computed tables.
     pub results: Results,
-    /// Table `sxs_pairs`.
-    pub pairs: Vec<SxsPair>,
+    /// Tables `sxs_…`.
+    pub sxs: Judged,
     /// The report and its figures: key under the data root to content.
     pub report: BTreeMap<String, Vec<u8>>,
 }
@@ -104,7 +104,7 @@ pub struct Outputs {
 pub fn outputs(inputs: &Inputs, settings: &Settings) -> Result<Outputs, EvaluateError> {
     let evaluation = evaluate(inputs, settings);
     let results = Results::new(inputs, &evaluation, settings);
-    let pairs = settings.sxs.as_ref().map(|sxs| side_by_side::pairs(inputs, sxs)).transpose()?.unwrap_or_default();
+    let sxs = side_by_side::judged(inputs, settings)?;
     let report = report::files(&report::Findings {
         inputs,
         settings,
@@ -112,9 +112,9 @@ pub fn outputs(inputs: &Inputs, settings: &Settings) -> Result<Outputs, Evaluate
         results: &results,
         validity: &results.validity,
         agreement: &results.agreement,
-        pairs: &pairs,
+        sxs: &sxs,
     })?;
-    Ok(Outputs { results, pairs, report })
+    Ok(Outputs { results, sxs, report })
 }
 
 impl Stage for Evaluate {
@@ -149,11 +149,17 @@ impl Stage for Evaluate {
             SxsPair::NAME,
             SxsVote::NAME,
             SxsSummary::NAME,
+            SxsTest::NAME,
         ]
+    }
+
+    fn files(&self, tables: &Tables) -> Result<Vec<InputFile>, StageError> {
+        Ok(side_by_side::input_files(&self.settings, tables.storage())?)
     }
 
     fn run(&self, run: &mut StageRun) -> Result<Counts, StageError> {
         let mut inputs = Inputs::read(&Tables::new(run.storage().clone()))?;
+        side_by_side::read(&mut inputs, &self.settings, run.storage())?;
         if let Some(settings) = &self.settings.report.contact_sheets {
             inputs.contact_sheets = report::contact_sheets(run, &inputs, settings)?;
         }
@@ -168,10 +174,14 @@ impl Stage for Evaluate {
         run.write(&results.agreement)?;
         run.write(&results.coverage)?;
         run.write(&results.missing_answer_effects)?;
-        run.write(&outputs.pairs)?;
-        // Votes are taken in when there is a page to vote on; until then these are empty.
-        run.write::<SxsVote>(&[])?;
-        run.write::<SxsSummary>(&[])?;
+        run.write(&outputs.sxs.selection.pairs)?;
+        run.write(&outputs.sxs.counted.votes)?;
+        run.write(&outputs.sxs.summary.shares)?;
+        run.write(&outputs.sxs.summary.tests)?;
+        let n_of_other_pairs = outputs.sxs.counted.n_of_other_pairs;
+        if n_of_other_pairs > 0 {
+            warn!(n_of_other_pairs, "votes for pairs that are not in `sxs_pairs` are kept and not counted");
+        }
         outputs.report.into_iter().try_for_each(|(key, content)| run.write_file(&key, content))?;
         let without_value = results.metrics.iter().filter(|row| row.value.is_none()).count();
         info!(n_models = inputs.reward_models.len(), n_metrics = results.metrics.len(), without_value, "evaluated");
@@ -180,7 +190,8 @@ impl Stage for Evaluate {
             ("metrics", results.metrics.len() as u64),
             ("arm_differences", results.arm_differences.len() as u64),
             ("metrics_without_value", without_value as u64),
-            ("sxs_pairs", outputs.pairs.len() as u64),
+            ("sxs_pairs", outputs.sxs.selection.pairs.len() as u64),
+            ("sxs_votes", outputs.sxs.counted.votes.len() as u64),
         ]))
     }
 }
@@ -194,7 +205,7 @@ mod tests {
 
     use super::*;
     use crate::fixtures::{image, model, prediction, preference, settings, target};
-    use crate::settings::{Bootstrap, Report, SideBySide};
+    use crate::settings::{Bootstrap, Report};
     use crate::synthetic::{World, inputs};
 
     const REPORT: &str = "report/index.html";
@@ -204,9 +215,7 @@ mod tests {
     }
 
     fn with_sxs() -> Settings {
-        let sxs = |name: &str| name.to_owned();
-        let sxs = SideBySide { experiment: sxs("preferences"), coarse: sxs("coarse"), fine: sxs("all"), pairs: 194 };
-        Settings { sxs: Some(sxs), ..settings() }
+        Settings { sxs: Some(crate::fixtures::sxs("preferences", "coarse", "all")), ..settings() }
     }
 
     /// Writes the input tables as the earlier stages would.
@@ -306,14 +315,9 @@ mod tests {
         inputs.aggregator_weights.iter_mut().for_each(|weight| weight.attribute += hostile);
         inputs.encoders = vec![(hostile.to_owned(), hostile.to_owned())];
         let named = |name: &str| format!("{name}{hostile}");
-        let sxs =
-            SideBySide { experiment: named("preferences"), coarse: named("coarse"), fine: named("all"), pairs: 9 };
-        let settings = Settings {
-            report: Report { title: hostile.to_owned(), contact_sheets: None },
-            sxs: Some(sxs),
-            ..settings()
-        };
-        let html = html(&inputs, &settings);
+        let sxs = crate::fixtures::sxs(&named("preferences"), &named("coarse"), &named("all"));
+        let report = Report { title: hostile.to_owned(), contact_sheets: None };
+        let html = html(&inputs, &Settings { report, sxs: Some(sxs), ..settings() });
         assert!(!html.contains("<script") && !html.contains("<b>"), "{}", html.len());
         assert!(html.contains("<title>&lt;script&gt;"));
     }

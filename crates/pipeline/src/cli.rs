@@ -113,6 +113,13 @@ enum Command {
         #[command(flatten)]
         pipeline: PipelineArgs,
     },
+    /// Side by side: pairs on which two models disagree, a page for raters, and their votes
+    Sxs {
+        #[command(subcommand)]
+        action: crate::sxs::Action,
+        #[command(flatten)]
+        pipeline: PipelineArgs,
+    },
     /// Say which bucket a question falls in, and by which rule
     ExplainQuestion {
         /// A yes/no question, or any question with --answer
@@ -225,6 +232,9 @@ pub fn main() -> ExitCode {
         Command::Doctor { endpoint, pipeline } => pipeline.load().and_then(|config| endpoint.doctor(&config, out)),
         Command::Answers { action, pipeline } => {
             pipeline.load().and_then(|config| crate::answers::answers(&config, action, out))
+        }
+        Command::Sxs { action, pipeline } => {
+            pipeline.load().and_then(|config| crate::sxs::sxs(&config, action, progress, out))
         }
         Command::ExplainQuestion { question, answer } => {
             writeln!(out, "{}", vq2_parse::explain(question, answer.as_deref())).map_err(failed)

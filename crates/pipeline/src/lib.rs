@@ -7,7 +7,7 @@
 //! | [`stages`] | the six stages, made from their settings |
 //! | [`freshness`] | why a stage would run again |
 //! | [`record`] | what a run leaves beside its tables |
-//! | [`run`], [`plan`], [`check`], [`schemas`], [`doctor`], [`answers`] | one command each |
+//! | [`run`], [`plan`], [`check`], [`schemas`], [`doctor`], [`answers`], [`sxs`] | one command each |
 
 pub mod answers;
 pub mod check;
@@ -23,5 +23,6 @@ pub mod root;
 pub mod run;
 pub mod schemas;
 pub mod stages;
+pub mod sxs;
 
 pub use cli::main;

@@ -6,7 +6,9 @@ use crate::cell::Embedding;
 use crate::contract::{Contract, Table};
 pub use crate::results::*;
 use crate::table;
-use crate::vocabulary::{AnswerKind, AnswerReadout, AnswerStatus, Bucket, QuestionSource, ScoreSource, Split};
+use crate::vocabulary::{
+    AnswerKind, AnswerReadout, AnswerStatus, Bucket, QuestionSource, ScoreSource, Split, SxsChoice,
+};
 
 /// The contracts of all tables, in the order the stages write them.
 pub fn all_contracts() -> Vec<Arc<Contract>> {
@@ -37,6 +39,7 @@ pub fn all_contracts() -> Vec<Arc<Contract>> {
         SxsPair::contract(),
         SxsVote::contract(),
         SxsSummary::contract(),
+        SxsTest::contract(),
     ]
 }
 
@@ -405,28 +408,33 @@ table! {
 
 table! {
     /// Two images of one prompt to be shown side by side: one that each of two reward models likes best (App. B.9).
-    "sxs_pairs" version 1 by Evaluate key [pair_id]
+    /// Images and prompts of fresh generations (`evaluate.sxs.scores`) are not those of `images` and `prompts`.
+    "sxs_pairs" version 2 by Evaluate key [pair_id]
     pub struct SxsPair {
-        /// Names the pair.
+        /// Names the pair: its two images, the coarse model's first.
         pair_id: String where NotEmpty,
         /// The prompt of both images.
-        prompt_id: String where References("prompts", "prompt_id"),
+        prompt_id: String where NotEmpty,
         /// The coarse model.
         coarse_run_id: String where NotEmpty,
         /// The fine-grained model.
         fine_run_id: String where NotEmpty,
         /// The image that the coarse model likes best.
-        coarse_image_id: String where References("images", "image_id"),
+        coarse_image_id: String where NotEmpty,
         /// The image that the fine-grained model likes best.
-        fine_image_id: String where References("images", "image_id"),
-        /// How much the models disagree on the two: each one's reward for its own less its reward for the other's, summed.
+        fine_image_id: String where NotEmpty,
+        /// What the coarse model gives its own image more than the other's, in the unit of `evaluate.sxs.disagreement`.
+        coarse_margin: f64 where AtLeast(0.0),
+        /// What the fine-grained model gives its own image more than the other's, in the same unit.
+        fine_margin: f64 where AtLeast(0.0),
+        /// How much the models disagree on the two: both margins summed.
         disagreement: f64 where AtLeast(0.0),
     }
 }
 
 table! {
-    /// One rater's choice for one pair (App. B.10).
-    "sxs_votes" version 1 by Evaluate key [pair_id, rater_id, aspect]
+    /// One rater's choice for one pair (App. B.10): the last one, if the rater chose more than once.
+    "sxs_votes" version 2 by Evaluate key [pair_id, rater_id, aspect]
     pub struct SxsVote {
         /// The pair.
         pair_id: String where References("sxs_pairs", "pair_id"),
@@ -434,28 +442,70 @@ table! {
         rater_id: String where NotEmpty,
         /// `overall`, or the attribute asked about.
         aspect: String where NotEmpty,
-        /// `coarse`, `fine` or `unsure`: whose image was chosen.
-        choice: String where NotEmpty,
+        /// Whose image was chosen.
+        choice: SxsChoice,
+        /// Whose image stood on the left, `coarse` or `fine`; null if the votes do not say.
+        left: Option<SxsChoice>,
         /// How long the choice took, in seconds.
         seconds: Option<f64> where AtLeast(0.0),
+        /// When it was made, in UTC: `2026-11-26T21:04:46.123Z`.
+        answered_at: Option<String> where NotEmpty,
     }
 }
 
 table! {
     /// The shares of the choices for one aspect (Table 1).
-    "sxs_summary" version 1 by Evaluate key [aspect, choice]
+    "sxs_summary" version 2 by Evaluate key [aspect, choice]
     pub struct SxsSummary {
         /// `overall`, or the attribute asked about.
         aspect: String where NotEmpty,
-        /// `coarse`, `fine` or `unsure`.
-        choice: String where NotEmpty,
+        /// The choice.
+        choice: SxsChoice,
         /// Votes for it.
         n_votes: i64 where AtLeast(0.0),
-        /// Its share of the votes.
-        share: Option<f64> where Between(0.0, 1.0),
-        /// Lower end of the 95 % bootstrap interval, clustered by pair.
+        /// Its share of the aspect's votes.
+        share: f64 where Between(0.0, 1.0),
+        /// Lower end of the share's 95 % bootstrap interval, clustered by pair.
         ci_low: Option<f64>,
         /// Upper end of that interval.
         ci_high: Option<f64>,
+        /// Why there is no interval.
+        reason: Option<String>,
+    }
+}
+
+table! {
+    /// What the votes for one aspect say beyond their shares: which model's images people prefer, and whether they agree.
+    "sxs_tests" version 1 by Evaluate key [aspect]
+    pub struct SxsTest {
+        /// `overall`, or the attribute asked about.
+        aspect: String where NotEmpty,
+        /// Pairs with a vote.
+        n_pairs: i64 where AtLeast(0.0),
+        /// Raters with a vote.
+        n_raters: i64 where AtLeast(0.0),
+        /// Votes.
+        n_votes: i64 where AtLeast(0.0),
+        /// Votes that are not `unsure`.
+        n_decided: i64 where AtLeast(0.0),
+        /// Of these, votes for the fine-grained model's image.
+        n_fine: i64 where AtLeast(0.0),
+        /// Their share of the decided votes.
+        fine_share: Option<f64> where Between(0.0, 1.0),
+        /// Lower end of that share's 95 % bootstrap interval, clustered by pair.
+        ci_low: Option<f64>,
+        /// Upper end of that interval.
+        ci_high: Option<f64>,
+        /// Two-sided exact binomial test of that share against one half. It takes votes for independent; those for one pair
+        /// are not, which the interval heeds.
+        p_value: Option<f64> where Between(0.0, 1.0),
+        /// Krippendorff's alpha of all votes, nominal, `unsure` being a value of its own: 1 is full agreement, 0 is chance.
+        alpha: Option<f64>,
+        /// Of the decided votes whose side is known, the share for the image on the left; one half without a bias.
+        left_share: Option<f64> where Between(0.0, 1.0),
+        /// Mean seconds a vote, of those that say.
+        mean_seconds: Option<f64> where AtLeast(0.0),
+        /// Why values are missing.
+        reason: Option<String>,
     }
 }

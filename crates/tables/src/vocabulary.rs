@@ -123,6 +123,19 @@ vocabulary! {
 }
 
 vocabulary! {
+    /// What a rater chose of two images side by side: the one that the coarse reward model likes best, the one that the
+    /// fine-grained model likes best, or neither (App. B.10).
+    SxsChoice {
+        /// The coarse model's image.
+        Coarse,
+        /// The fine-grained model's image.
+        Fine,
+        /// "Unsure".
+        Unsure,
+    }
+}
+
+vocabulary! {
     /// What two arms have in common where they are compared.
     ComparedAt {
         /// As many training pairs.

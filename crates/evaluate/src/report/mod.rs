@@ -21,6 +21,7 @@ mod png;
 mod provenance;
 mod records;
 mod sheet;
+mod side_by_side;
 mod weights;
 mod words;
 
@@ -30,7 +31,7 @@ use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
 use minijinja::{UndefinedBehavior, Value};
 use serde::Serialize;
-use tables::{AttributeAgreement, AttributeValidity, SxsPair};
+use tables::{AttributeAgreement, AttributeValidity};
 
 pub use self::pictures::{ContactSheet, contact_sheets};
 pub use self::records::{StageRecord, records};
@@ -43,6 +44,7 @@ use crate::error::EvaluateError;
 use crate::inputs::Inputs;
 use crate::metrics::Evaluation;
 use crate::settings::Settings;
+use crate::side_by_side::Judged;
 use crate::stage::Results;
 
 /// Raised when the stage makes other tables or another report from the same inputs and settings.
@@ -62,8 +64,8 @@ pub struct Findings<'a> {
     pub validity: &'a [AttributeValidity],
     /// Table `attribute_agreement`.
     pub agreement: &'a [AttributeAgreement],
-    /// Table `sxs_pairs`.
-    pub pairs: &'a [SxsPair],
+    /// Tables `sxs_…`.
+    pub sxs: &'a Judged,
 }
 
 /// What the template is filled with.
@@ -96,7 +98,7 @@ pub fn files(findings: &Findings) -> Result<BTreeMap<String, Vec<u8>>, EvaluateE
     sections.push(contact_sheet::section(findings));
     sections.push(feedback::coverage(findings));
     sections.push(feedback::people(findings));
-    sections.extend(experiment::side_by_side(findings));
+    sections.extend(side_by_side::section(findings));
     sections.push(experiment::every_model(findings));
     sections.push(provenance::section(findings));
     let mut files: BTreeMap<String, Vec<u8>> = figures::files(&mut sections)?.into_iter().collect();

@@ -15,9 +15,10 @@ pub fn section(findings: &Findings) -> Section {
     n_rows.insert(MetricValue::NAME, findings.evaluation.rows.len());
     n_rows.insert(tables::AttributeValidity::NAME, findings.validity.len());
     n_rows.insert(tables::AttributeAgreement::NAME, findings.agreement.len());
-    n_rows.insert(SxsPair::NAME, findings.pairs.len());
-    n_rows.insert(SxsVote::NAME, 0);
-    n_rows.insert(SxsSummary::NAME, 0);
+    n_rows.insert(SxsPair::NAME, findings.sxs.selection.pairs.len());
+    n_rows.insert(SxsVote::NAME, findings.sxs.counted.votes.len());
+    n_rows.insert(SxsSummary::NAME, findings.sxs.summary.shares.len());
+    n_rows.insert(tables::SxsTest::NAME, findings.sxs.summary.tests.len());
     let mut tables = Sheet::new(
         "Tables, relative to this report; rows of those that this stage reads or writes",
         &["Table", "#Rows", "Digest", "Written by", "#Contract version", "One row is"],
@@ -33,7 +34,12 @@ pub fn section(findings: &Findings) -> Section {
         .map(|contract| {
             let key = Tables::key(contract.name);
             vec![
-                Cell { link: Some(format!("../{key}")), text: contract.name.to_owned() },
+                // A table that nobody here reads, writes or has a record of may not be there: no link that leads nowhere.
+                Cell {
+                    link: (n_rows.contains_key(contract.name) || digests.contains_key(contract.name))
+                        .then(|| format!("../{key}")),
+                    text: contract.name.to_owned(),
+                },
                 n_rows.get(contract.name).map_or_else(nothing, |n| count(*n)).into(),
                 digests.get(contract.name).map_or_else(nothing, |digest| short(digest)).into(),
                 contract.written_by.command().into(),
