@@ -109,6 +109,9 @@ fn geneval_count_correct_alone_tells_good_from_bad_as_published() {
         of_attribute.filter_map(|row| Some((row.image_id.as_str(), row.score?))).collect()
     };
     assert_eq!([score("colour right").len(), score("position right").len()], [256, 160]);
+    // Counted anew in Python: the colour asked for is among those seen, of both objects where there are two.
+    let colours: Vec<f64> = ratings.iter().filter(|row| row.aspect == "colour right").map(|row| row.rating).collect();
+    assert_eq!((colours.len(), colours.iter().sum::<f64>()), (1_280, 748.0));
     let labels = tables.read::<Label>().unwrap();
     let targets: BTreeMap<&str, bool> = labels
         .iter()

@@ -2,7 +2,7 @@
 
 use plotters::prelude::*;
 
-use super::drawing::{Axis, Chart, DrawingError, INK, WIDTH, chart, figure};
+use super::drawing::{Axis, Chart, DrawingError, INK, WIDTH, chart, figure, line};
 use super::palette::Mark;
 use crate::arms::Estimate;
 use crate::bootstrap::Interval;
@@ -95,11 +95,13 @@ pub fn curves(
 fn draw_curve(chart: &mut Chart, curve: &Curve, aside: f64) -> Result<(), DrawingError> {
     let color = curve.mark.color;
     let at = |point: &Point| (point.x.log10() + aside, point.value);
-    chart.draw_series(LineSeries::new(curve.points.iter().map(at), color.mix(0.75).stroke_width(2)))?;
+    if curve.points.len() > 1 {
+        chart.draw_series(LineSeries::new(curve.points.iter().map(at), color.mix(0.75).stroke_width(2)))?;
+    }
     for point in &curve.points {
         let (x, value) = at(point);
         if let Some(Interval { low, high }) = point.interval {
-            chart.draw_series([PathElement::new([(x, low), (x, high)], color.stroke_width(1))])?;
+            line(chart, [(x, low), (x, high)], color.stroke_width(1))?;
         }
         if point.seeds.len() > 1 {
             let seeds = point.seeds.iter().map(|seed| Circle::new((x, *seed), 2, color.mix(0.55).filled()));

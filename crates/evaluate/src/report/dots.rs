@@ -3,7 +3,7 @@
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, VPos};
 
-use super::drawing::{Axis, DrawingError, INK, LETTERS, WIDTH, chart, figure, letters};
+use super::drawing::{Axis, DrawingError, INK, LETTERS, WIDTH, chart, figure, letters, line};
 use super::palette::Mark;
 use super::words::shortened;
 use crate::bootstrap::Interval;
@@ -74,8 +74,8 @@ pub fn dots(
         let (_, below_names) = area.split_vertically(named_above);
         let mut chart = chart(&below_names, &x, &y)?;
         for (nth, reference) in references.iter().enumerate() {
-            let line = [(reference.value, -0.5), (reference.value, top)];
-            chart.draw_series(DashedLineSeries::new(line, 5, 4, INK.mix(0.7).stroke_width(1)))?;
+            let ends = [(reference.value, -0.5), (reference.value, top)];
+            chart.draw_series(DashedLineSeries::new(ends, 5, 4, INK.mix(0.7).stroke_width(1)))?;
             let at = |value: f64| chart.backend_coord(&(value, top)).0;
             let x = at(reference.value);
             // Names that would run into each other, or off the edge, stand beside their line instead of above it.
@@ -98,7 +98,7 @@ pub fn dots(
                 let y = at as f64 + if dot.interval.is_some() { apart } else { 0.0 };
                 apart -= if dot.interval.is_some() { 0.26 } else { 0.0 };
                 if let Some(Interval { low, high }) = dot.interval {
-                    chart.draw_series([PathElement::new([(low, y), (high, y)], dot.mark.color.stroke_width(2))])?;
+                    line(&mut chart, [(low, y), (high, y)], dot.mark.color.stroke_width(2))?;
                 }
                 dot.mark.draw(&mut chart, (dot.value, y))?;
             }

@@ -128,7 +128,7 @@ impl Against {
             (true, _) => "Fig. 3",
             (false, Self::Images) => "Fig. 2, left",
             (false, Self::EqualCost) => "Fig. 2, right",
-            (false, Self::Seconds) => "Fig. 2, right, with measured costs",
+            (false, Self::Seconds) => "Fig. 2, right, measured",
         }
     }
 

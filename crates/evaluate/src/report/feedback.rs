@@ -80,7 +80,10 @@ pub fn validity(findings: &Findings) -> Result<Section, EvaluateError> {
             numbers: validity_numbers(&mut rows.iter().filter(|row| row.aspect != OVERALL)),
             ..Panel::default()
         }),
-        None => lacking.push("People rated none of the attributes that were scored (table `preferences`).".to_owned()),
+        None => lacking.push(
+            "Nobody but people scored an attribute that people rated (tables `attribute_scores`, `preferences`)."
+                .to_owned(),
+        ),
     }
     let sources: BTreeSet<ScoreSource> = rows.iter().filter(|row| !is_ceiling(row)).map(|row| row.source).collect();
     let mut legend: Vec<Legend> = sources

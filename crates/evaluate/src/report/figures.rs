@@ -13,6 +13,8 @@ use crate::error::EvaluateError;
 const FOLDER: &str = "report";
 /// Letters of a file's name, at most.
 const LONGEST_NAME: usize = 60;
+/// Width of a letter beside its size, on average, in the widest of the fonts that files may be drawn with.
+const LETTER: f64 = 0.56;
 /// The ink of a file, which has no page to take it from; and its ground.
 const INK: &str = "#1c1e21";
 const GROUND: &str = "#ffffff";
@@ -100,7 +102,7 @@ fn free_name(wanted: &str, taken: &mut BTreeSet<String>) -> String {
 
 /// Pixels that text of this size takes in the widest of the fonts that it may be drawn with, about.
 fn width_of(text: &str, size: f64) -> f64 {
-    text.chars().count() as f64 * size * 0.6
+    text.chars().count() as f64 * size * LETTER
 }
 
 /// The panel with its heading and its legend above, on white, with a size of its own.
@@ -122,8 +124,10 @@ fn standalone(panel: &Panel, legend: &[Legend]) -> String {
     let legend = if panel.with_legend { legend } else { &[] };
     let mut x = MARGIN;
     for (at, entry) in legend.iter().enumerate() {
-        let longest = ((width - 34.0) / (13.0 * 0.6)) as usize;
-        let name = super::words::shortened(&entry.label(), longest);
+        let longest = ((width - 34.0) / (13.0 * LETTER)) as usize;
+        let label = entry.label();
+        let label = if label.chars().count() > longest { &entry.name } else { &label };
+        let name = super::words::shortened(label, longest);
         let needed = 34.0 + width_of(&name, 13.0);
         if at == 0 || x + needed > width + MARGIN {
             (x, y) = (MARGIN, y + 21.0);
@@ -151,7 +155,7 @@ fn standalone(panel: &Panel, legend: &[Legend]) -> String {
 fn wrapped(text: &str, width: f64, size: f64) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split_whitespace() {
-        let word = super::words::shortened(word, (width / (size * 0.6)) as usize);
+        let word = super::words::shortened(word, (width / (size * LETTER)) as usize);
         match lines.last_mut() {
             Some(line) if width_of(line, size) + width_of(&word, size) + size <= width => {
                 line.push(' ');
