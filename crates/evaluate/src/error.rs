@@ -29,6 +29,20 @@ pub enum EvaluateError {
         /// What the table `reward_models` has there, with commas between.
         known: String,
     },
+    /// Advice was asked for an experiment that no reward model has.
+    #[error("no reward model has the experiment `{value}`; there are: {known}")]
+    UnknownExperiment {
+        /// What was asked for.
+        value: String,
+        /// The experiments that there are, with commas between.
+        known: String,
+    },
+    /// A budget that is no amount.
+    #[error("a budget of {budget} is no amount; it must be a number above 0")]
+    Budget {
+        /// What was given.
+        budget: f64,
+    },
     /// A score file cannot be read.
     #[error(transparent)]
     Source(#[from] SourceError),

@@ -5,12 +5,15 @@
 //! - [`validity`], [`agreement`]: the attributes against people, and against each other
 //! - [`coverage`], [`missing_answer_effects`], [`seconds`]: what was asked, what missing answers do, what labels take
 //! - [`side_by_side`]: best-of-n pairs of two models, the page to judge them on, and what the votes say
+//! - [`advise`]: which feedback, and how much of it, for a budget
 //! - [`report`]: all of it on one page
 
 #![allow(clippy::cast_precision_loss, clippy::cast_possible_wrap, reason = "counts of rows are far below 2^52")]
 
+mod advise;
 mod agreement;
 mod arms;
+mod auc_intervals;
 mod bootstrap;
 mod calibration;
 mod ceiling;
@@ -43,6 +46,8 @@ mod synthetic;
 mod undefined;
 mod validity;
 
+pub use advise::{Advice as BudgetAdvice, Request as BudgetRequest, Unit as BudgetUnit, advise};
+pub use auc_intervals::{AucInterval, auc_intervals};
 pub use error::EvaluateError;
 pub use ranks::spearman;
 pub use roc::roc_auc;

@@ -106,10 +106,25 @@ enum Command {
         #[command(flatten)]
         pipeline: PipelineArgs,
     },
+    /// Score new pictures with trained reward models
+    #[cfg(feature = "torch")]
+    Score {
+        #[command(flatten)]
+        arguments: crate::score::ScoreArgs,
+        #[command(flatten)]
+        pipeline: PipelineArgs,
+    },
     /// Look through, prune or merge the answers that are kept, or read them anew
     Answers {
         #[command(subcommand)]
         action: crate::answers::Action,
+        #[command(flatten)]
+        pipeline: PipelineArgs,
+    },
+    /// Say which feedback to collect, and how much of it, for a budget
+    Advise {
+        #[command(flatten)]
+        request: crate::advise::Request,
         #[command(flatten)]
         pipeline: PipelineArgs,
     },
@@ -230,8 +245,15 @@ pub fn main() -> ExitCode {
         Command::Schemas { action, dir } if action.write => crate::schemas::write(dir),
         Command::Schemas { dir, .. } => crate::schemas::check(dir),
         Command::Doctor { endpoint, pipeline } => pipeline.load().and_then(|config| endpoint.doctor(&config, out)),
+        #[cfg(feature = "torch")]
+        Command::Score { arguments, pipeline } => {
+            pipeline.load().and_then(|config| crate::score::score(&config, arguments, progress))
+        }
         Command::Answers { action, pipeline } => {
             pipeline.load().and_then(|config| crate::answers::answers(&config, action, out))
+        }
+        Command::Advise { request, pipeline } => {
+            pipeline.load().and_then(|config| crate::advise::advise(&config, request, out))
         }
         Command::Sxs { action, pipeline } => {
             pipeline.load().and_then(|config| crate::sxs::sxs(&config, action, progress, out))

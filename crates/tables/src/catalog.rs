@@ -7,7 +7,7 @@ use crate::contract::{Contract, Table};
 pub use crate::results::*;
 use crate::table;
 use crate::vocabulary::{
-    AnswerKind, AnswerReadout, AnswerStatus, Bucket, QuestionSource, ScoreSource, Split, SxsChoice,
+    AnswerKind, AnswerReadout, AnswerStatus, Bucket, InterventionOrder, QuestionSource, ScoreSource, Split, SxsChoice,
 };
 
 /// The contracts of all tables, in the order the stages write them.
@@ -27,6 +27,7 @@ pub fn all_contracts() -> Vec<Arc<Contract>> {
         Prediction::contract(),
         ConceptPrediction::contract(),
         AggregatorWeight::contract(),
+        Intervention::contract(),
         MetricValue::contract(),
         ArmMetric::contract(),
         ArmDifference::contract(),
@@ -255,7 +256,7 @@ table! {
 
 table! {
     /// One trained reward model, or the reason why there is none.
-    "reward_models" version 1 by Train key [run_id]
+    "reward_models" version 2 by Train key [run_id]
     pub struct RewardModel {
         /// Names the model: experiment, arm, n_train and seed.
         run_id: String where NotEmpty,
@@ -265,10 +266,29 @@ table! {
         arm: String where NotEmpty,
         /// The attributes of that set; empty for coarse.
         attributes: Vec<String>,
-        /// What it reads: `image`, `image+text`, or `scores`.
+        /// What it reads: `image`, `text`, `image+text`, or `scores`.
         inputs: String where NotEmpty,
+        /// How a concept bottleneck was trained: `sequential`, `independent` or `joint`; null for coarse feedback and for
+        /// models that read scores.
+        bottleneck: Option<String>,
+        /// What it learned (or, of scores, read): `hard` labels, or `soft` ones, the scores themselves.
+        labels: String where NotEmpty,
+        /// What stage 1 was trained on: `pointwise`, single images, or `pairwise`, pairs of images of one prompt.
+        loss: String where NotEmpty,
+        /// Widths of its hidden layers, such as `256-256`; `linear` for none; null without stage 1.
+        hidden: Option<String>,
+        /// What a sequential bottleneck's stage 2 was fitted on: `in_sample`, `validation` or `out_of_fold`; else null.
+        stage2_on: Option<String>,
+        /// What each label of stage 1 counted: `none`, the same, or `balanced`, by its class.
+        class_weights: String where NotEmpty,
         /// Training pairs that it was given.
         n_train: i64 where AtLeast(0.0),
+        /// Those of them that it was fitted on: fewer if pairs with missing labels are dropped.
+        n_used: i64 where AtLeast(0.0),
+        /// The attributes whose labels in these pairs are all the same: stage 1 learns nothing of them.
+        degenerate: Vec<String>,
+        /// Epochs that stage 1 was trained for; null without stage 1.
+        epochs_run: Option<i64> where AtLeast(0.0),
         /// Seeds the draw of its pairs, its weights and its shuffles.
         seed: i64,
         /// Annotation cost when every label costs 1: N times d.
@@ -324,6 +344,33 @@ table! {
         attribute: String where NotEmpty,
         /// The logistic regression's coefficient.
         weight: f64,
+    }
+}
+
+table! {
+    /// How well one model tells good images from bad ones when some of what its stage 1 says of them is replaced by true
+    /// labels (Koh et al. 2020, §5), if `train` is set to try it.
+    "interventions" version 1 by Train key [run_id, split, order, n_replaced]
+    pub struct Intervention {
+        /// The reward model.
+        run_id: String where References("reward_models", "run_id"),
+        /// The part of the data.
+        split: Split,
+        /// Which attributes were replaced first.
+        order: InterventionOrder,
+        /// Attributes of each image that were replaced; 0 is the model as it is. An image without so many true labels has
+        /// all that it has replaced.
+        n_replaced: i64 where AtLeast(0.0),
+        /// ROC-AUC of the rewards that come out; null with a reason where it is not defined.
+        roc_auc: Option<f64> where Between(0.0, 1.0),
+        /// Images it was computed on.
+        n_images: i64 where AtLeast(0.0),
+        /// Labels that were put in, per image.
+        labels_per_image: f64 where AtLeast(0.0),
+        /// Rater seconds of these labels, per image, if the seconds of each are known.
+        seconds_per_image: Option<f64> where AtLeast(0.0),
+        /// Why there is no value.
+        reason: Option<String>,
     }
 }
 

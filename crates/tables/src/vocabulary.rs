@@ -123,6 +123,16 @@ vocabulary! {
 }
 
 vocabulary! {
+    /// Which of an image's attributes are replaced by true labels first.
+    InterventionOrder {
+        /// One after another as a seed draws them, for each image anew.
+        Random,
+        /// The one of which stage 1 is least sure.
+        Uncertainty,
+    }
+}
+
+vocabulary! {
     /// What a rater chose of two images side by side: the one that the coarse reward model likes best, the one that the
     /// fine-grained model likes best, or neither (App. B.10).
     SxsChoice {
