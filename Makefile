@@ -40,7 +40,7 @@ kill-test: build tests/.python/ready ## kill -9 a default run at random moments,
 
 test-browser: build ## reports and the annotation page in headless Chromium; installs Debian's chromium if it is not there
 	@command -v chromium >/dev/null && command -v chromedriver >/dev/null || apt-get install -y --no-install-recommends chromium chromium-driver
-	$(CARGO) test --quiet --workspace --test browser -- --nocapture
+	$(CARGO) test --quiet --workspace --test browser --test sxs -- --nocapture
 
 test-vlm-server: build tests/.python/ready ## synth-feedback against a real llama-server with a random vision projector
 	$(PYTHON) scripts/vlm_server_test.py
