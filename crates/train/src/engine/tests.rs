@@ -208,6 +208,20 @@ fn what_cannot_be_learnt_from_is_refused_by_its_place() {
 }
 
 #[test]
+fn settings_that_cannot_be_meant_are_refused_before_anything_is_trained() {
+    let folder = tempfile::tempdir().unwrap();
+    let kept = KeptNetworks::new(Storage::open(&folder.path().into()).unwrap());
+    let problems = [problem(4, 3, &[2], 2, Objective::Pointwise)];
+    let check = |mlp: Mlp, key: &str| {
+        let error = train_all(&problems, &mlp, Device::Cpu, &kept, &|_| panic!("trained")).unwrap_err().to_string();
+        assert!(error.contains(key), "{error}");
+    };
+    check(Mlp { weight_decay: Some(-0.1), ..mlp(1) }, "`train.mlp.weight_decay`");
+    check(Mlp { early_stopping: Some(EarlyStopping { patience: 0 }), ..mlp(1) }, "patience");
+    check(Mlp { batch_size: 0, ..mlp(1) }, "batch_size");
+}
+
+#[test]
 fn class_weights_are_scikit_learn_s_balanced_and_leave_one_class_alone() {
     // sklearn.utils.compute_class_weight("balanced", classes=[0, 1], y=[1, 0, 0, 0]) is [0.6666666666666666, 2.0].
     let labels = Targets::hard([Some(true), Some(false), None, Some(false), Some(false)]).balanced(1);
