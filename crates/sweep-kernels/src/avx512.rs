@@ -49,14 +49,7 @@ pub fn forward(rows: &Rows, panel: &[f32], bias: &[f32], relu: bool, out: &mut [
 ///
 /// All panels of a few inputs, then the next inputs: the batch's rows, which lie anywhere, are so fetched from the
 /// second cache once and not once a panel (10 to 14 % faster than panel by panel).
-pub fn gradient_step(
-    rows: &Rows,
-    delta: &[f32],
-    stride: usize,
-    n_out: usize,
-    [w, m, v]: [&mut [f32]; 3],
-    adam: &Adam,
-) {
+pub fn gradient_step(rows: &Rows, delta: &[f32], stride: usize, n_out: usize, [w, m, v]: [&mut [f32]; 3], adam: &Adam) {
     let (n, k) = (rows.n(), rows.width());
     let n_panels = n_out.div_ceil(PANEL);
     assert!([w.len(), m.len(), v.len()].iter().all(|len| *len >= n_panels * k * PANEL));

@@ -8,18 +8,19 @@
 //! order whatever the machine, so equal inputs give equal bits on one kind of CPU.
 
 mod adam;
+#[cfg(target_arch = "x86_64")]
+// Loops over registers are written by number, so that each is seen to be unrolled.
+#[allow(unsafe_code, unsafe_op_in_unsafe_fn, clippy::needless_range_loop)]
+mod avx512;
 mod layer;
 mod lines;
 mod portable;
 mod rows;
-#[cfg(target_arch = "x86_64")]
-#[allow(unsafe_code, unsafe_op_in_unsafe_fn)]
-mod avx512;
 
 pub use adam::{Adam, Moments};
 pub use layer::{Layer, Use};
 pub use lines::Lines;
-pub use rows::{Activations, Rows, RowStore, round_to_bf16};
+pub use rows::{Activations, RowStore, Rows, round_to_bf16};
 
 /// Outputs of a panel: two vectors.
 const PANEL: usize = 32;

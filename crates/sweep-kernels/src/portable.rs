@@ -5,7 +5,15 @@ use crate::adam::Adam;
 use crate::rows::Rows;
 
 /// `out[i][j] = bias[j] + Σ_k rows[i][k] · panel[k][j]`, rows of `out` a `stride` apart.
-pub fn forward(rows: &Rows, panel: &[f32], bias: &[f32], relu: bool, out: &mut [f32], stride: usize, _n_columns: usize) {
+pub fn forward(
+    rows: &Rows,
+    panel: &[f32],
+    bias: &[f32],
+    relu: bool,
+    out: &mut [f32],
+    stride: usize,
+    _n_columns: usize,
+) {
     for i in 0..rows.n() {
         let mut sums = [0f32; PANEL];
         for (x, weights) in rows.row(i).iter().zip(panel.as_chunks::<PANEL>().0) {
@@ -22,14 +30,7 @@ pub fn forward(rows: &Rows, panel: &[f32], bias: &[f32], relu: bool, out: &mut [
 
 /// Adam's step on the panels of a layer of `n_out`, whose gradient is `g[k][j] = Σ_i rows[i][k] · delta[i][j]`, rows
 /// of `delta` a `stride` apart.
-pub fn gradient_step(
-    rows: &Rows,
-    delta: &[f32],
-    stride: usize,
-    n_out: usize,
-    [w, m, v]: [&mut [f32]; 3],
-    adam: &Adam,
-) {
+pub fn gradient_step(rows: &Rows, delta: &[f32], stride: usize, n_out: usize, [w, m, v]: [&mut [f32]; 3], adam: &Adam) {
     for panel in 0..n_out.div_ceil(PANEL) {
         for k in 0..rows.width() {
             let mut sums = [0f32; PANEL];

@@ -64,8 +64,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let peak = before.max(peak()?);
     // Products alone: forward and the weights' gradient of three layers, and the way back through two.
     let multiplications = |n_heads: usize| (2 * dim * 256 + 3 * 256 * 256 + 3 * 256 * n_heads) as f64;
-    let flop: f64 =
-        problems.iter().map(|p| 2.0 * multiplications(p.n_heads) * (p.training.n() * epochs) as f64).sum();
+    let flop: f64 = problems.iter().map(|p| 2.0 * multiplications(p.n_heads) * (p.training.n() * epochs) as f64).sum();
     let gflops = flop / seconds / 1e9;
     let line = serde_json::json!({
         "peer": "finegrain", "seconds": seconds, "n_networks": problems.len(), "gflop_per_s": gflops,

@@ -8,9 +8,7 @@ use tables::Storage;
 use tch::Device;
 
 use crate::engine::cpu::{self, Prepared};
-use crate::engine::{
-    Event, Examples, Matrix, Objective, Problem, Start, Targets, Trained, autograd, train_all,
-};
+use crate::engine::{Event, Examples, Matrix, Objective, Problem, Start, Targets, Trained, autograd, train_all};
 use crate::kept::KeptNetworks;
 use crate::network::{Linear, Network};
 use crate::random::stream;
@@ -34,7 +32,9 @@ fn examples(n: usize, n_heads: usize, objective: Objective, purpose: &str) -> Ex
     let mut random = stream(1, purpose);
     let mut label = |missing: bool| {
         let known = random.random::<f32>() > 0.2 || !missing;
-        known.then(|| if objective == Objective::Pairwise { 0.5 * random.random_range(0..3) as f32 } else { random.random() })
+        known.then(|| {
+            if objective == Objective::Pairwise { 0.5 * random.random_range(0..3) as f32 } else { random.random() }
+        })
     };
     let labels = Targets::soft((0..n * n_heads).map(|_| label(true)).collect::<Vec<_>>()).balanced(n_heads);
     let target = Targets::soft((0..n).map(|_| label(false)).collect::<Vec<_>>());
@@ -89,8 +89,14 @@ const OBJECTIVES: [Objective; 3] = [Objective::Pointwise, Objective::Pairwise, O
 #[test]
 fn a_step_and_three_epochs_are_those_of_autograd_for_every_loss_and_shape() {
     // Sizes on both sides of the kernels' tiles (8 rows; 14 inputs; 16 and 32 outputs), down to one.
-    let shapes: [(usize, usize, &[usize], usize); 6] =
-        [(23, 37, &[33, 18], 5), (30, 16, &[16], 1), (5, 1, &[1, 1], 1), (1, 29, &[64], 33), (14, 14, &[], 17), (40, 3, &[], 1)];
+    let shapes: [(usize, usize, &[usize], usize); 6] = [
+        (23, 37, &[33, 18], 5),
+        (30, 16, &[16], 1),
+        (5, 1, &[1, 1], 1),
+        (1, 29, &[64], 33),
+        (14, 14, &[], 17),
+        (40, 3, &[], 1),
+    ];
     for objective in OBJECTIVES {
         for (n, dim, hidden, n_heads) in shapes {
             let problem = problem(n, dim, hidden, n_heads, objective);
@@ -168,7 +174,12 @@ fn a_sweep_gives_each_problem_what_it_gives_it_alone_and_trains_nothing_twice() 
     for (at, (problem, key)) in problems.iter().zip(&keys).enumerate() {
         let in_sweep = kept.get(key).unwrap().unwrap();
         assert_eq!(of(&in_sweep), of(&fast(problem, &mlp(4), false)), "bit by bit");
-        let n_epochs = events.lock().unwrap().iter().filter(|e| matches!(e, Event::Epoch { problem, .. } if *problem == at)).count();
+        let n_epochs = events
+            .lock()
+            .unwrap()
+            .iter()
+            .filter(|e| matches!(e, Event::Epoch { problem, .. } if *problem == at))
+            .count();
         assert_eq!(n_epochs, 4);
     }
     events.lock().unwrap().clear();
@@ -233,9 +244,8 @@ fn class_weights_are_scikit_learn_s_balanced_and_leave_one_class_alone() {
 fn steps_are_jax_s_to_1e_5_in_every_parameter() {
     // scripts/train_reference.py makes the file: plain JAX with optax, and PyTorch beside it.
     let reference: Value = serde_json::from_str(include_str!("reference.json")).unwrap();
-    let numbers = |value: &Value| -> Vec<f32> {
-        value.as_array().unwrap().iter().map(|x| x.as_f64().unwrap() as f32).collect()
-    };
+    let numbers =
+        |value: &Value| -> Vec<f32> { value.as_array().unwrap().iter().map(|x| x.as_f64().unwrap() as f32).collect() };
     let cases = reference["cases"].as_array().unwrap();
     assert_eq!(cases.len(), 8);
     for case in cases {
@@ -250,7 +260,8 @@ fn steps_are_jax_s_to_1e_5_in_every_parameter() {
             "joint" => Objective::Joint { lambda: case["lambda"].as_f64().unwrap() as f32 },
             _ => Objective::Pointwise,
         };
-        let targets = |values: &str, weights: &str| Targets { values: numbers(&case[values]), weights: numbers(&case[weights]) };
+        let targets =
+            |values: &str, weights: &str| Targets { values: numbers(&case[values]), weights: numbers(&case[weights]) };
         let problem = Problem {
             inputs: Arc::new(Matrix::new(x.clone(), x.len() / widths[0], widths[0]).unwrap()),
             training: Examples {
@@ -273,7 +284,8 @@ fn steps_are_jax_s_to_1e_5_in_every_parameter() {
         }
         assert_eq!(values.next(), None);
         for (steps, expect) in [(1, "after_1"), (10, "after_10")] {
-            let mlp = Mlp { batch_size: n, learning_rate: 0.01, weight_decay: case["weight_decay"].as_f64(), ..mlp(steps) };
+            let mlp =
+                Mlp { batch_size: n, learning_rate: 0.01, weight_decay: case["weight_decay"].as_f64(), ..mlp(steps) };
             let prepared = Prepared::new([&problem].into_iter(), Precision::F32);
             let by_kernels = cpu::train_from(&start, &problem, &prepared, &mlp, false, &|_| ());
             let by_autograd = autograd::train_from(&start, &problem, &mlp, Device::Cpu, &|_| ()).unwrap();
@@ -282,5 +294,64 @@ fn steps_are_jax_s_to_1e_5_in_every_parameter() {
                 assert!(far < 1e-5, "{} after {steps}: {far}", case["name"]);
             }
         }
+    }
+}
+
+#[test]
+#[ignore = "needs a finished default run: scripts/train_reference.py auc"]
+fn the_mean_test_auc_on_the_demo_is_jax_s() {
+    let place = std::env::var("TRAIN_AUC").expect("TRAIN_AUC names what scripts/train_reference.py auc wrote");
+    let reference: Value = serde_json::from_slice(&std::fs::read(place).unwrap()).unwrap();
+    let numbers = |key: &str| -> Vec<f32> {
+        reference[key].as_array().unwrap().iter().map(|x| x.as_f64().unwrap() as f32).collect()
+    };
+    let dim = reference["dim"].as_u64().unwrap() as usize;
+    let (labels, x_test, y_test) = (numbers("y_train"), numbers("x_test"), numbers("y_test"));
+    let n = labels.len() as u32;
+    let problem = |seed| Problem {
+        inputs: Arc::new(Matrix::new(numbers("x_train"), n as usize, dim).unwrap()),
+        training: Examples {
+            rows: Arc::new((0..n).collect()),
+            others: None,
+            labels: Targets::soft(labels.iter().map(|y| Some(*y))),
+            target: None,
+        },
+        held_out: None,
+        n_heads: 1,
+        objective: Objective::Pointwise,
+        hidden: vec![256, 256],
+        seed,
+    };
+    let aucs_in = |precision| -> Vec<f64> {
+        let mlp = Mlp { batch_size: 128, learning_rate: 1e-4, precision, ..mlp(100) };
+        let auc = |seed| {
+            let network = fast(&problem(seed), &mlp, false).network;
+            let reward = crate::engine::logits(&network, &x_test, y_test.len(), Device::Cpu).unwrap();
+            let of =
+                |class: f32| reward.iter().zip(&y_test).filter(move |(_, y)| **y == class).map(|(reward, _)| *reward);
+            let pairs: Vec<f64> = of(1.0)
+                .flat_map(|good| {
+                    of(0.0).map(move |bad| if good > bad { 1.0 } else { f64::from(u8::from(good == bad)) / 2.0 })
+                })
+                .collect();
+            pairs.iter().sum::<f64>() / pairs.len() as f64
+        };
+        (0..5).map(auc).collect()
+    };
+    let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
+    let variance_of_mean = |values: &[f64]| {
+        let (n, mean) = (values.len() as f64, mean(values));
+        values.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / (n - 1.0) / n
+    };
+    let jax: Vec<f64> = reference["aucs"].as_array().unwrap().iter().map(|x| x.as_f64().unwrap()).collect();
+    for precision in [Precision::F32, Precision::Bf16] {
+        let ours = aucs_in(precision);
+        let standard_error = (variance_of_mean(&ours) + variance_of_mean(&jax)).sqrt();
+        println!(
+            "{precision:?} {ours:.4?} mean {:.4}; JAX {jax:.4?} mean {:.4}; standard error of the difference {standard_error:.4}",
+            mean(&ours),
+            mean(&jax)
+        );
+        assert!((mean(&ours) - mean(&jax)).abs() <= standard_error, "{precision:?}");
     }
 }
