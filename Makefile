@@ -6,7 +6,7 @@ FINEGRAIN = target/debug/finegrain
 ARGS ?=
 
 .PHONY: pipeline setup build demo ingest vq2-parse synth-feedback embed train evaluate plan test check fuzz
-.PHONY: kill-test fault-test test-vlm-server bucket-report template-report bench-buckets bench-templates bench-client bench-embed bench-train
+.PHONY: kill-test fault-test test-vlm-server bucket-report template-report bench-buckets bench-templates bench-client bench-embed bench-train paper-shape
 
 pipeline: build demo ## the whole default run
 	$(FINEGRAIN) run $(ARGS)
@@ -75,6 +75,9 @@ template-report: setup ## recall and precision of template questions, into crate
 
 bench-embed: build ## embedding beside transformers and Pillow; CLIP=folder of a ViT-L/14 (scripts/bench_embed.py)
 	$(PYTHON) scripts/bench_embed.py $(CLIP) $(ARGS)
+
+paper-shape: setup ## the paper's sweep at full size on random embeddings: time and memory
+	$(CARGO) test --quiet -p pipeline -p train --lib -- --ignored --nocapture the_paper_s_setting
 
 # What the notebooks read tables with; used by the tests only.
 tests/.python/ready: tests/requirements.txt

@@ -2,8 +2,8 @@
 
     pip install "jax[cpu]" optax torch
     python scripts/train_reference.py            writes crates/train/src/engine/reference.json
-    python scripts/train_reference.py auc RUN FILE   (also needs pyarrow) trains coarse models of a finished default run's
-        embeddings in JAX, seeds 0-4, and writes data and test AUCs to FILE; then TRAIN_AUC=FILE and the ignored test
+    python scripts/train_reference.py auc RUN FILE [SEEDS]   (also needs pyarrow) trains coarse models of a finished default run's
+        embeddings in JAX, seeds 0-4 or that many, and writes data and test AUCs to FILE; then TRAIN_AUC=FILE and the ignored test
         `the_mean_test_auc_on_the_demo_is_jax_s` compares
 
 A case is a network's start, one batch, and every parameter after 1 and after 10 steps of Adam at 0.01 on that batch.
@@ -135,7 +135,7 @@ def stored(case):
     return {**case, **arrays, "start": numbers(flat(case["start"])), **after}
 
 
-def auc_reference(run, place):
+def auc_reference(run, place, n_seeds=5):
     import pyarrow.parquet as pq
     table = lambda name: pq.read_table(f"{run}/tables/{name}/{name}.parquet").to_pylist()
     split = {row["image_id"]: row["split"] for row in table("images")}
@@ -156,7 +156,7 @@ def auc_reference(run, place):
         return optax.apply_updates(layers, updates), state
 
     aucs = []
-    for seed in range(5):
+    for seed in range(n_seeds):
         keys = jax.random.split(jax.random.key(seed), 3)
         init = jax.nn.initializers.lecun_normal()
         layers = [(init(key, (i, o)).T, jnp.zeros(o)) for key, i, o in zip(keys, widths, widths[1:])]
@@ -168,14 +168,14 @@ def auc_reference(run, place):
         reward = np.asarray(forward(layers, x["test"], True))[:, 0]
         pairs = reward[y["test"] == 1][:, None] - reward[y["test"] == 0][None]
         aucs.append(float((pairs > 0).mean() + (pairs == 0).mean() / 2))
-    print("test AUC of JAX, seeds 0-4:", [round(auc, 4) for auc in aucs])
+    print("test AUC of JAX, a seed each:", [round(auc, 4) for auc in aucs])
     flat_of = {f"{kind}_{name}": values[name].ravel().tolist() for kind, values in (("x", x), ("y", y)) for name in values}
     pathlib.Path(place).write_text(json.dumps({"dim": widths[0], "aucs": aucs, **flat_of}))
 
 
 def main():
-    if len(sys.argv) == 4 and sys.argv[1] == "auc":
-        return auc_reference(*sys.argv[2:])
+    if sys.argv[1:2] == ["auc"]:
+        return auc_reference(*sys.argv[2:4], *map(int, sys.argv[4:]))
     cases = [
         make("hard"), make("soft", soft=True), make("masked", masked=True), make("class weights", weighted=True, masked=True),
         make("weight decay", decay=0.3), make("linear probe", widths=(6, 2)), make("pairwise", objective="pairwise", masked=True),

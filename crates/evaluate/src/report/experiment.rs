@@ -1,4 +1,4 @@
-//! One section for each experiment; then every model, and the pairs to be shown side by side.
+//! One section for each experiment; then every model.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -207,33 +207,4 @@ pub fn every_model(findings: &Findings) -> Section {
         sheets: vec![Sheet::new(caption, &columns).with_rows(rows).folded()],
         ..Section::default()
     }
-}
-
-/// Table `sxs_pairs`; no section if none were asked for.
-pub fn side_by_side(findings: &Findings) -> Option<Section> {
-    let settings = findings.settings.sxs.as_ref()?;
-    let prompts: HashMap<&str, &str> =
-        findings.inputs.prompts.iter().map(|prompt| (prompt.prompt_id.as_str(), prompt.prompt.as_str())).collect();
-    let rows = findings.pairs.iter().map(|pair| {
-        let prompt = prompts.get(pair.prompt_id.as_str()).copied().unwrap_or_default();
-        let disagreement = optional(Some(pair.disagreement), 2);
-        vec![prompt.to_owned(), pair.coarse_image_id.clone(), pair.fine_image_id.clone(), disagreement]
-    });
-    let models = findings.pairs.first().map(|pair| format!(" ({} and {})", pair.coarse_run_id, pair.fine_run_id));
-    let lead = format!(
-        "On {} of the test split, \u{201c}{}\u{201d} and \u{201c}{}\u{201d}{} each like another image best. These pairs, \
-         most disputed first, are the ones to show to people.",
-        counted(findings.pairs.len(), "prompt"),
-        settings.coarse,
-        settings.fine,
-        models.unwrap_or_default(),
-    );
-    let columns = ["Prompt", "Best for coarse", "Best for fine", "#Disagreement"];
-    Some(Section {
-        heading: "Pairs to show side by side".to_owned(),
-        lead: vec![lead],
-        lacking: vec!["No votes yet: tables `sxs_votes` and `sxs_summary` are empty.".to_owned()],
-        sheets: vec![Sheet::new(counted(findings.pairs.len(), "pair"), &columns).with_rows(rows).folded()],
-        ..Section::default()
-    })
 }

@@ -13,6 +13,7 @@ mod heat_map;
 mod palette;
 mod provenance;
 mod sheet;
+mod side_by_side;
 mod weights;
 mod words;
 
@@ -20,7 +21,7 @@ use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
 use minijinja::{UndefinedBehavior, Value};
 use serde::Serialize;
-use tables::{AttributeAgreement, AttributeValidity, SxsPair};
+use tables::{AttributeAgreement, AttributeValidity};
 
 use self::answer::Answer;
 use self::facts::Fact;
@@ -30,9 +31,11 @@ use crate::error::EvaluateError;
 use crate::inputs::Inputs;
 use crate::metrics::Evaluation;
 use crate::settings::Settings;
+use crate::side_by_side::Judged;
+use crate::stage::Results;
 
 /// Raised when the stage makes other tables or another report from the same inputs and settings.
-pub const STAGE_VERSION: u32 = 1;
+pub const STAGE_VERSION: u32 = 2;
 
 /// All that the report shows.
 pub struct Findings<'a> {
@@ -42,12 +45,14 @@ pub struct Findings<'a> {
     pub settings: &'a Settings,
     /// Metrics.
     pub evaluation: &'a Evaluation<'a>,
+    /// Every computed table.
+    pub results: &'a Results,
     /// Table `attribute_validity`.
     pub validity: &'a [AttributeValidity],
     /// Table `attribute_agreement`.
     pub agreement: &'a [AttributeAgreement],
-    /// Table `sxs_pairs`.
-    pub pairs: &'a [SxsPair],
+    /// Tables `sxs_…`.
+    pub sxs: &'a Judged,
 }
 
 /// What the template is filled with.
@@ -65,7 +70,7 @@ struct Page<'a> {
 /// # Errors
 /// [`EvaluateError::Figure`] or [`EvaluateError::Template`].
 pub fn html(findings: &Findings) -> Result<String, EvaluateError> {
-    let points = points(&findings.inputs.reward_models, findings.evaluation);
+    let points = points(findings.evaluation);
     let by_experiment: Vec<&[ArmPoint]> = points.chunk_by(|a, b| a.experiment == b.experiment).collect();
     let mut sections = Vec::new();
     for (at, points) in by_experiment.iter().enumerate() {
@@ -76,7 +81,7 @@ pub fn html(findings: &Findings) -> Result<String, EvaluateError> {
     sections.push(weights::section(&by_experiment, findings)?);
     sections.push(feedback::coverage(findings));
     sections.push(feedback::people(findings));
-    sections.extend(experiment::side_by_side(findings));
+    sections.extend(side_by_side::section(findings));
     sections.push(experiment::every_model(findings));
     sections.push(provenance::section(findings));
     let page = Page {

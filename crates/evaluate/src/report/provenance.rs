@@ -14,9 +14,10 @@ pub fn section(findings: &Findings) -> Section {
     n_rows.insert(MetricValue::NAME, findings.evaluation.rows.len());
     n_rows.insert(tables::AttributeValidity::NAME, findings.validity.len());
     n_rows.insert(tables::AttributeAgreement::NAME, findings.agreement.len());
-    n_rows.insert(SxsPair::NAME, findings.pairs.len());
-    n_rows.insert(SxsVote::NAME, 0);
-    n_rows.insert(SxsSummary::NAME, 0);
+    n_rows.insert(SxsPair::NAME, findings.sxs.selection.pairs.len());
+    n_rows.insert(SxsVote::NAME, findings.sxs.counted.votes.len());
+    n_rows.insert(SxsSummary::NAME, findings.sxs.summary.shares.len());
+    n_rows.insert(tables::SxsTest::NAME, findings.sxs.summary.tests.len());
     let mut tables = Sheet::new(
         "Tables, relative to this report; rows of those that this stage reads or writes",
         &["Table", "#Rows", "Written by", "#Contract version", "One row is"],

@@ -308,6 +308,7 @@ fn the_mean_test_auc_on_the_demo_is_jax_s() {
     let dim = reference["dim"].as_u64().unwrap() as usize;
     let (labels, x_test, y_test) = (numbers("y_train"), numbers("x_test"), numbers("y_test"));
     let n = labels.len() as u32;
+    let n_seeds = reference["aucs"].as_array().unwrap().len() as u32;
     let problem = |seed| Problem {
         inputs: Arc::new(Matrix::new(numbers("x_train"), n as usize, dim).unwrap()),
         training: Examples {
@@ -336,7 +337,7 @@ fn the_mean_test_auc_on_the_demo_is_jax_s() {
                 .collect();
             pairs.iter().sum::<f64>() / pairs.len() as f64
         };
-        (0..5).map(auc).collect()
+        (0..n_seeds).map(auc).collect()
     };
     let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
     let variance_of_mean = |values: &[f64]| {
@@ -352,6 +353,7 @@ fn the_mean_test_auc_on_the_demo_is_jax_s() {
             mean(&ours),
             mean(&jax)
         );
-        assert!((mean(&ours) - mean(&jax)).abs() <= standard_error, "{precision:?}");
+        // Other random numbers on each side: one standard error would fail every third time by chance alone.
+        assert!((mean(&ours) - mean(&jax)).abs() <= 2.0 * standard_error, "{precision:?}");
     }
 }
