@@ -34,6 +34,8 @@ mod predictions;
 mod probability_scores;
 mod ranks;
 mod raters;
+#[cfg(test)]
+mod reference;
 mod report;
 mod resample;
 mod roc;
