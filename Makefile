@@ -6,7 +6,7 @@ FINEGRAIN = target/debug/finegrain
 ARGS ?=
 
 .PHONY: pipeline setup build demo ingest vq2-parse synth-feedback embed train evaluate plan test check fuzz
-.PHONY: kill-test fault-test test-vlm-server bucket-report template-report bench-buckets bench-templates bench-client bench-embed bench-train paper-shape bench-evaluate
+.PHONY: kill-test fault-test test-browser test-vlm-server bucket-report template-report bench-buckets bench-templates bench-client bench-embed bench-train paper-shape bench-evaluate
 
 pipeline: build demo ## the whole default run
 	$(FINEGRAIN) run $(ARGS)
@@ -37,6 +37,10 @@ check: setup ## formatting, lints, schemas
 
 kill-test: build tests/.python/ready ## kill -9 a default run at random moments, then compare with an undisturbed one
 	$(PYTHON) scripts/kill_test.py
+
+test-browser: build ## reports and the annotation page in headless Chromium; installs Debian's chromium if it is not there
+	@command -v chromium >/dev/null && command -v chromedriver >/dev/null || apt-get install -y --no-install-recommends chromium chromium-driver
+	$(CARGO) test --quiet --workspace --test browser --test sxs -- --nocapture
 
 test-vlm-server: build tests/.python/ready ## synth-feedback against a real llama-server with a random vision projector
 	$(PYTHON) scripts/vlm_server_test.py
