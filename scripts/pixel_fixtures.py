@@ -3,8 +3,9 @@
     pip install pillow==12.3.0 numpy
     python scripts/pixel_fixtures.py crates/embed/fixtures/pixels
 
-Writes some sixty small files and `expected.json`: for each the SIDE × SIDE RGB pixels that CLIP's preprocessing gives
-(torchvision's Resize, CenterCrop and convert("RGB") on a Pillow image), in hexadecimal.
+Writes some eighty small files and `expected.json`: for each the SIDE × SIDE RGB pixels that CLIP's preprocessing gives
+(torchvision's Resize, CenterCrop and convert("RGB") on a Pillow image), in hexadecimal. `turned.json`: the same after
+`ImageOps.exif_transpose`.
 """
 
 import io
@@ -15,12 +16,13 @@ import zlib
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 SIDE = 16
 OUT = Path(sys.argv[1])
 OUT.mkdir(parents=True, exist_ok=True)
 expected = {}
+turned = {}
 
 
 def centre_square(im, side=SIDE):
@@ -35,6 +37,13 @@ def keep(name, data):
     im = Image.open(io.BytesIO(data))
     expected[name] = centre_square(im).tobytes().hex()
     print(f"{name}: {im.mode} {im.size}, {len(data)} bytes")
+
+
+def keep_turned(name, data):
+    (OUT / name).write_bytes(data)
+    im = Image.open(io.BytesIO(data))
+    turned[name] = centre_square(ImageOps.exif_transpose(im)).tobytes().hex()
+    print(f"{name}: {im.mode} {im.size}, {len(data)} bytes, turned")
 
 
 def values(w, h, channels, most, seed=1):
@@ -56,12 +65,13 @@ def packed(rows, depth):
     return [np.packbits(row).tobytes() for row in bits]
 
 
+def chunk(kind, data):
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
 def png(colour, depth, samples, *, palette=None, transparency=None, interlaced=False):
     """Any PNG: Pillow writes only some kinds. `samples` is [h, w, channels]."""
     h, w, channels = samples.shape
-
-    def chunk(kind, data):
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
     passes = [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)]
     raw = b""
@@ -192,5 +202,25 @@ exif = Image.Exif()
 exif[0x0112] = 6  # "Rotate 90 CW": not done.
 keep("jpeg-exif-rotated.jpg", saved(photo, "JPEG", quality=90, exif=exif))
 
+
+
+# Orientation in EXIF.
+def noted(orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    return exif
+
+
+for orientation in range(1, 9):
+    keep_turned(f"exif-png-{orientation}.png", saved(rgb(29, 41), "PNG", exif=noted(orientation)))
+end = png(0, 16, values(29, 41, 1, 300))
+keep_turned("exif-png-grey-16-at-the-end.png", end[:-12] + chunk(b"eXIf", noted(6).tobytes()[6:]) + end[-12:])
+keep_turned("exif-png-palette.png", saved(indexed, "PNG", exif=noted(8)))
+keep_turned("exif-png-alpha.png", saved(Image.fromarray(holes.astype(np.uint8), "RGBA"), "PNG", exif=noted(5)))
+keep_turned("exif-webp.webp", saved(rgb(37, 29), "WEBP", lossless=True, exif=noted(7)))
+keep_turned("jpeg-exif-rotated.jpg", saved(photo, "JPEG", quality=90, exif=exif))
+keep_turned("exif-none.png", saved(rgb(29, 41), "PNG"))
+
+(OUT / "turned.json").write_text(json.dumps(turned, indent=0) + "\n")
 (OUT / "expected.json").write_text(json.dumps(expected, indent=0) + "\n")
 print(len(expected), "files")

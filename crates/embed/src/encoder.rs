@@ -11,7 +11,7 @@ use crate::error::{AnyError, EmbedError};
 use crate::minilm::{self, MiniLm};
 use crate::network::{ImageNetwork, Scaling};
 use crate::precision::{Precision, name_of};
-use crate::preprocess::{Fit, Frame};
+use crate::preprocess::{ExifOrientation, Fit, Frame};
 use crate::settings::{
     ClipImageSettings, ImageEncoderSettings, ImageVector, TextEncoderSettings, TorchScriptSettings, local,
 };
@@ -20,6 +20,7 @@ use crate::torchscript::TorchScript;
 /// An image encoder.
 pub struct ImageEncoder {
     settings: ImageEncoderSettings,
+    exif_orientation: ExifOrientation,
     /// Its folder or file.
     path: PathBuf,
     head: Option<PathBuf>,
@@ -30,7 +31,7 @@ impl ImageEncoder {
     ///
     /// # Errors
     /// [`EmbedError::Setting`] if its files are not on this machine.
-    pub fn new(settings: &ImageEncoderSettings) -> Result<Self, EmbedError> {
+    pub fn new(settings: &ImageEncoderSettings, exif_orientation: ExifOrientation) -> Result<Self, EmbedError> {
         let (path, head) = match settings {
             ImageEncoderSettings::EfficientnetLite0 { weights } => (local("image_encoder.weights", weights)?, None),
             ImageEncoderSettings::Clip(clip) => {
@@ -39,7 +40,7 @@ impl ImageEncoder {
             }
             ImageEncoderSettings::TorchScript(script) => (local("image_encoder.path", &script.path)?, None),
         };
-        Ok(Self { settings: settings.clone(), path, head })
+        Ok(Self { settings: settings.clone(), exif_orientation, path, head })
     }
 
     /// Its kind, as in the settings.
@@ -80,20 +81,21 @@ impl ImageEncoder {
     /// # Errors
     /// [`EmbedError::NoWeights`], [`EmbedError::Weights`]: CLIP's stand in its `config.json`.
     pub fn frame(&self) -> Result<Frame, EmbedError> {
-        Ok(match &self.settings {
+        let frame = match &self.settings {
             ImageEncoderSettings::EfficientnetLite0 { .. } => Frame::centre(efficientnet::SIDE),
             ImageEncoderSettings::Clip(_) => {
                 let config = Config::read(&self.path.join("config.json"))?;
                 Frame::centre(config.vision_config.image_size as usize)
             }
             ImageEncoderSettings::TorchScript(script) => Frame {
-                side: script.input_size,
                 fit: match script.squash {
                     true => Fit::Squash,
                     false => Fit::Crop(script.short_side.unwrap_or(script.input_size)),
                 },
+                ..Frame::centre(script.input_size)
             },
-        })
+        };
+        Ok(Frame { exif_orientation: self.exif_orientation, ..frame })
     }
 
     /// What is done to the pixels and with which numbers, for the table's metadata.

@@ -2,11 +2,11 @@
 
 use sha2::{Digest, Sha256};
 use tables::{Image, ImageError, ImageFiles, Progress};
-use tch::Device;
+use tch::{Device, Tensor};
 
 use crate::cores::on_every_core;
 use crate::error::EmbedError;
-use crate::network::ImageNetwork;
+use crate::network::{ImageNetwork, rows_of};
 use crate::preprocess::{Frame, square};
 use crate::settings::OnBadImage;
 use crate::store::Store;
@@ -108,7 +108,7 @@ pub fn one_on_each_core(
 }
 
 /// The cores read files, at most a batch ahead; the device takes batches of one size, because cuDNN chooses its kernels
-/// by the shape. A batch for which the device's memory is too small is halved, and so are all later ones.
+/// by the shape, and computes one while the next is gathered.
 ///
 /// # Errors
 /// As [`embed_images`].
@@ -119,47 +119,85 @@ pub fn in_batches(
     store: &mut Store,
     progress: &Progress,
 ) -> Result<(), EmbedError> {
-    let mut size = plan.batch_size;
-    let mut batch: Vec<(&str, Vec<u8>)> = Vec::with_capacity(size);
-    let mut run = |batch: &mut Vec<(&str, Vec<u8>)>| -> Result<(), EmbedError> {
-        while let Some((_, last)) = batch.get(..size.min(batch.len())).and_then(<[_]>::last) {
-            let filled = batch.iter().map(|(_, square)| square.as_slice());
-            let squares: Vec<&[u8]> = filled.take(size).chain(std::iter::repeat(last.as_slice())).take(size).collect();
-            match network.vectors(&squares) {
-                Ok(vectors) => {
-                    let done = batch.drain(..size.min(batch.len())).zip(vectors);
-                    done.map(|((sha256, _), vector)| (sha256, vector))
-                        .try_for_each(|(sha256, vector)| store.add(sha256, vector))?;
-                }
-                Err(error) if size > 1 && is_out_of_memory(&error) => {
-                    tracing::warn!(
-                        batch_size = size,
-                        halved = size / 2,
-                        "the device's memory is too small for a batch"
-                    );
-                    size /= 2;
-                }
-                Err(error) => return Err(failed(plan.device, error)),
-            }
-        }
-        Ok(())
-    };
+    let mut batches =
+        Batches { network, device: plan.device, size: plan.batch_size, waiting: Vec::new(), under_way: None };
     on_every_core(
         images,
         plan.batch_size,
         |image| Ok(square_or_skip(image, plan)?.map(|square| (image.sha256, square))),
         |read| {
             progress.add(1);
-            batch.extend(read);
-            if batch.len() == plan.batch_size { run(&mut batch) } else { Ok(()) }
+            batches.waiting.extend(read);
+            if batches.waiting.len() < plan.batch_size { Ok(()) } else { batches.start(store) }
         },
     )?;
-    run(&mut batch)
+    batches.start(store)?;
+    batches.finish(store)
 }
 
-/// LibTorch has no code for it that reaches Rust.
+/// The device's work.
+struct Batches<'a> {
+    network: &'a dyn ImageNetwork,
+    device: Device,
+    /// Squares in a batch.
+    size: usize,
+    /// Squares that are in none yet, each with what its vector is kept under.
+    waiting: Vec<(&'a str, Vec<u8>)>,
+    under_way: Option<UnderWay<'a>>,
+}
+
+/// The batch that the device is at.
+struct UnderWay<'a> {
+    /// What its vectors are kept under.
+    names: Vec<&'a str>,
+    /// How many squares it has, the filling included.
+    n_squares: usize,
+    /// Where its vectors will be.
+    vectors: Tensor,
+}
+
+impl Batches<'_> {
+    /// Starts the device on all that waits, and takes the vectors of what was under way. A batch for which the device's
+    /// memory is too small is halved, and so are all later ones.
+    fn start(&mut self, store: &mut Store) -> Result<(), EmbedError> {
+        while let Some((_, last)) = self.waiting.get(..self.size.min(self.waiting.len())).and_then(<[_]>::last) {
+            let squares = self.waiting.iter().map(|(_, square)| square.as_slice());
+            // The last batch is filled up.
+            let squares = squares.take(self.size).chain(std::iter::repeat(last.as_slice()));
+            match self.network.start(&squares.take(self.size).collect::<Vec<_>>()) {
+                Ok(vectors) => {
+                    let batch = self.waiting.drain(..self.size.min(self.waiting.len()));
+                    let names = batch.map(|(sha256, _)| sha256).collect();
+                    let started = UnderWay { names, n_squares: self.size, vectors };
+                    self.finish(store)?;
+                    self.under_way = Some(started);
+                }
+                Err(error) if self.size > 1 && is_out_of_memory(&error) => {
+                    tracing::warn!(
+                        batch_size = self.size,
+                        halved = self.size / 2,
+                        "the device's memory is too small for a batch"
+                    );
+                    self.size /= 2;
+                }
+                Err(error) => return Err(failed(self.device, error)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits for the batch that is under way.
+    fn finish(&mut self, store: &mut Store) -> Result<(), EmbedError> {
+        let Some(UnderWay { names, n_squares, vectors }) = self.under_way.take() else { return Ok(()) };
+        let vectors = rows_of(&vectors, n_squares).map_err(|error| failed(self.device, error))?;
+        names.into_iter().zip(vectors).try_for_each(|(sha256, vector)| store.add(sha256, vector))
+    }
+}
+
+/// LibTorch has no code for it that reaches Rust; cuBLAS and cuDNN have words of their own.
 fn is_out_of_memory(error: &tch::TchError) -> bool {
-    error.to_string().contains("out of memory")
+    let error = error.to_string();
+    error.contains("out of memory") || error.contains("STATUS_ALLOC_FAILED")
 }
 
 fn square_or_skip(image: &ImageFile, plan: &Plan) -> Result<Option<Vec<u8>>, EmbedError> {

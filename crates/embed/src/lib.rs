@@ -13,9 +13,11 @@ mod cores;
 mod efficientnet;
 mod encoder;
 mod error;
+mod identity;
 mod images;
 mod minilm;
 mod network;
+mod orientation;
 mod picture;
 mod precision;
 mod preprocess;
@@ -30,7 +32,9 @@ mod torch_zip;
 mod torchscript;
 
 pub use error::{AnyError, EmbedError};
+pub use identity::identity;
 pub use precision::Precision;
+pub use preprocess::ExifOrientation;
 pub use settings::{
     ClipImageSettings, ImageEncoderSettings, ImageVector, OnBadImage, Settings, TextEncoderSettings,
     TorchScriptSettings,

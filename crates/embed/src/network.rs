@@ -4,11 +4,20 @@ use tch::{Device, Kind, TchError, Tensor};
 
 /// An image encoder with its weights, ready to run on one device.
 pub trait ImageNetwork: Sync {
-    /// The vectors of squares, each `side × side × 3` values in [0, 255], row by row.
+    /// Starts on squares, each `side × side × 3` values in [0, 255], row by row: their vectors as `[squares, features]` on
+    /// the device. On CUDA this returns while the device computes; [`rows_of`] waits for it.
     ///
     /// # Errors
     /// What LibTorch says, such as that the device's memory is full.
-    fn vectors(&self, squares: &[&[u8]]) -> Result<Vec<Vec<f32>>, TchError>;
+    fn start(&self, squares: &[&[u8]]) -> Result<Tensor, TchError>;
+
+    /// The vectors of squares.
+    ///
+    /// # Errors
+    /// What LibTorch says.
+    fn vectors(&self, squares: &[&[u8]]) -> Result<Vec<Vec<f32>>, TchError> {
+        rows_of(&self.start(squares)?, squares.len())
+    }
 }
 
 /// What is done to a channel's 8-bit values: (x / 255 − mean) / standard deviation.
@@ -26,28 +35,90 @@ impl std::fmt::Display for Scaling {
     }
 }
 
+impl Scaling {
+    /// What each 8-bit value becomes in each channel.
+    fn table(&self) -> [[f32; 256]; 3] {
+        std::array::from_fn(|c| {
+            std::array::from_fn(|value| (value as f32 / 255.0 - self.mean[c]) / self.standard_deviation[c])
+        })
+    }
+}
+
 /// Squares as `[n, 3, side, side]`, scaled, in single precision.
 ///
 /// # Errors
 /// What LibTorch says.
 pub fn pixels_of(squares: &[&[u8]], side: i64, scaling: &Scaling, device: Device) -> Result<Tensor, TchError> {
-    let shape = [squares.len() as i64, side, side, 3];
-    let values = Tensor::f_from_data_size(&squares.concat(), &shape, Kind::Uint8)?.f_to_device(device)?;
-    let of_channels = |values: &[f32; 3]| Tensor::f_from_slice(values)?.f_view([3i64, 1, 1])?.f_to_device(device);
-    let unit = values.f_permute([0, 3, 1, 2])?.f_contiguous()?.f_to_kind(Kind::Float)?.f_div_scalar(255.0)?;
-    unit.f_sub(&of_channels(&scaling.mean)?)?.f_div(&of_channels(&scaling.standard_deviation)?)
+    if device != Device::Cpu {
+        let values = uploaded(squares, side, device)?;
+        // Numbers, not tensors: those would be copied to the device, and the copy waited for.
+        let of_channel = |c: usize| {
+            let unit = values.f_select(3, c as i64)?.f_to_kind(Kind::Float)?.f_div_scalar(255.0)?;
+            unit.f_sub_scalar(f64::from(scaling.mean[c]))?.f_div_scalar(f64::from(scaling.standard_deviation[c]))
+        };
+        return Tensor::f_stack(&[of_channel(0)?, of_channel(1)?, of_channel(2)?], 1);
+    }
+    let table = scaling.table();
+    let mut planes = Vec::with_capacity(squares.iter().map(|square| square.len()).sum());
+    for square in squares {
+        for (c, table) in table.iter().enumerate() {
+            planes.extend(square.as_chunks::<3>().0.iter().map(|pixel| table[usize::from(pixel[c])]));
+        }
+    }
+    Tensor::f_from_slice(&planes)?.f_view([squares.len() as i64, 3, side, side])
 }
 
-/// The rows of a matrix, in single precision.
+/// Squares as `[n, side, side, 3]` of 8 bits on a CUDA device. The copy goes on while the caller does, from memory that the
+/// system does not move; LibTorch keeps that memory until the copy is done.
 ///
 /// # Errors
-/// What LibTorch says; [`TchError::Shape`] if it is no matrix.
-pub fn rows_of(matrix: &Tensor) -> Result<Vec<Vec<f32>>, TchError> {
+/// What LibTorch says.
+pub fn uploaded(squares: &[&[u8]], side: i64, device: Device) -> Result<Tensor, TchError> {
+    let values = Tensor::f_from_data_size(&squares.concat(), &[squares.len() as i64, side, side, 3], Kind::Uint8)?;
+    values.f_internal_pin_memory(device)?.f_to_device_(device, Kind::Uint8, true, false)
+}
+
+/// The rows of a matrix of so many rows, in single precision. Waits for the device.
+///
+/// # Errors
+/// What LibTorch says; [`TchError::Shape`] if it is no such matrix.
+pub fn rows_of(matrix: &Tensor, n_rows: usize) -> Result<Vec<Vec<f32>>, TchError> {
     let size = matrix.size();
     let n_columns = match size.as_slice() {
-        [_, n_columns] if *n_columns > 0 => *n_columns as usize,
-        _ => return Err(TchError::Shape(format!("the encoder gives shape {size:?}, expected [images, features]"))),
+        [rows, n_columns] if *rows == n_rows as i64 && *n_columns > 0 => *n_columns as usize,
+        _ => {
+            let problem = format!("the encoder gives shape {size:?}, expected [{n_rows} images, features]");
+            return Err(TchError::Shape(problem));
+        }
     };
     let flat = matrix.f_to_device(Device::Cpu)?.f_to_kind(Kind::Float)?.f_contiguous()?.f_view(-1)?;
     Ok(Vec::<f32>::try_from(flat)?.chunks(n_columns).map(<[f32]>::to_vec).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clip::SCALING;
+
+    #[test]
+    fn scaled_pixels_are_those_of_the_formula_in_libtorch() {
+        let squares: Vec<Vec<u8>> = (0..2).map(|at| crate::testing::patterned_square(20, 91 * at)).collect();
+        let squares: Vec<&[u8]> = squares.iter().map(Vec::as_slice).collect();
+        let values = Tensor::from_data_size(&squares.concat(), &[2, 20, 20, 3], Kind::Uint8);
+        let of_channels = |values: &[f32; 3]| Tensor::from_slice(values).view([3i64, 1, 1]);
+        let unit = values.permute([0, 3, 1, 2]).to_kind(Kind::Float) / 255.0;
+        let expected = (unit - of_channels(&SCALING.mean)) / of_channels(&SCALING.standard_deviation);
+        let ours = pixels_of(&squares, 20, &SCALING, Device::Cpu).unwrap();
+        assert_eq!(ours.size(), [2, 3, 20, 20]);
+        assert!(ours.equal(&expected), "to the last bit");
+    }
+
+    #[test]
+    fn a_matrix_of_another_shape_is_named() {
+        let rows = |size: &[i64], n| rows_of(&Tensor::zeros(size, (Kind::Float, Device::Cpu)), n);
+        assert_eq!(rows(&[2, 3], 2).unwrap(), vec![vec![0.0; 3]; 2]);
+        for (size, n) in [(&[2i64, 3][..], 3), (&[2, 3, 1], 2), (&[6], 6), (&[2, 0], 2)] {
+            assert!(rows(size, n).unwrap_err().to_string().contains("expected ["), "{size:?}");
+        }
+    }
 }

@@ -2,8 +2,7 @@
 //!
 //! Pillow resizes a picture as it is stored and converts it to RGB afterwards, so its storage decides the vector: a
 //! palette is resized by the nearest pixel, transparent colours are premultiplied, 16-bit grey keeps its 16 bits until
-//! the conversion cuts it at 255. Only what differs in that is told apart here. Orientation in EXIF is ignored, as
-//! Pillow does unless asked.
+//! the conversion cuts it at 255. Only what differs in that is told apart here.
 
 use std::io::Cursor;
 

@@ -5,7 +5,10 @@
 //! crop. 16-bit grey is cut at 255, which makes most such pictures white: that is what Pillow's conversion does. Not
 //! equal are JPEG files, by the decoders' own rounding, and CMYK among them, which is converted before the resize here.
 
+use serde::{Deserialize, Serialize};
+
 use crate::error::AnyError;
+use crate::orientation::Orientation;
 use crate::picture::{Picture, decode};
 use crate::resize::{Part, Pixels, resize_bicubic, resize_deep, resize_nearest};
 
@@ -16,6 +19,8 @@ pub struct Frame {
     pub side: usize,
     /// How a picture that is no square becomes one.
     pub fit: Fit,
+    /// What is done about the orientation that a file's EXIF data notes.
+    pub exif_orientation: ExifOrientation,
 }
 
 /// How a picture that is no square becomes one.
@@ -28,10 +33,21 @@ pub enum Fit {
     Squash,
 }
 
+/// What is done about the orientation that a file's EXIF data notes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ExifOrientation {
+    /// Nothing: pixels as they are stored, as Pillow's `Image.open` gives them and encoders' own preprocessing takes them.
+    #[default]
+    Ignore,
+    /// The picture is turned first, as by Pillow's `ImageOps.exif_transpose`.
+    Apply,
+}
+
 impl Frame {
     /// Short side to `side`, then the centre square: CLIP's and EfficientNet's.
     pub fn centre(side: usize) -> Self {
-        Self { side, fit: Fit::Crop(side) }
+        Self { side, fit: Fit::Crop(side), exif_orientation: ExifOrientation::Ignore }
     }
 
     /// The resize of a picture, and the part of it that is the square.
@@ -54,6 +70,9 @@ impl std::fmt::Display for Frame {
     /// What is done to the pixels, for the table's metadata.
     fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
         let side = self.side;
+        if self.exif_orientation == ExifOrientation::Apply {
+            write!(f, "EXIF orientation applied, ")?;
+        }
         match self.fit {
             Fit::Crop(short) => {
                 write!(f, "short side to {short} (Pillow bicubic; palettes nearest), centre crop {side}, RGB")
@@ -68,15 +87,30 @@ impl std::fmt::Display for Frame {
 /// # Errors
 /// What the decoder says of a file that is no picture, or not a whole one.
 pub fn square(file: &[u8], frame: &Frame) -> Result<Vec<u8>, AnyError> {
+    let orientation = match frame.exif_orientation {
+        ExifOrientation::Ignore => Orientation::STORED,
+        ExifOrientation::Apply => Orientation::of(file),
+    };
     Ok(match decode(file)? {
-        Picture::Grey(grey) => tripled(&resize_bicubic(&grey, &frame.part(grey.width, grey.height)).values),
-        Picture::Colour(rgb) => resize_bicubic(&rgb, &frame.part(rgb.width, rgb.height)).values,
-        Picture::Indexed(rgb) => resize_nearest(&rgb, &frame.part(rgb.width, rgb.height)).values,
-        Picture::Transparent(mut rgba) => {
+        Picture::Grey(grey) => {
+            let grey = orientation.turned(grey);
+            tripled(&resize_bicubic(&grey, &frame.part(grey.width, grey.height)).values)
+        }
+        Picture::Colour(rgb) => {
+            let rgb = orientation.turned(rgb);
+            resize_bicubic(&rgb, &frame.part(rgb.width, rgb.height)).values
+        }
+        Picture::Indexed(rgb) => {
+            let rgb = orientation.turned(rgb);
+            resize_nearest(&rgb, &frame.part(rgb.width, rgb.height)).values
+        }
+        Picture::Transparent(rgba) => {
+            let mut rgba = orientation.turned(rgba);
             premultiply(&mut rgba);
             opaque(&resize_bicubic(&rgba, &frame.part(rgba.width, rgba.height)))
         }
         Picture::DeepGrey(grey) => {
+            let grey = orientation.turned(grey);
             let deep = resize_deep(&grey, &frame.part(grey.width, grey.height)).values;
             tripled(&deep.into_iter().map(|value| value.min(255) as u8).collect::<Vec<_>>())
         }
@@ -131,16 +165,28 @@ mod tests {
 
     #[test]
     fn odd_pictures_of_every_kind_are_pillows_to_the_last_bit() {
-        // scripts/pixel_fixtures.py, Pillow 12.3.0.
+        let n_pictures = check_pillows("expected.json", ExifOrientation::Ignore);
+        assert!(n_pictures >= 60);
+    }
+
+    #[test]
+    fn pictures_are_turned_as_pillow_turns_them_where_that_is_asked() {
+        let n_pictures = check_pillows("turned.json", ExifOrientation::Apply);
+        assert!(n_pictures >= 12);
+    }
+
+    /// Compares with what scripts/pixel_fixtures.py wrote, with Pillow 12.3.0.
+    fn check_pillows(expected: &str, exif_orientation: ExifOrientation) -> usize {
         let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/pixels");
-        let expected = std::fs::read_to_string(folder.join("expected.json")).unwrap();
+        let expected = std::fs::read_to_string(folder.join(expected)).unwrap();
         let expected: BTreeMap<String, String> = serde_json::from_str(&expected).unwrap();
-        assert!(expected.len() >= 60);
+        let n_pictures = expected.len();
         let mut wrong = Vec::new();
         for (name, pixels) in expected {
             let expected = hex::decode(pixels).unwrap();
             let file = std::fs::read(folder.join(&name)).unwrap();
-            let ours = square(&file, &Frame::centre(16)).unwrap_or_else(|error| panic!("{name}: {error}"));
+            let frame = Frame { exif_orientation, ..Frame::centre(16) };
+            let ours = square(&file, &frame).unwrap_or_else(|error| panic!("{name}: {error}"));
             assert_eq!(ours.len(), expected.len(), "{name}");
             let differences = ours.iter().zip(&expected).map(|(a, b)| a.abs_diff(*b));
             let (worst, sum) = differences.fold((0, 0u32), |(worst, sum), d| (worst.max(d), sum + u32::from(d)));
@@ -159,6 +205,7 @@ mod tests {
             }
         }
         assert!(wrong.is_empty(), "{wrong:?}");
+        n_pictures
     }
 
     /// `scripts/bench_embed.py` makes the pictures and measures Pillow on the same ones.
@@ -183,18 +230,24 @@ mod tests {
             println!("{what}: {:.1} images/s", n as f64 / (seconds() - start));
         };
         measure("decode", Box::new(|file| drop(std::hint::black_box(decode(file).unwrap()))));
-        measure("preprocess", Box::new(|file| drop(std::hint::black_box(centre_square(file).unwrap()))));
+        measure("square", Box::new(|file| drop(std::hint::black_box(centre_square(file).unwrap()))));
+        let tensor = |file: &[u8]| {
+            let square = centre_square(file).unwrap();
+            crate::network::pixels_of(&[&square], SIDE as i64, &crate::clip::SCALING, tch::Device::Cpu).unwrap()
+        };
+        measure("tensor", Box::new(move |file| drop(std::hint::black_box(tensor(file)))));
     }
 
     #[test]
     fn a_frame_may_keep_a_smaller_centre_or_squash() {
         let file = rgb_png(300, 200, 11);
-        let larger = square(&file, &Frame { side: 256, fit: Fit::Crop(256) }).unwrap();
-        let inner = square(&file, &Frame { side: 224, fit: Fit::Crop(256) }).unwrap();
+        let frame = |side, fit| Frame { fit, ..Frame::centre(side) };
+        let larger = square(&file, &frame(256, Fit::Crop(256))).unwrap();
+        let inner = square(&file, &frame(224, Fit::Crop(256))).unwrap();
         for (y, row) in inner.chunks(224 * 3).enumerate() {
             assert_eq!(row, &larger[((y + 16) * 256 + 16) * 3..][..224 * 3]);
         }
-        assert_eq!(square(&file, &Frame { side: 40, fit: Fit::Squash }).unwrap().len(), 40 * 40 * 3);
+        assert_eq!(square(&file, &frame(40, Fit::Squash)).unwrap().len(), 40 * 40 * 3);
     }
 
     fn png(picture: impl Into<DynamicImage>) -> Vec<u8> {

@@ -6,7 +6,14 @@
 //! differs. Source: Pillow's `src/libImaging/Resample.c`, 3.3 to 12. (Pillow 13 takes the vertical pass first where the
 //! height shrinks much more than the width, which no resize that keeps an image's proportions does.)
 
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+mod plain;
+mod taps;
+
 use std::ops::Range;
+
+use taps::exact_taps;
 
 /// Pixels of `C` interleaved channels, row by row.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,174 +96,18 @@ pub fn resize_deep(pixels: &Pixels<1, u16>, part: &Part) -> Pixels<1, u16> {
 /// Bicubic, antialiased.
 pub fn resize_bicubic<const C: usize>(pixels: &Pixels<C>, part: &Part) -> Pixels<C> {
     #[cfg(target_arch = "x86_64")]
-    if is_x86_feature_detected!("avx2") {
+    if pixels.width <= avx2::WIDEST && is_x86_feature_detected!("avx2") {
         #[allow(unsafe_code, reason = "a function for some CPUs only")]
         // SAFETY: this CPU has what the function is compiled for.
-        return unsafe { bicubic_on_avx2(pixels, part) };
+        return unsafe { avx2::resize(pixels, part) };
     }
-    bicubic(pixels, part)
-}
-
-/// The same arithmetic, in wider registers.
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2")]
-fn bicubic_on_avx2<const C: usize>(pixels: &Pixels<C>, part: &Part) -> Pixels<C> {
-    bicubic(pixels, part)
-}
-
-#[inline(always)]
-fn bicubic<const C: usize>(pixels: &Pixels<C>, part: &Part) -> Pixels<C> {
-    let columns = Taps::of(pixels.width, part.width, part.across.clone());
-    let rows = Taps::of(pixels.height, part.height, part.down.clone());
-    // Only the input rows that the vertical pass will read go through the horizontal one.
-    let first = rows.taps.iter().map(|tap| tap.first).min().unwrap_or(0);
-    let last = rows.taps.iter().map(|tap| tap.first + tap.weights.len()).max().unwrap_or(0);
-    let squeezed = horizontally(pixels, &columns, first..last);
-    vertically(&squeezed, &rows, first)
-}
-
-const PRECISION_BITS: u32 = 32 - 8 - 2;
-const HALF: i32 = 1 << (PRECISION_BITS - 1);
-
-/// Which input pixels make up one output pixel, and how much of each.
-struct Tap {
-    first: usize,
-    weights: Range<usize>,
-}
-
-struct Taps {
-    taps: Vec<Tap>,
-    weights: Vec<i32>,
-}
-
-impl Taps {
-    fn of(n_in: usize, n_out: usize, wanted: Range<usize>) -> Self {
-        let mut weights = Vec::new();
-        let taps = exact_taps(n_in, n_out, wanted)
-            .into_iter()
-            .map(|(first, exact)| {
-                let begin = weights.len();
-                weights.extend(exact.into_iter().map(fixed_point));
-                Tap { first, weights: begin..weights.len() }
-            })
-            .collect();
-        Self { taps, weights }
-    }
-
-    fn each(&self) -> impl Iterator<Item = (usize, &[i32])> {
-        self.taps.iter().map(|tap| (tap.first, &self.weights[tap.weights.clone()]))
-    }
-}
-
-/// For each output pixel the first input pixel and the weights from there on, which sum to 1.
-fn exact_taps(n_in: usize, n_out: usize, wanted: Range<usize>) -> Vec<(usize, Vec<f64>)> {
-    let scale = n_in as f64 / n_out as f64;
-    let widening = scale.max(1.0);
-    let support = 2.0 * widening;
-    wanted
-        .map(|at| {
-            let center = (at as f64 + 0.5) * scale;
-            // A float to integer cast truncates and saturates, as C's does here.
-            let first = (center - support + 0.5) as usize;
-            let end = ((center + support + 0.5) as usize).min(n_in);
-            let weights: Vec<f64> = (first..end)
-                // Multiplied, not divided: the last bit of a weight depends on it.
-                .map(|x| keys_cubic((x as f64 - center + 0.5) * (1.0 / widening)))
-                .collect();
-            let sum: f64 = weights.iter().sum();
-            (first, weights.into_iter().map(|weight| if sum == 0.0 { weight } else { weight / sum }).collect())
-        })
-        .collect()
-}
-
-/// Keys' cubic convolution kernel with a = −0.5.
-fn keys_cubic(x: f64) -> f64 {
-    const A: f64 = -0.5;
-    let x = x.abs();
-    if x < 1.0 {
-        ((A + 2.0) * x - (A + 3.0)) * x * x + 1.0
-    } else if x < 2.0 {
-        (((x - 5.0) * x + 8.0) * x - 4.0) * A
-    } else {
-        0.0
-    }
-}
-
-fn fixed_point(weight: f64) -> i32 {
-    let scaled = weight * f64::from(1u32 << PRECISION_BITS);
-    (if weight < 0.0 { scaled - 0.5 } else { scaled + 0.5 }) as i32
-}
-
-/// Weights sum to 2^22 and their magnitudes to little more, so nothing overflows; a check would keep the loops out of wide
-/// registers.
-#[inline(always)]
-fn add(sum: i32, value: u8, weight: i32) -> i32 {
-    sum.wrapping_add(i32::from(value).wrapping_mul(weight))
-}
-
-#[inline(always)]
-fn clip8(sum: i32) -> u8 {
-    (sum >> PRECISION_BITS).clamp(0, 255) as u8
-}
-
-/// Rows that go through the horizontal pass together, one in each lane of a register.
-const LANES: usize = 16;
-
-#[inline(always)]
-fn horizontally<const C: usize>(pixels: &Pixels<C>, columns: &Taps, rows: Range<usize>) -> Pixels<C> {
-    let (width, height) = (columns.taps.len(), rows.len());
-    let (stride_in, stride_out) = (pixels.width * C, width * C);
-    let mut values = vec![0; stride_out * height];
-    // Turned on its side: the lanes of a cell are the same value of LANES rows.
-    let mut block = vec![[0u8; LANES]; stride_in];
-    let input = &pixels.values[rows.start * stride_in..rows.end * stride_in];
-    for (input, output) in input.chunks(stride_in * LANES).zip(values.chunks_mut((stride_out * LANES).max(1))) {
-        for (lane, row) in input.chunks_exact(stride_in).enumerate() {
-            for (cell, value) in block.iter_mut().zip(row) {
-                cell[lane] = *value;
-            }
-        }
-        for (x, (first, weights)) in columns.each().enumerate() {
-            let mut sums = [[HALF; LANES]; C];
-            for (pixel, weight) in block[first * C..].as_chunks::<C>().0.iter().zip(weights) {
-                for (sums, values) in sums.iter_mut().zip(pixel) {
-                    for (sum, value) in sums.iter_mut().zip(values) {
-                        *sum = add(*sum, *value, *weight);
-                    }
-                }
-            }
-            let clipped = sums.map(|sums| sums.map(clip8));
-            for (lane, row) in output.chunks_exact_mut(stride_out).enumerate() {
-                for (value, lanes) in row[x * C..(x + 1) * C].iter_mut().zip(&clipped) {
-                    *value = lanes[lane];
-                }
-            }
-        }
-    }
-    Pixels { width, height, values }
-}
-
-/// `top` is the row of the whole image that is the first of `pixels`.
-#[inline(always)]
-fn vertically<const C: usize>(pixels: &Pixels<C>, rows: &Taps, top: usize) -> Pixels<C> {
-    let stride = pixels.width * C;
-    let mut values = Vec::with_capacity(stride * rows.taps.len());
-    let mut sums = vec![HALF; stride];
-    for (first, weights) in rows.each() {
-        sums.fill(HALF);
-        for (row, weight) in pixels.values[(first - top) * stride..].chunks_exact(stride).zip(weights) {
-            for (sum, value) in sums.iter_mut().zip(row) {
-                *sum = add(*sum, *value, *weight);
-            }
-        }
-        values.extend(sums.iter().copied().map(clip8));
-    }
-    Pixels { width: pixels.width, height: rows.taps.len(), values }
+    plain::resize(pixels, part)
 }
 
 #[cfg(test)]
 pub mod tests {
     use super::*;
+    use proptest::prelude::*;
     use sha2::Digest;
 
     /// A gradient with noise and hard edges; `fixtures/reference.py` has the same formula.
@@ -302,9 +153,54 @@ pub mod tests {
             (50, 40, 17, 40, 10, "6cb7b43ef85fd6adc7806cd30b2176b6e8e5a583b00ea3c933d069073821e7c2"),
         ] {
             let image = test_image::<3>(width, height, seed);
-            let resized = resize_bicubic(&image, &part(new_width, new_height, 0..new_width, 0..new_height));
-            assert_eq!(sha256(&resized.values), expected, "{width}x{height} -> {new_width}x{new_height}");
+            let part = part(new_width, new_height, 0..new_width, 0..new_height);
+            for resized in [resize_bicubic(&image, &part), plain::resize(&image, &part)] {
+                assert_eq!(sha256(&resized.values), expected, "{width}x{height} -> {new_width}x{new_height}");
+            }
         }
+    }
+
+    proptest! {
+        #[test]
+        fn wide_registers_give_what_the_definition_gives(
+            (width, height, new_width, new_height) in (1usize..150, 1usize..90, 1usize..150, 1usize..90),
+            cut in 0usize..80,
+            seed: u32,
+        ) {
+            let (left, top) = (cut.min(new_width - 1), cut.min(new_height - 1));
+            let part = part(new_width, new_height, left..new_width, top / 2..new_height - top / 3);
+            prop_assert_eq!(
+                resize_bicubic(&test_image::<1>(width, height, seed), &part),
+                plain::resize(&test_image::<1>(width, height, seed), &part)
+            );
+            prop_assert_eq!(
+                resize_bicubic(&test_image::<3>(width, height, seed), &part),
+                plain::resize(&test_image::<3>(width, height, seed), &part)
+            );
+            prop_assert_eq!(
+                resize_bicubic(&test_image::<4>(width, height, seed), &part),
+                plain::resize(&test_image::<4>(width, height, seed), &part)
+            );
+        }
+    }
+
+    #[test]
+    fn extremes_that_leave_the_range_of_a_byte_are_cut_alike() {
+        // Black and white in blocks and lines: the kernel's negative lobes overshoot on both sides.
+        for period in [1, 2, 3, 7, 16] {
+            let value = |at: usize| if (at % 97 / period + at / 97 / period).is_multiple_of(2) { 255 } else { 0 };
+            let image = Pixels::<1> { width: 97, height: 64, values: (0..97 * 64).map(value).collect() };
+            for (width, height) in [(97, 64), (41, 29), (200, 150), (97, 1), (1, 64)] {
+                let part = part(width, height, 0..width, 0..height);
+                assert_eq!(resize_bicubic(&image, &part), plain::resize(&image, &part));
+            }
+        }
+    }
+
+    #[test]
+    fn a_picture_too_wide_for_the_wide_registers_is_resized_all_the_same() {
+        let image = Pixels::<1> { width: 40_000, height: 3, values: vec![9; 120_000] };
+        assert!(resize_bicubic(&image, &part(50, 3, 0..50, 0..3)).values.iter().all(|value| *value == 9));
     }
 
     #[test]

@@ -8,6 +8,7 @@ use torch_device::DeviceSetting;
 
 use crate::error::EmbedError;
 use crate::precision::Precision;
+use crate::preprocess::ExifOrientation;
 
 /// The section `embed` of the pipeline file.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
@@ -17,6 +18,9 @@ pub struct Settings {
     pub image_encoder: Option<ImageEncoderSettings>,
     /// What turns a prompt into a vector; left out, prompts have none.
     pub text_encoder: Option<TextEncoderSettings>,
+    /// What to do about the orientation that an image's EXIF data notes.
+    #[serde(default)]
+    pub exif_orientation: ExifOrientation,
     /// Where to compute. CPU and CUDA differ in the last digits, so this decides freshness.
     pub device: DeviceSetting,
     /// Images (or prompts) that go through an encoder together on CUDA. On the CPU each core takes one at a time,

@@ -5,10 +5,10 @@
 
 use std::path::Path;
 
-use tch::{CModule, Device, Kind, TchError};
+use tch::{CModule, Device, Kind, TchError, Tensor};
 
 use crate::error::{EmbedError, unfit};
-use crate::network::{ImageNetwork, Scaling, pixels_of, rows_of};
+use crate::network::{ImageNetwork, Scaling, pixels_of};
 
 /// The module, ready to run on one device.
 pub struct TorchScript {
@@ -45,14 +45,10 @@ impl TorchScript {
 }
 
 impl ImageNetwork for TorchScript {
-    fn vectors(&self, squares: &[&[u8]]) -> Result<Vec<Vec<f32>>, TchError> {
+    fn start(&self, squares: &[&[u8]]) -> Result<Tensor, TchError> {
         tch::no_grad(|| {
             let pixels = pixels_of(squares, self.side, &self.scaling, self.device)?.f_to_kind(self.kind)?;
-            let rows = rows_of(&self.module.forward_ts(&[pixels])?)?;
-            match rows.len() == squares.len() {
-                true => Ok(rows),
-                false => Err(TchError::Shape(format!("{} vectors of {} images", rows.len(), squares.len()))),
-            }
+            self.module.forward_ts(&[pixels])
         })
     }
 }

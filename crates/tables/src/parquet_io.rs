@@ -108,6 +108,8 @@ pub fn decode<T: Table>(batch: &RecordBatch) -> Result<Vec<T>, Violations> {
 const NAME_KEY: &str = "finegrain.table";
 const VERSION_KEY: &str = "finegrain.version";
 const ROWS_PER_GROUP: usize = 65_536;
+/// What a writer holds in memory until a group is full: embeddings are some kilobytes a row.
+const BYTES_PER_GROUP: usize = 64 << 20;
 
 /// Writes a table's rows to a file as they come, checking each batch before it is written.
 pub struct TableWriter<T: Table, W: std::io::Write + Send> {
@@ -137,6 +139,7 @@ impl<T: Table, W: std::io::Write + Send> TableWriter<T, W> {
             .set_compression(Compression::ZSTD(ZstdLevel::default()))
             .set_created_by("finegrain".to_owned())
             .set_max_row_group_row_count(Some(ROWS_PER_GROUP))
+            .set_max_row_group_bytes(Some(BYTES_PER_GROUP))
             .set_key_value_metadata(Some(key_values))
             .build();
         let writer = ArrowWriter::try_new(out, batch.schema(), Some(properties)).map_err(cannot_write::<T>)?;
@@ -436,7 +439,16 @@ mod tests {
             arm: "fine".into(),
             attributes: vec!["bright".into(), "noun".into()],
             inputs: "image".into(),
+            bottleneck: None,
+            labels: "hard".into(),
+            loss: "pointwise".into(),
+            hidden: None,
+            stage2_on: None,
+            class_weights: "none".into(),
             n_train: 2,
+            n_used: 2,
+            degenerate: vec![],
+            epochs_run: Some(100),
             seed: 0,
             cost_equal: 4.0,
             cost_seconds: None,

@@ -26,6 +26,21 @@ pub enum TrainError {
         /// Those that are there.
         known: String,
     },
+    /// No image has a rating of the target's aspect in its context.
+    #[error(
+        "`train.experiments.{experiment}.target`: no image has a rating of aspect `{aspect}` in context `{context}`; \
+         the contexts of that aspect in `ratings` are: {known}"
+    )]
+    UnknownContext {
+        /// The experiment.
+        experiment: String,
+        /// The aspect that it asks for.
+        aspect: String,
+        /// The context that it asks for.
+        context: String,
+        /// Those that are there.
+        known: String,
+    },
     /// No image has a row for an attribute.
     #[error(
         "`train.experiments.{experiment}`: `attribute_scores` has no row of attribute `{attribute}` from source \
@@ -59,6 +74,14 @@ pub enum TrainError {
         #[source]
         source: tch::TchError,
     },
+    /// A network that was kept a moment ago is gone.
+    #[error("the network of run `{run_id}`, `{key}`, has vanished while the stage ran; run it again")]
+    Vanished {
+        /// The run.
+        run_id: String,
+        /// Where it stood.
+        key: String,
+    },
     /// A model does not fit the safetensors format.
     #[error("cannot write the model of run `{run_id}`")]
     Model {
@@ -67,6 +90,14 @@ pub enum TrainError {
         /// What the format's library says.
         #[source]
         source: safetensors::SafeTensorError,
+    },
+    /// Something that cannot be trained on.
+    #[error("network {at} of the sweep: {problem}")]
+    Problem {
+        /// Its place in the list.
+        at: usize,
+        /// What is wrong.
+        problem: String,
     },
     /// The threads that train could not be started.
     #[error("cannot start {n_threads} training threads")]

@@ -10,9 +10,9 @@ use safetensors::SafeTensors;
 use tables::{Storage, StorageError};
 use tch::Device;
 
-use crate::concept_predictor::Problem;
+use crate::engine::{Problem, Trained};
 use crate::error::TrainError;
-use crate::network::{Network, StoredTensor, safetensors};
+use crate::network::safetensors;
 use crate::settings::Mlp;
 
 /// The networks under `<data-root>/store/train/`.
@@ -23,8 +23,8 @@ pub struct KeptNetworks {
 
 const FOLDER: &str = "store/train";
 
-/// Raised when training gives other weights than before from the same problem, settings and seed.
-const VERSION: u32 = 1;
+/// Raised when training gives other weights than before from the same problem and settings.
+const VERSION: u32 = 2;
 
 impl KeptNetworks {
     /// Those of a data root.
@@ -33,23 +33,22 @@ impl KeptNetworks {
     }
 
     /// Where the network of a problem stands.
-    pub fn key(problem: &Problem, mlp: &Mlp, seed: u32, device: Device) -> String {
-        let (mlp, device) = (serde_json::json!(mlp), torch_device::name(device));
-        let decides = format!("{VERSION}\n{mlp}\n{seed}\n{device}\n{}", problem.digest());
+    pub fn key(problem: &Problem, mlp: &Mlp, device: Device) -> String {
+        // The problem says which widths its own network has.
+        let mlp = serde_json::json!(Mlp { hidden: Vec::new(), ..mlp.clone() });
+        let device = torch_device::name(device);
+        let decides = format!("{VERSION}\n{mlp}\n{device}\n{}", problem.digest());
         format!("{FOLDER}/{}.safetensors", blake3::hash(decides.as_bytes()))
     }
 
-    /// A network and the seconds that it took, if it is there. One that cannot be read is trained again.
+    /// A network, if it is there. One that cannot be read is trained again.
     ///
     /// # Errors
     /// [`StorageError`] if the data root cannot be read.
-    pub fn get(&self, key: &str) -> Result<Option<(Network, f64)>, StorageError> {
+    pub fn get(&self, key: &str) -> Result<Option<Trained>, StorageError> {
         self.used.lock().unwrap_or_else(PoisonError::into_inner).insert(key.to_owned());
         let Some(bytes) = self.storage.get_bytes(key)? else { return Ok(None) };
-        let kept = SafeTensors::deserialize(&bytes).ok().and_then(|file| {
-            let seconds = file.tensor(SECONDS).ok()?.data().try_into().ok().map(f64::from_le_bytes)?;
-            Some((Network::from_tensors(&file)?, seconds))
-        });
+        let kept = SafeTensors::deserialize(&bytes).ok().and_then(|file| Trained::from_tensors(&file));
         if kept.is_none() {
             tracing::warn!(key, "kept network is broken and is trained again");
         }
@@ -60,11 +59,9 @@ impl KeptNetworks {
     ///
     /// # Errors
     /// [`TrainError::Storage`] for a full disk, [`TrainError::Model`] if it does not fit the format.
-    pub fn put(&self, key: &str, network: &Network, seconds: f64, run_id: &str) -> Result<(), TrainError> {
-        let mut tensors = network.tensors();
-        tensors.push(StoredTensor::f64(SECONDS.to_owned(), vec![1], &[seconds]));
-        let bytes = safetensors(&tensors).map_err(|source| TrainError::Model { run_id: run_id.to_owned(), source })?;
-        Ok(self.storage.put(key, bytes)?)
+    pub fn put(&self, key: &str, trained: &Trained) -> Result<(), TrainError> {
+        let model = |source| TrainError::Model { run_id: key.to_owned(), source };
+        Ok(self.storage.put(key, safetensors(&trained.tensors()).map_err(model)?)?)
     }
 
     /// Deletes the networks that this run did not ask for.
@@ -77,5 +74,3 @@ impl KeptNetworks {
         left_over.into_iter().try_for_each(|key| self.storage.delete(&key))
     }
 }
-
-const SECONDS: &str = "seconds";

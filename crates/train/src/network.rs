@@ -55,13 +55,7 @@ impl Network {
 
     /// Its tensors by name: `hidden1.weight`, `hidden1.bias`, …
     pub fn tensors(&self) -> Vec<StoredTensor> {
-        let layer = |layer: &Linear| {
-            [
-                StoredTensor::f32(format!("{}.weight", layer.name), vec![layer.n_out, layer.n_in], &layer.weight),
-                StoredTensor::f32(format!("{}.bias", layer.name), vec![layer.n_out], &layer.bias),
-            ]
-        };
-        self.layers.iter().flat_map(layer).collect()
+        self.layers.iter().flat_map(Linear::tensors).collect()
     }
 
     /// Reads the tensors of [`tensors`](Self::tensors) back; `None` if they do not fit together.
@@ -75,7 +69,16 @@ impl Network {
 }
 
 impl Linear {
-    fn new(name: String, n_in: usize, n_out: usize, init: Init, seed: u32) -> Self {
+    /// Its weight and bias by name.
+    pub fn tensors(&self) -> [StoredTensor; 2] {
+        [
+            StoredTensor::f32(format!("{}.weight", self.name), vec![self.n_out, self.n_in], &self.weight),
+            StoredTensor::f32(format!("{}.bias", self.name), vec![self.n_out], &self.bias),
+        ]
+    }
+
+    /// Fresh weights from the stream of its name.
+    pub fn new(name: String, n_in: usize, n_out: usize, init: Init, seed: u32) -> Self {
         let mut random = stream(seed, &format!("weights/{name}"));
         let scale = 1.0 / (n_in as f32).sqrt();
         let (weight, bias) = match init {
@@ -93,7 +96,8 @@ impl Linear {
         Self { name, weight, bias, n_in, n_out }
     }
 
-    fn from_tensors(file: &SafeTensors, name: String) -> Option<Self> {
+    /// Reads the tensors of [`tensors`](Self::tensors) back; `None` if they do not fit together.
+    pub fn from_tensors(file: &SafeTensors, name: String) -> Option<Self> {
         let (weight, shape) = read_f32(file, &format!("{name}.weight"))?;
         let (bias, bias_shape) = read_f32(file, &format!("{name}.bias"))?;
         match (shape.as_slice(), bias_shape.as_slice()) {

@@ -1,9 +1,6 @@
 //! All runs of a plan, one on each core, given out in the order of the plan.
 //!
-//! Each run has one LibTorch thread, so its result does not depend on how many cores there are. It is also the faster
-//! way: on 2 idle cores a model of the demo's size (400 pairs, 1,664 inputs) took 1.0-1.3 s, and 1.4-2.0 s with
-//! LibTorch's own threads (four rounds of each, by turns). These wait for each other within every small product, which
-//! is worse where others use the cores too: 1.7-2.0 s against 27-28 s at a load average of 2 to 3 (two rounds).
+//! Each run has one thread, LibTorch's products among it, so its result does not depend on how many cores there are.
 
 use std::collections::BTreeMap;
 use std::sync::mpsc;
@@ -118,46 +115,5 @@ mod tests {
         )
         .unwrap();
         assert_eq!(tch::get_num_threads(), before);
-    }
-
-    /// `cargo nextest run -E 'package(train)' --run-ignored only --no-capture`; the figures are in the module's text.
-    #[test]
-    #[ignore = "a measurement of some 30 s"]
-    fn measure_one_run_on_each_core_against_libtorch_s_own_threads() {
-        use crate::concept_predictor::{Problem, train};
-        use crate::settings::{Init, Mlp};
-
-        let (n, dim, n_heads) = (400, 1664, 8);
-        let mlp = Mlp {
-            hidden: vec![256, 256],
-            epochs: 100,
-            batch_size: 128,
-            learning_rate: 1e-4,
-            init: Init::KaimingUniform,
-        };
-        let problem = Problem {
-            inputs: (0..n * dim).map(|at| (at * 7919 % 1009) as f32 / 1009.0 - 0.5).collect(),
-            dim,
-            labels: (0..n * n_heads).map(|at| Some(at * 31 % 7 > 3)).collect(),
-            n_heads,
-        };
-        let fit = |seed: u32| train(&problem, &mlp, seed, Device::Cpu).unwrap();
-        let seeds = [0, 1];
-        let per_model = |work: &dyn Fn()| {
-            let start = std::time::Instant::now();
-            work();
-            start.elapsed().as_secs_f64() / seeds.len() as f64
-        };
-        // By turns, so that whatever else the machine does meets both alike.
-        for round in 0..4 {
-            let own = per_model(&|| seeds.iter().for_each(|seed| drop(fit(*seed))));
-            let on_cores = per_model(&|| {
-                sweep(&seeds, n_at_once(Device::Cpu), |seed| Ok(fit(*seed)), |_, _| Ok(())).unwrap();
-            });
-            let threads = (tch::get_num_threads(), n_at_once(Device::Cpu));
-            println!(
-                "round {round}: LibTorch's threads {own:.2} s, one on each core {on_cores:.2} s; threads {threads:?}"
-            );
-        }
     }
 }

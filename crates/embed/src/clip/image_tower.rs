@@ -11,7 +11,7 @@ use crate::checkpoint::Checkpoint;
 use crate::clip::config::Config;
 use crate::clip::layers::{Layers, Linear, Norm, Shape};
 use crate::error::EmbedError;
-use crate::network::{ImageNetwork, Scaling, pixels_of, rows_of};
+use crate::network::{ImageNetwork, Scaling, pixels_of};
 
 /// What is done to an 8-bit value before it goes in.
 pub const SCALING: Scaling = Scaling {
@@ -91,10 +91,7 @@ impl ImageTower {
 }
 
 impl ImageNetwork for ImageTower {
-    fn vectors(&self, squares: &[&[u8]]) -> Result<Vec<Vec<f32>>, TchError> {
-        tch::no_grad(|| {
-            let pixels = pixels_of(squares, self.side, &SCALING, self.device)?.f_to_kind(self.kind)?;
-            rows_of(&self.forward(&pixels)?)
-        })
+    fn start(&self, squares: &[&[u8]]) -> Result<Tensor, TchError> {
+        tch::no_grad(|| self.forward(&pixels_of(squares, self.side, &SCALING, self.device)?.f_to_kind(self.kind)?))
     }
 }

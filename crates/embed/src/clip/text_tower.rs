@@ -96,7 +96,7 @@ impl TextTower {
             let ids =
                 Tensor::f_from_slice(&ids)?.f_view([n_rows as i64, n_columns as i64])?.f_to_device(self.device)?;
             let ends = Tensor::f_from_slice(&ends)?.f_to_device(self.device)?;
-            rows_of(&self.forward(&ids, &ends)?)
+            rows_of(&self.forward(&ids, &ends)?, n_rows)
         })?;
         Ok(vectors.into_iter().take(rows.len()).collect())
     }

@@ -9,7 +9,7 @@ use crate::efficientnet::EfficientNetLite0;
 use crate::images::{in_batches, one_on_each_core};
 use crate::network::ImageNetwork;
 use crate::precision::Precision;
-use crate::preprocess::{Fit, Frame, square};
+use crate::preprocess::{ExifOrientation, Fit, Frame, square};
 use crate::settings::{
     ClipImageSettings, ImageEncoderSettings, ImageVector, OnBadImage, TextEncoderSettings, TorchScriptSettings,
 };
@@ -17,6 +17,7 @@ use crate::testing::{cosine, weights};
 use image::RgbImage;
 use sha2::{Digest, Sha256};
 use tables::{ImageFiles, Location, ProgressStyle, Split, Staging, Storage};
+use tch::Kind;
 use tch::{CModule, Tensor};
 use torch_device::DeviceSetting;
 
@@ -113,6 +114,7 @@ fn settings(on_bad_image: OnBadImage) -> Option<Settings> {
     Some(Settings {
         image_encoder: Some(ImageEncoderSettings::EfficientnetLite0 { weights: image_weights.as_path().into() }),
         text_encoder: Some(TextEncoderSettings::Minilm { folder: folder.as_path().into() }),
+        exif_orientation: ExifOrientation::Ignore,
         device: DeviceSetting::Cpu,
         batch_size: 4,
         on_bad_image,
@@ -255,11 +257,11 @@ struct ShortOfMemory {
 }
 
 impl ImageNetwork for ShortOfMemory {
-    fn vectors(&self, squares: &[&[u8]]) -> Result<Vec<Vec<f32>>, tch::TchError> {
+    fn start(&self, squares: &[&[u8]]) -> Result<Tensor, tch::TchError> {
         if squares.len() > self.most.load(Ordering::Relaxed) {
             return Err(tch::TchError::Torch("CUDA out of memory. Tried to allocate 2.00 GiB".to_owned()));
         }
-        self.network.vectors(squares)
+        self.network.start(squares)
     }
 }
 
@@ -278,6 +280,7 @@ fn clip_settings(image_embedding: ImageVector, aesthetic_score: bool) -> Setting
             precision: Precision::Fp32,
         })),
         text_encoder: None,
+        exif_orientation: ExifOrientation::Ignore,
         device: DeviceSetting::Cpu,
         batch_size: 4,
         on_bad_image: OnBadImage::Fail,
@@ -373,7 +376,7 @@ fn an_encoder_saved_as_torchscript_needs_no_code() {
     let world = World::new();
     world.run(&Embed::new(script([1.0, 0.5, 2.0])).unwrap(), false).unwrap();
     let file = std::fs::read(world.folder.path().join("images/i04.png")).unwrap();
-    let pixels = square(&file, &Frame { side: 20, fit: Fit::Crop(24) }).unwrap();
+    let pixels = square(&file, &Frame { fit: Fit::Crop(24), ..Frame::centre(20) }).unwrap();
     let red: Vec<f32> = pixels.iter().step_by(3).map(|value| f32::from(*value) / 255.0 - 0.5).collect();
     let ours = world.embeddings()[4].image_embedding.clone().unwrap();
     assert_eq!(ours.len(), 9);
@@ -451,6 +454,7 @@ fn a_data_set_without_pixels_writes_an_empty_table_and_needs_no_weights() {
     let stage = Embed::new(Settings {
         image_encoder: Some(ImageEncoderSettings::EfficientnetLite0 { weights: Location::new("/nowhere/model") }),
         text_encoder: None,
+        exif_orientation: ExifOrientation::Ignore,
         device: DeviceSetting::Cpu,
         batch_size: 1,
         on_bad_image: OnBadImage::Fail,
@@ -476,6 +480,7 @@ fn weights_that_are_not_there_say_how_to_get_them() {
     let stage = Embed::new(Settings {
         image_encoder: None,
         text_encoder: Some(TextEncoderSettings::Minilm { folder: Location::new("/nowhere/minilm") }),
+        exif_orientation: ExifOrientation::Ignore,
         device: DeviceSetting::Cpu,
         batch_size: 1,
         on_bad_image: OnBadImage::Fail,
