@@ -6,7 +6,7 @@ FINEGRAIN = target/debug/finegrain
 ARGS ?=
 
 .PHONY: pipeline setup build demo ingest vq2-parse synth-feedback embed train evaluate plan test check fuzz
-.PHONY: kill-test fault-test test-vlm-server bucket-report template-report bench-buckets bench-templates bench-client bench-embed bench-train paper-shape
+.PHONY: kill-test fault-test test-browser test-vlm-server bucket-report template-report bench-buckets bench-templates bench-client bench-embed bench-train paper-shape bench-evaluate
 
 pipeline: build demo ## the whole default run
 	$(FINEGRAIN) run $(ARGS)
@@ -38,6 +38,10 @@ check: setup ## formatting, lints, schemas
 kill-test: build tests/.python/ready ## kill -9 a default run at random moments, then compare with an undisturbed one
 	$(PYTHON) scripts/kill_test.py
 
+test-browser: build ## reports and the annotation page in headless Chromium; installs Debian's chromium if it is not there
+	@command -v chromium >/dev/null && command -v chromedriver >/dev/null || apt-get install -y --no-install-recommends chromium chromium-driver
+	$(CARGO) test --quiet --workspace --test browser --test sxs -- --nocapture
+
 test-vlm-server: build tests/.python/ready ## synth-feedback against a real llama-server with a random vision projector
 	$(PYTHON) scripts/vlm_server_test.py
 
@@ -59,6 +63,13 @@ bench-buckets: build tests/.python-bench/ready ## buckets beside spaCy 3.8: spee
 
 bench-templates: build ## template questions of up to a million prompts: speed and memory
 	$(PYTHON) scripts/bench_templates.py
+
+bench-evaluate: build tests/.python-bench/ready ## the clustered bootstrap beside scikit-learn and numpy; memory of ten million predictions
+	@$(CARGO) build --quiet --workspace --examples
+	tests/.python-bench/bin/python scripts/bench_evaluate.py target/debug/examples/bootstrap_aucs $(ARGS)
+	rm -rf data/many-predictions
+	target/debug/examples/many_predictions write data/many-predictions 1000 10000
+	target/debug/examples/many_predictions run data/many-predictions
 
 tests/.python-bench/ready: tests/requirements-bench.txt
 	$(PYTHON) -m venv tests/.python-bench

@@ -11,6 +11,7 @@ import json
 import os
 import pathlib
 import random
+import resource
 import subprocess
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -18,8 +19,12 @@ SIZES = [128, 256, 512, 1024, 2048, 2676]
 
 
 def run(command):
+    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
     lines = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout.splitlines()
     result = json.loads(lines[-1])
+    # Of the whole program, start and (for JAX) compiling included.
+    result["cpu_seconds"] = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before
+    result["load"] = os.getloadavg()[0]
     print(json.dumps(result), flush=True)
     return result
 

@@ -2,6 +2,9 @@
 
     pip install "jax[cpu]" optax torch
     python scripts/train_reference.py            writes crates/train/src/engine/reference.json
+    python scripts/train_reference.py auc RUN FILE [SEEDS]   (also needs pyarrow) trains coarse models of a finished default run's
+        embeddings in JAX, seeds 0-4 or that many, and writes data and test AUCs to FILE; then TRAIN_AUC=FILE and the ignored test
+        `the_mean_test_auc_on_the_demo_is_jax_s` compares
 
 A case is a network's start, one batch, and every parameter after 1 and after 10 steps of Adam at 0.01 on that batch.
 Parameters stand layer by layer, weight [out, in] then bias; the joint case's aggregator comes last.
@@ -9,6 +12,7 @@ Parameters stand layer by layer, weight [out, in] then bias; the joint case's ag
 
 import json
 import pathlib
+import sys
 
 import jax
 import jax.numpy as jnp
@@ -131,7 +135,47 @@ def stored(case):
     return {**case, **arrays, "start": numbers(flat(case["start"])), **after}
 
 
+def auc_reference(run, place, n_seeds=5):
+    import pyarrow.parquet as pq
+    table = lambda name: pq.read_table(f"{run}/tables/{name}/{name}.parquet").to_pylist()
+    split = {row["image_id"]: row["split"] for row in table("images")}
+    good = {row["image_id"]: row["label"] for row in table("labels")
+            if row["experiment"] == "preferences" and row["attribute"] == "target" and row["label"] is not None}
+    vectors = {row["image_id"]: row["image_embedding"] + row["text_embedding"] for row in table("embeddings")}
+    part = lambda name: sorted(i for i in good if split[i] == name and i in vectors)
+    x, y = ({name: np.array([of[i] for i in part(name)], np.float32) for name in ("train", "test")} for of in (vectors, good))
+    widths = (x["train"].shape[1], 256, 256, 1)
+    adam = optax.adam(1e-4)
+
+    def loss(layers, x, y):
+        return bce(forward(layers, x, True)[:, 0], y, jnp.ones_like(y))
+
+    @jax.jit
+    def step(layers, state, x, y):
+        updates, state = adam.update(jax.grad(loss)(layers, x, y), state)
+        return optax.apply_updates(layers, updates), state
+
+    aucs = []
+    for seed in range(n_seeds):
+        keys = jax.random.split(jax.random.key(seed), 3)
+        init = jax.nn.initializers.lecun_normal()
+        layers = [(init(key, (i, o)).T, jnp.zeros(o)) for key, i, o in zip(keys, widths, widths[1:])]
+        state, random = adam.init(layers), np.random.default_rng(seed)
+        for _ in range(100):
+            order = random.permutation(len(y["train"]))
+            for rows in np.split(order, range(128, len(order), 128)):
+                layers, state = step(layers, state, x["train"][rows], y["train"][rows])
+        reward = np.asarray(forward(layers, x["test"], True))[:, 0]
+        pairs = reward[y["test"] == 1][:, None] - reward[y["test"] == 0][None]
+        aucs.append(float((pairs > 0).mean() + (pairs == 0).mean() / 2))
+    print("test AUC of JAX, a seed each:", [round(auc, 4) for auc in aucs])
+    flat_of = {f"{kind}_{name}": values[name].ravel().tolist() for kind, values in (("x", x), ("y", y)) for name in values}
+    pathlib.Path(place).write_text(json.dumps({"dim": widths[0], "aucs": aucs, **flat_of}))
+
+
 def main():
+    if sys.argv[1:2] == ["auc"]:
+        return auc_reference(*sys.argv[2:4], *map(int, sys.argv[4:]))
     cases = [
         make("hard"), make("soft", soft=True), make("masked", masked=True), make("class weights", weighted=True, masked=True),
         make("weight decay", decay=0.3), make("linear probe", widths=(6, 2)), make("pairwise", objective="pairwise", masked=True),

@@ -319,8 +319,8 @@ mod tests {
 
     /// Thirty test prompts of two images; `wrong` of 30 prompts are ranked the wrong way round by an arm's models.
     fn world(arms: &[(&str, &[&str], i64, usize)]) -> Inputs {
-        let mut inputs = Inputs::default();
-        inputs.images = (0..60).map(|at| image(&format!("t{:02}-{}", at / 2, at % 2), Split::Test)).collect();
+        let images = (0..60).map(|at| image(&format!("t{:02}-{}", at / 2, at % 2), Split::Test)).collect();
+        let mut inputs = Inputs { images, ..Inputs::default() };
         for (at, image) in inputs.images.iter().enumerate() {
             inputs.labels.push(target("e", &image.image_id, Some(at % 2 == 0)));
         }

@@ -109,6 +109,15 @@ pub enum EvaluateError {
         /// What the plotting library says.
         reason: String,
     },
+    /// The numbers behind a figure could not be written as CSV.
+    #[error("cannot write the numbers of the figure `{figure}`")]
+    Numbers {
+        /// Its heading.
+        figure: String,
+        /// Why.
+        #[source]
+        source: csv::Error,
+    },
     /// The report's template could not be filled.
     #[error("cannot fill the report's template")]
     Template(#[from] minijinja::Error),

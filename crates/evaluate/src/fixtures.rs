@@ -11,7 +11,7 @@ use crate::settings::{Advice, Bootstrap, Disagreement, Report, Settings, SideByS
 pub fn settings() -> Settings {
     Settings {
         bootstrap: Bootstrap { replicates: 200, seed: 0 },
-        report: Report { title: "A made-up world (everything is simulated)".to_owned() },
+        report: Report { title: "A made-up world (everything is simulated)".to_owned(), contact_sheets: None },
         sxs: None,
         calibration_bins: 10,
         advice: Advice { min_sizes: 4, furthest: 4.0 },

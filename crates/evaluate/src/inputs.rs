@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use crate::report::{ContactSheet, StageRecord, records};
 use tables::{
     AggregatorWeight, Answer, AttributeScore, Image, ImageEmbedding, Label, Prediction, Preference, Prompt, Question,
     Rating, RewardModel, Table, TableError, Tables,
@@ -38,6 +39,10 @@ pub struct Inputs {
     pub aggregator_weights: Vec<AggregatorWeight>,
     /// What the file of `embeddings` says of its encoders; empty if there is none.
     pub encoders: Vec<(String, String)>,
+    /// The best and worst images of each attribute, if the report shows them.
+    pub contact_sheets: Vec<ContactSheet>,
+    /// What the run records of the earlier stages say.
+    pub records: Vec<StageRecord>,
     /// The images of `evaluate.sxs.scores`, if it is set.
     pub scores: Option<Scores>,
     /// The vote files that the data root keeps.
@@ -76,6 +81,7 @@ impl Inputs {
             attribute_scores: tables.read()?,
             aggregator_weights: tables.read()?,
             encoders: encoders(tables)?,
+            records: records(tables.storage())?,
             ..Self::of_models(tables)?
         })
     }

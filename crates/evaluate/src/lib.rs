@@ -34,6 +34,8 @@ mod predictions;
 mod probability_scores;
 mod ranks;
 mod raters;
+#[cfg(test)]
+mod reference;
 mod report;
 mod resample;
 mod roc;
@@ -51,6 +53,6 @@ pub use auc_intervals::{AucInterval, auc_intervals};
 pub use error::EvaluateError;
 pub use ranks::spearman;
 pub use roc::roc_auc;
-pub use settings::{Advice, Bootstrap, Disagreement, Report, Settings, SideBySide};
+pub use settings::{Advice, Bootstrap, ContactSheets, Disagreement, Report, Settings, SideBySide};
 pub use stage::Evaluate;
 pub use undefined::Undefined;

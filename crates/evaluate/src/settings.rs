@@ -53,6 +53,21 @@ pub struct Bootstrap {
 pub struct Report {
     /// Its title. Say here if images, raters or the VLM are simulated.
     pub title: String,
+    /// Contact sheets of the best and worst images of each attribute (Fig. 9); none without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contact_sheets: Option<ContactSheets>,
+}
+
+/// How many pictures the report embeds, and how large.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ContactSheets {
+    /// Images at either end of an attribute; 1 to 12.
+    pub images: usize,
+    /// Longest side of a small copy, in pixels; 16 to 512.
+    pub side: u32,
+    /// Bytes of all small copies together; what would go beyond is left out, and the report says so.
+    pub max_bytes: u64,
 }
 
 /// Best-of-n by a coarse and a fine-grained reward model, to be compared by people (App. B.7-B.10).
@@ -109,6 +124,14 @@ impl Settings {
         }
         if self.report.title.trim().is_empty() {
             return wrong("report.title", "empty".to_owned(), "a title for the report");
+        }
+        if let Some(sheets) = &self.report.contact_sheets {
+            if !(1..=12).contains(&sheets.images) {
+                return wrong("report.contact_sheets.images", sheets.images.to_string(), "between 1 and 12");
+            }
+            if !(16..=512).contains(&sheets.side) {
+                return wrong("report.contact_sheets.side", sheets.side.to_string(), "between 16 and 512 pixels");
+            }
         }
         if let Some(sxs) = &self.sxs {
             if sxs.pairs == 0 {

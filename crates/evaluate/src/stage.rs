@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use tables::{
-    AnnotationSeconds, AnswerCoverage, ArmDifference, ArmMetric, AttributeAgreement, AttributeValidity, Counts,
-    HumanCeiling, InputFile, MetricValue, MissingAnswerEffect, Stage, StageError, StageName, StageRun, SxsPair,
-    SxsSummary, SxsTest, SxsVote, Table, Tables,
+    AnnotationSeconds, AnswerCoverage, ArmDifference, ArmMetric, AttributeAgreement, AttributeValidity,
+    ConceptPrediction, Counts, HumanCeiling, InputFile, MetricValue, MissingAnswerEffect, Stage, StageError, StageName,
+    StageRun, SxsPair, SxsSummary, SxsTest, SxsVote, Table, Tables,
 };
 use tracing::{info, warn};
 
@@ -23,9 +23,6 @@ use crate::seconds::annotation_seconds;
 use crate::settings::Settings;
 use crate::side_by_side::{self, Judged};
 use crate::validity::validity;
-
-/// Where the report stands below the data root.
-const REPORT: &str = "report/index.html";
 
 /// Predictions to metrics, figures and the report.
 pub struct Evaluate {
@@ -96,8 +93,8 @@ pub struct Outputs {
     pub results: Results,
     /// Tables `sxs_…`.
     pub sxs: Judged,
-    /// The report.
-    pub html: String,
+    /// The report and its figures: key under the data root to content.
+    pub report: BTreeMap<String, Vec<u8>>,
 }
 
 /// Everything from the tables: no paths, no clock.
@@ -108,7 +105,7 @@ pub fn outputs(inputs: &Inputs, settings: &Settings) -> Result<Outputs, Evaluate
     let evaluation = evaluate(inputs, settings);
     let results = Results::new(inputs, &evaluation, settings);
     let sxs = side_by_side::judged(inputs, settings)?;
-    let html = report::html(&report::Findings {
+    let report = report::files(&report::Findings {
         inputs,
         settings,
         evaluation: &evaluation,
@@ -117,7 +114,7 @@ pub fn outputs(inputs: &Inputs, settings: &Settings) -> Result<Outputs, Evaluate
         agreement: &results.agreement,
         sxs: &sxs,
     })?;
-    Ok(Outputs { results, sxs, html })
+    Ok(Outputs { results, sxs, report })
 }
 
 impl Stage for Evaluate {
@@ -134,7 +131,8 @@ impl Stage for Evaluate {
     }
 
     fn reads(&self) -> Vec<&'static str> {
-        inputs::names()
+        let concepts = self.settings.report.contact_sheets.as_ref().map(|_| ConceptPrediction::NAME);
+        inputs::names().into_iter().chain(concepts).collect()
     }
 
     fn writes(&self) -> Vec<&'static str> {
@@ -162,6 +160,9 @@ impl Stage for Evaluate {
     fn run(&self, run: &mut StageRun) -> Result<Counts, StageError> {
         let mut inputs = Inputs::read(&Tables::new(run.storage().clone()))?;
         side_by_side::read(&mut inputs, &self.settings, run.storage())?;
+        if let Some(settings) = &self.settings.report.contact_sheets {
+            inputs.contact_sheets = report::contact_sheets(run, &inputs, settings)?;
+        }
         let outputs = outputs(&inputs, &self.settings)?;
         let results = &outputs.results;
         run.write(&results.metrics)?;
@@ -181,7 +182,7 @@ impl Stage for Evaluate {
         if n_of_other_pairs > 0 {
             warn!(n_of_other_pairs, "votes for pairs that are not in `sxs_pairs` are kept and not counted");
         }
-        run.write_file(REPORT, outputs.html)?;
+        outputs.report.into_iter().try_for_each(|(key, content)| run.write_file(&key, content))?;
         let without_value = results.metrics.iter().filter(|row| row.value.is_none()).count();
         info!(n_models = inputs.reward_models.len(), n_metrics = results.metrics.len(), without_value, "evaluated");
         Ok(Counts::from([
@@ -206,6 +207,12 @@ mod tests {
     use crate::fixtures::{image, model, prediction, preference, settings, target};
     use crate::settings::{Bootstrap, Report};
     use crate::synthetic::{World, inputs};
+
+    const REPORT: &str = "report/index.html";
+
+    fn html(inputs: &Inputs, settings: &Settings) -> String {
+        String::from_utf8(outputs(inputs, settings).unwrap().report.remove(REPORT).unwrap()).unwrap()
+    }
 
     fn with_sxs() -> Settings {
         Settings { sxs: Some(crate::fixtures::sxs("preferences", "coarse", "all")), ..settings() }
@@ -278,7 +285,7 @@ mod tests {
 
     #[test]
     fn the_report_needs_no_network_and_tells_no_time() {
-        let html = outputs(&inputs(&World::small()), &with_sxs()).unwrap().html;
+        let html = html(&inputs(&World::small()), &with_sxs());
         let without_namespaces = html.replace("http://www.w3.org/2000/svg", "");
         for network in ["http:", "https:", "url(", "@import", "<script", "<img", "<link"] {
             assert!(!without_namespaces.contains(network), "{network}");
@@ -309,8 +316,8 @@ mod tests {
         inputs.encoders = vec![(hostile.to_owned(), hostile.to_owned())];
         let named = |name: &str| format!("{name}{hostile}");
         let sxs = crate::fixtures::sxs(&named("preferences"), &named("coarse"), &named("all"));
-        let settings = Settings { report: Report { title: hostile.to_owned() }, sxs: Some(sxs), ..settings() };
-        let html = outputs(&inputs, &settings).unwrap().html;
+        let report = Report { title: hostile.to_owned(), contact_sheets: None };
+        let html = html(&inputs, &Settings { report, sxs: Some(sxs), ..settings() });
         assert!(!html.contains("<script") && !html.contains("<b>"), "{}", html.len());
         assert!(html.contains("<title>&lt;script&gt;"));
     }
@@ -320,7 +327,7 @@ mod tests {
         let outputs = outputs(&Inputs::default(), &settings()).unwrap();
         assert!(outputs.results.metrics.is_empty() && outputs.results.validity.is_empty());
         for lacking in ["reward_models</code> is empty", "ratings</code> is empty", "answers</code> is empty"] {
-            assert!(outputs.html.contains(lacking), "{lacking}");
+            assert!(html(&Inputs::default(), &settings()).contains(lacking), "{lacking}");
         }
     }
 
@@ -330,7 +337,7 @@ mod tests {
         inputs.predictions.clear();
         inputs.aggregator_weights.clear();
         inputs.reward_models.iter_mut().for_each(|model| model.reason = Some("too few labels".to_owned()));
-        let html = outputs(&inputs, &with_sxs()).unwrap().html;
+        let html = html(&inputs, &with_sxs());
         assert!(html.contains("No result") && html.contains("Models could not be trained: too few labels."));
         assert!(html.contains("36 of 36 reward models could not be trained"));
     }
@@ -352,7 +359,7 @@ mod tests {
                 images: images.clone(),
                 ..Inputs::default()
             };
-            let html = outputs(&inputs, &settings()).unwrap().html;
+            let html = html(&inputs, &settings());
             let verdict = if n_images == 1 { "No result" } else { "Too little data to tell" };
             assert!(html.contains(verdict), "{n_images}");
         }
@@ -378,8 +385,17 @@ mod tests {
             eprintln!("{name}: {} models, {n_rows} metrics in {:.2?}", inputs.reward_models.len(), start.elapsed());
             let start = std::time::Instant::now();
             let outputs = outputs(&inputs, &Settings { bootstrap, ..with_sxs() }).unwrap();
-            eprintln!("{name}: everything in {:.2?}, report of {} KiB", start.elapsed(), outputs.html.len() / 1024);
-            std::fs::write(folder.join(format!("report-{name}.html")), outputs.html).unwrap();
+            let kib = outputs.report[REPORT].len() / 1024;
+            eprintln!(
+                "{name}: everything in {:.2?}, {} files, page of {kib} KiB",
+                start.elapsed(),
+                outputs.report.len()
+            );
+            for (key, content) in outputs.report {
+                let file = folder.join(name).join(key);
+                std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+                std::fs::write(file, content).unwrap();
+            }
         }
     }
 }

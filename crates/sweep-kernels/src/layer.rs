@@ -118,18 +118,11 @@ impl Layer {
     pub fn step(&mut self, rows: &Rows, delta: &Activations, adam: &Adam) {
         let n = rows.n();
         assert!(rows.width() == self.n_in && delta.width() == self.n_out && n <= delta.n());
-        let size = self.n_in * PANEL;
-        for panel in 0..self.n_out.div_ceil(PANEL) {
-            let at = panel * size..(panel + 1) * size;
-            let state = [&mut self.w[at.clone()], &mut self.m[at.clone()], &mut self.v[at]];
-            let (from, stride) = (panel * PANEL, delta.stride());
-            let n_columns = (self.n_out - from).min(PANEL);
-            let delta = delta.values().get(from..).unwrap_or_default();
-            if self.portable {
-                portable::gradient_step(rows, delta, stride, n_columns, state, adam);
-            } else {
-                vector::gradient_step(rows, delta, stride, n_columns, state, adam);
-            }
+        let state = [&mut self.w[..], &mut self.m, &mut self.v];
+        if self.portable {
+            portable::gradient_step(rows, delta.values(), delta.stride(), self.n_out, state, adam);
+        } else {
+            vector::gradient_step(rows, delta.values(), delta.stride(), self.n_out, state, adam);
         }
         if self.trains_bias {
             self.gradient_of_bias.fill(0.0);

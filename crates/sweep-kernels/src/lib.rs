@@ -9,7 +9,8 @@
 
 mod adam;
 #[cfg(target_arch = "x86_64")]
-#[allow(unsafe_code, unsafe_op_in_unsafe_fn)]
+// Loops over registers are written by number, so that each is seen to be unrolled.
+#[allow(unsafe_code, unsafe_op_in_unsafe_fn, clippy::needless_range_loop)]
 mod avx512;
 mod layer;
 mod lines;

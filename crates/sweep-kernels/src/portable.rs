@@ -28,28 +28,24 @@ pub fn forward(
     }
 }
 
-/// Adam's step on a panel, whose gradient is `g[k][j] = Σ_i rows[i][k] · delta[i][j]`, rows of `delta` a `stride`
-/// apart.
-pub fn gradient_step(
-    rows: &Rows,
-    delta: &[f32],
-    stride: usize,
-    _n_columns: usize,
-    [w, m, v]: [&mut [f32]; 3],
-    adam: &Adam,
-) {
-    for k in 0..rows.width() {
-        let mut sums = [0f32; PANEL];
-        for i in 0..rows.n() {
-            let x = rows.row(i)[k];
-            for (sum, delta) in sums.iter_mut().zip(&delta[i * stride..][..PANEL]) {
-                *sum += x * delta;
+/// Adam's step on the panels of a layer of `n_out`, whose gradient is `g[k][j] = Σ_i rows[i][k] · delta[i][j]`, rows
+/// of `delta` a `stride` apart.
+pub fn gradient_step(rows: &Rows, delta: &[f32], stride: usize, n_out: usize, [w, m, v]: [&mut [f32]; 3], adam: &Adam) {
+    for panel in 0..n_out.div_ceil(PANEL) {
+        for k in 0..rows.width() {
+            let mut sums = [0f32; PANEL];
+            for i in 0..rows.n() {
+                let x = rows.row(i)[k];
+                for (sum, delta) in sums.iter_mut().zip(&delta[i * stride + panel * PANEL..][..PANEL]) {
+                    *sum += x * delta;
+                }
             }
-        }
-        let tile = k * PANEL..(k + 1) * PANEL;
-        let state = w[tile.clone()].iter_mut().zip(&mut m[tile.clone()]).zip(&mut v[tile]);
-        for (((w, m), v), gradient) in state.zip(sums) {
-            adam.step(gradient, w, m, v);
+            let from = (panel * rows.width() + k) * PANEL;
+            let tile = from..from + PANEL;
+            let state = w[tile.clone()].iter_mut().zip(&mut m[tile.clone()]).zip(&mut v[tile]);
+            for (((w, m), v), gradient) in state.zip(sums) {
+                adam.step(gradient, w, m, v);
+            }
         }
     }
 }

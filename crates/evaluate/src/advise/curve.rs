@@ -38,7 +38,7 @@ impl Curve {
         let (sxx, sxy) = (sum(&|x, _| x * x), sum(&|x, y| x * y));
         let loss = (sx * sy - s1 * sxy) / (s1 * sxx - sx * sx);
         let ceiling = (sy + loss * sx) / s1;
-        if !(loss > 0.0) {
+        if loss.is_nan() || loss <= 0.0 {
             Self { ceiling: sy / s1, loss: 0.0, exponent }
         } else if ceiling > 1.0 {
             Self { ceiling: 1.0, loss: ((sx - sxy) / sxx).max(0.0), exponent }

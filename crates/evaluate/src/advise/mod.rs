@@ -224,7 +224,7 @@ fn fill(arm: &mut ArmAdvice, sizes: &[PointMetrics], limits: &Limits, request: &
         Unit::Labels => cost_equal(&largest.models),
     };
     let per_image = cost / largest.n_train as f64;
-    if !(per_image > 0.0) {
+    if per_image <= 0.0 {
         return Err("its labels cost nothing".to_owned());
     }
     arm.cost_per_image = Some(per_image);
@@ -298,8 +298,8 @@ mod tests {
     /// truth).
     fn world(n_prompts: usize, arms: &[(&str, &[&str], Curve)]) -> Inputs {
         let mut rng = ChaCha8Rng::seed_from_u64(3);
-        let mut inputs = Inputs::default();
-        inputs.images = (0..4 * n_prompts).map(|at| image(&format!("t{}-{}", at / 4, at % 4), Split::Test)).collect();
+        let images = (0..4 * n_prompts).map(|at| image(&format!("t{}-{}", at / 4, at % 4), Split::Test)).collect();
+        let mut inputs = Inputs { images, ..Inputs::default() };
         for (at, image) in inputs.images.iter().enumerate() {
             inputs.labels.push(target("e", &image.image_id, Some(at % 2 == 0)));
         }

@@ -20,11 +20,12 @@ use crate::settings::{Mlp, Precision};
 const FLUSH_EVERY: u64 = 64;
 
 /// The embeddings of all problems, each matrix once, as the kernels want them.
-pub struct Prepared(HashMap<*const Matrix, RowStore>);
+pub struct Prepared(HashMap<usize, RowStore>);
 
-// The pointers are names, never followed.
-#[allow(unsafe_code)]
-unsafe impl Sync for Prepared {}
+/// Names a matrix for as long as a problem holds it.
+fn name_of(matrix: &Arc<Matrix>) -> usize {
+    Arc::as_ptr(matrix) as usize
+}
 
 impl Prepared {
     /// Those of some problems.
@@ -32,7 +33,7 @@ impl Prepared {
         let mut stores = HashMap::new();
         for problem in problems {
             let matrix = &problem.inputs;
-            stores.entry(Arc::as_ptr(matrix)).or_insert_with(|| match precision {
+            stores.entry(name_of(matrix)).or_insert_with(|| match precision {
                 Precision::F32 => RowStore::new(matrix.values(), matrix.n_columns(), |x| x),
                 Precision::Bf16 => RowStore::new(matrix.values(), matrix.n_columns(), round_to_bf16),
             });
@@ -41,7 +42,7 @@ impl Prepared {
     }
 
     fn of(&self, problem: &Problem) -> &RowStore {
-        &self.0[&Arc::as_ptr(&problem.inputs)]
+        &self.0[&name_of(&problem.inputs)]
     }
 }
 

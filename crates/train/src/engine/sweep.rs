@@ -49,6 +49,7 @@ pub fn train_all(
     kept: &KeptNetworks,
     progress: &(dyn Fn(Event) + Sync),
 ) -> Result<Vec<String>, TrainError> {
+    check(mlp)?;
     problems.iter().enumerate().try_for_each(|(at, problem)| problem.check(at))?;
     let keys: Vec<String> = problems.iter().map(|problem| KeptNetworks::key(problem, mlp, device)).collect();
     let mut missing = Vec::new();
@@ -82,4 +83,17 @@ pub fn train_all(
     };
     sweep(&missing, n_at_once(device), train, |_, ()| Ok(()))?;
     Ok(keys)
+}
+
+fn check(mlp: &Mlp) -> Result<(), TrainError> {
+    if let Some(decay) = mlp.weight_decay.filter(|decay| !(decay.is_finite() && *decay >= 0.0)) {
+        return Err(TrainError::setting("mlp.weight_decay", format!("is {decay}; leave it out, or write at least 0")));
+    }
+    if mlp.early_stopping.is_some_and(|stopping| stopping.patience == 0) {
+        return Err(TrainError::setting("mlp.early_stopping.patience", "is 0; it would stop before it starts"));
+    }
+    if mlp.batch_size == 0 {
+        return Err(TrainError::setting("mlp.batch_size", "is 0"));
+    }
+    Ok(())
 }
