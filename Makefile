@@ -6,7 +6,7 @@ FINEGRAIN = target/debug/finegrain
 ARGS ?=
 
 .PHONY: pipeline setup build demo ingest vq2-parse synth-feedback embed train evaluate plan test check fuzz
-.PHONY: kill-test fault-test test-vlm-server bucket-report template-report bench-buckets bench-templates bench-client bench-embed
+.PHONY: kill-test fault-test test-browser test-vlm-server bucket-report template-report bench-buckets bench-templates bench-client bench-embed bench-train paper-shape bench-evaluate
 
 pipeline: build demo ## the whole default run
 	$(FINEGRAIN) run $(ARGS)
@@ -38,6 +38,10 @@ check: setup ## formatting, lints, schemas
 kill-test: build tests/.python/ready ## kill -9 a default run at random moments, then compare with an undisturbed one
 	$(PYTHON) scripts/kill_test.py
 
+test-browser: build ## reports and the annotation page in headless Chromium; installs Debian's chromium if it is not there
+	@command -v chromium >/dev/null && command -v chromedriver >/dev/null || apt-get install -y --no-install-recommends chromium chromium-driver
+	$(CARGO) test --quiet --workspace --test browser --test sxs -- --nocapture
+
 test-vlm-server: build tests/.python/ready ## synth-feedback against a real llama-server with a random vision projector
 	$(PYTHON) scripts/vlm_server_test.py
 
@@ -60,6 +64,13 @@ bench-buckets: build tests/.python-bench/ready ## buckets beside spaCy 3.8: spee
 bench-templates: build ## template questions of up to a million prompts: speed and memory
 	$(PYTHON) scripts/bench_templates.py
 
+bench-evaluate: build tests/.python-bench/ready ## the clustered bootstrap beside scikit-learn and numpy; memory of ten million predictions
+	@$(CARGO) build --quiet --workspace --examples
+	tests/.python-bench/bin/python scripts/bench_evaluate.py target/debug/examples/bootstrap_aucs $(ARGS)
+	rm -rf data/many-predictions
+	target/debug/examples/many_predictions write data/many-predictions 1000 10000
+	target/debug/examples/many_predictions run data/many-predictions
+
 tests/.python-bench/ready: tests/requirements-bench.txt
 	$(PYTHON) -m venv tests/.python-bench
 	tests/.python-bench/bin/pip install --quiet --disable-pip-version-check -r tests/requirements-bench.txt
@@ -76,7 +87,14 @@ template-report: setup ## recall and precision of template questions, into crate
 bench-embed: build ## embedding beside transformers and Pillow; CLIP=folder of a ViT-L/14 (scripts/bench_embed.py)
 	$(PYTHON) scripts/bench_embed.py $(CLIP) $(ARGS)
 
+paper-shape: setup ## the paper's sweep at full size on random embeddings: time and memory
+	$(CARGO) test --quiet -p pipeline -p train --lib -- --ignored --nocapture the_paper_s_setting
+
 # What the notebooks read tables with; used by the tests only.
 tests/.python/ready: tests/requirements.txt
 	$(PYTHON) -m pip install --quiet --disable-pip-version-check --upgrade --target tests/.python -r tests/requirements.txt
 	touch $@
+
+bench-train: build ## the sweep engine beside PyTorch and JAX; PEERS=a Python that has them (scripts/bench_train.py)
+	$(CARGO) build --quiet --workspace --examples
+	$(PYTHON) scripts/bench_train.py $(ARGS)

@@ -13,6 +13,7 @@ mod cores;
 mod efficientnet;
 mod encoder;
 mod error;
+mod identity;
 mod images;
 mod minilm;
 mod network;
@@ -31,6 +32,7 @@ mod torch_zip;
 mod torchscript;
 
 pub use error::{AnyError, EmbedError};
+pub use identity::identity;
 pub use precision::Precision;
 pub use preprocess::ExifOrientation;
 pub use settings::{

@@ -1,19 +1,19 @@
 //! The stage: opens the tables, finds what is new, lets the encoders work, writes `embeddings`.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use tables::{
     AestheticScore, Counts, Image, ImageEmbedding, InputFile, Prompt, Stage, StageError, StageName, StageRun, Table,
-    TableWriter, Tables, digest_bytes, digest_file,
+    TableWriter, Tables, digest_bytes,
 };
-use tch::{Device, Kind};
+use tch::Device;
 use tempfile::NamedTempFile;
 
 use crate::encoder::{Head, ImageEncoder, TextEncoder};
-use crate::error::{EmbedError, absent_or_unfit};
+use crate::error::EmbedError;
+use crate::identity;
 use crate::images::{ImageFile, Plan, embed_images};
-use crate::precision::name_of;
 use crate::settings::{ImageEncoderSettings, Settings};
 use crate::store::Store;
 use crate::texts::{content_of, count_cut, embed_texts};
@@ -60,19 +60,13 @@ impl Embed {
         let image_store = match &self.image_encoder {
             None => None,
             Some(encoder) => {
-                let digest = weights_digest(&encoder.files())?;
-                let preprocessing = encoder.preprocessing(device)?;
+                let of_images = identity::of_images(encoder, &self.settings, device)?;
+                let value =
+                    |wanted: &str| of_images.iter().find(|(key, _)| *key == wanted).map_or("", |(_, v)| v.as_str());
+                let (weights, preprocessing) = (value("image_weights"), value("preprocessing"));
+                let key = [encoder.kind(), weights, preprocessing, kind_of(device), ARITHMETIC].join("\n");
                 head = encoder.load_head()?;
-                metadata.push(("image_encoder", encoder.kind().to_owned()));
-                metadata.push(("image_weights", digest.clone()));
-                metadata.push(("preprocessing", preprocessing.clone()));
-                if let (Some(file), Some(ImageEncoderSettings::Clip(clip))) =
-                    (encoder.head_file(), &self.settings.image_encoder)
-                {
-                    metadata.push(("image_embedding", clip.image_embedding.into()));
-                    metadata.push(("laion_head", file_digest(file)?));
-                }
-                let key = [encoder.kind(), &digest, &preprocessing, kind_of(device), ARITHMETIC].join("\n");
+                metadata.extend(of_images.iter().cloned());
                 let store = self.image_vectors(run, &images, encoder, &key, device)?;
                 counts.insert("images_embedded", store.n_new());
                 let n_bad = images.iter().filter(|image| !store.has(image.sha256)).count();
@@ -83,18 +77,15 @@ impl Embed {
         let texts = match &self.text_encoder {
             None => None,
             Some(encoder) => {
-                let digest = weights_digest(&encoder.files())?;
-                metadata.push(("text_encoder", encoder.kind().to_owned()));
-                metadata.push(("text_weights", digest.clone()));
-                let mut key = vec![encoder.kind(), &digest, kind_of(device)];
-                if encoder.precision(device) != Kind::Float {
-                    let precision = name_of(encoder.precision(device));
-                    metadata.push(("text_precision", precision.to_owned()));
-                    key.push(precision);
-                }
+                let of_texts = identity::of_texts(encoder, device)?;
+                let value = |wanted: &str| of_texts.iter().find(|(key, _)| *key == wanted).map(|(_, v)| v.as_str());
+                let mut key = vec![encoder.kind(), value("text_weights").unwrap_or(""), kind_of(device)];
+                key.extend(value("text_precision"));
+                let key = key.join("\n");
+                metadata.extend(of_texts.iter().cloned());
                 let contents: BTreeMap<&str, String> =
                     prompts.iter().map(|prompt| (*prompt, content_of(prompt))).collect();
-                let store = self.text_vectors(run, &contents, encoder, &key.join("\n"), device)?;
+                let store = self.text_vectors(run, &contents, encoder, &key, device)?;
                 counts.insert("prompts_embedded", store.n_new());
                 if let Some(n_cut) = count_cut(contents.keys().copied(), encoder)? {
                     counts.insert("prompts_cut", n_cut);
@@ -299,19 +290,6 @@ fn prompts_of<'a>(images: &[ImageFile], prompts: &'a [Prompt]) -> Result<Vec<&'a
 /// CPU and CUDA round differently, so their vectors are kept apart.
 fn kind_of(device: Device) -> &'static str {
     if device == Device::Cpu { "cpu" } else { "cuda" }
-}
-
-/// BLAKE3 of an encoder's one file, or of the digests of its files in order.
-fn weights_digest(files: &[(String, PathBuf)]) -> Result<String, EmbedError> {
-    let digests = files.iter().map(|(_, file)| file_digest(file)).collect::<Result<Vec<_>, _>>()?;
-    Ok(match digests.as_slice() {
-        [one] => one.clone(),
-        several => digest_bytes(several.join("\n").as_bytes()),
-    })
-}
-
-fn file_digest(path: &Path) -> Result<String, EmbedError> {
-    digest_file(path).map_err(absent_or_unfit(path))
 }
 
 #[cfg(test)]

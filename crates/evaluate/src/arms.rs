@@ -5,10 +5,11 @@
 
 use std::collections::BTreeMap;
 
-use tables::{RewardModel, Split};
+use tables::{ArmMetric, RewardModel, Split};
 
-use crate::bootstrap::{Draws, Interval};
-use crate::metrics::Evaluation;
+use crate::bootstrap::Interval;
+use crate::metrics::{Evaluation, JUDGED, METRICS, PointMetrics, ROC_AUC, Seeds, SplitMetrics};
+use crate::undefined::Undefined;
 
 /// A value with its interval, where there is one.
 #[derive(Debug, Clone, PartialEq)]
@@ -46,13 +47,12 @@ impl ArmPoint<'_> {
 
     /// Labels paid for when each costs 1, averaged over seeds.
     pub fn cost_equal(&self) -> f64 {
-        self.models.iter().map(|model| model.cost_equal).sum::<f64>() / self.models.len() as f64
+        cost_equal(&self.models)
     }
 
     /// Rater seconds paid for, averaged over seeds; `None` if they are not known.
     pub fn cost_seconds(&self) -> Option<f64> {
-        let sum = self.models.iter().try_fold(0.0, |sum, model| model.cost_seconds.map(|seconds| sum + seconds));
-        sum.map(|sum| sum / self.models.len() as f64)
+        cost_seconds(&self.models)
     }
 }
 
@@ -93,19 +93,80 @@ impl Comparison<'_> {
 }
 
 /// All points, by experiment, arm and `n_train`.
-pub fn points<'a>(models: &'a [RewardModel], evaluation: &Evaluation<'a>) -> Vec<ArmPoint<'a>> {
-    let mut groups: BTreeMap<(&str, &str, i64), Vec<&RewardModel>> = BTreeMap::new();
-    for model in models {
-        groups.entry((&model.experiment, &model.arm, model.n_train)).or_default().push(model);
-    }
-    let point = |((experiment, arm, n_train), mut models): ((&'a str, &'a str, i64), Vec<&'a RewardModel>)| {
-        models.sort_by_key(|model| model.seed);
-        let estimate = |split| Seeds::of(&models, split, evaluation).and_then(|seeds| seeds.estimate());
-        let of_seeds = Seeds::of(&models, Split::Test, evaluation).map(|seeds| seeds.values).unwrap_or_default();
-        let (validation, test) = (estimate(Split::Validation), estimate(Split::Test));
-        ArmPoint { experiment, arm, n_train, validation, test, test_of_seeds: of_seeds, models }
+pub fn points<'a>(evaluation: &Evaluation<'a>) -> Vec<ArmPoint<'a>> {
+    let point = |point: &PointMetrics<'a>| {
+        let estimate = |split| estimate(point, split, evaluation);
+        ArmPoint {
+            experiment: point.experiment,
+            arm: point.arm,
+            n_train: point.n_train,
+            models: point.models.clone(),
+            validation: estimate(Split::Validation),
+            test: estimate(Split::Test),
+            test_of_seeds: auc(point, Split::Test).map(|seeds| seeds.values.clone()).unwrap_or_default(),
+        }
     };
-    groups.into_iter().map(point).collect()
+    evaluation.points.iter().map(point).collect()
+}
+
+/// Table `arm_metrics`, by key.
+pub fn arm_metrics(evaluation: &Evaluation) -> Vec<ArmMetric> {
+    let points = evaluation.points.iter();
+    let of_splits =
+        points.flat_map(|point| JUDGED.iter().zip(&point.splits).map(move |(split, of)| (point, *split, of)));
+    of_splits
+        .flat_map(|(point, split, of)| {
+            METRICS.iter().zip(&of.metrics).map(move |(metric, seeds)| (point, split, of, *metric, seeds))
+        })
+        .map(|(point, split, of, metric, seeds)| arm_metric(point, split, of, metric, seeds, evaluation))
+        .collect()
+}
+
+fn arm_metric(
+    point: &PointMetrics,
+    split: Split,
+    of: &SplitMetrics,
+    metric: &str,
+    seeds: &Seeds,
+    evaluation: &Evaluation,
+) -> ArmMetric {
+    let value = seeds.mean();
+    let draws = evaluation.targets.get(&(point.experiment, split)).map(|target| &target.draws);
+    let interval = match (value, draws) {
+        (Some(_), Some(draws)) => draws.interval(&seeds.replicates).map_err(|reason| reason.to_string()),
+        _ => Err(seeds.reason.clone().unwrap_or_else(|| Undefined::NoData.to_string())),
+    };
+    let n = seeds.values.len() as f64;
+    let squares = |mean: f64| seeds.values.iter().map(|value| (value - mean).powi(2)).sum::<f64>();
+    ArmMetric {
+        experiment: point.experiment.to_owned(),
+        arm: point.arm.to_owned(),
+        n_train: point.n_train,
+        split,
+        metric: metric.to_owned(),
+        value,
+        ci_low: interval.as_ref().ok().map(|interval| interval.low),
+        ci_high: interval.as_ref().ok().map(|interval| interval.high),
+        std_over_seeds: value.filter(|_| n > 1.0).map(|mean| (squares(mean) / (n - 1.0)).sqrt()),
+        n_seeds: seeds.values.len() as i64,
+        n_images: of.n_images as i64,
+        n_prompts: of.n_prompts as i64,
+        n_attributes: point.models.iter().map(|model| model.attributes.len()).max().unwrap_or(0) as i64,
+        cost_equal: cost_equal(&point.models),
+        cost_seconds: cost_seconds(&point.models),
+        reason: interval.err(),
+    }
+}
+
+/// Labels paid for when each costs 1, averaged over seeds.
+pub fn cost_equal(models: &[&RewardModel]) -> f64 {
+    models.iter().map(|model| model.cost_equal).sum::<f64>() / models.len() as f64
+}
+
+/// Rater seconds paid for, averaged over seeds; `None` if they are not known.
+pub fn cost_seconds(models: &[&RewardModel]) -> Option<f64> {
+    let sum = models.iter().try_fold(0.0, |sum, model| model.cost_seconds.map(|seconds| sum + seconds));
+    sum.map(|sum| sum / models.len() as f64)
 }
 
 /// Each fine arm of an experiment against its coarse arm. Empty if either has no test AUC.
@@ -113,7 +174,7 @@ pub fn comparisons<'a>(points: &[ArmPoint<'a>], evaluation: &Evaluation<'a>) -> 
     let coarse = largest(points).into_iter().find(|point| point.is_coarse());
     let Some(coarse) = coarse else { return Vec::new() };
     let against = |fine: &ArmPoint<'a>| {
-        let difference = difference(&fine.models, &coarse.models, evaluation)?;
+        let difference = difference(fine, coarse, evaluation)?;
         Some(Comparison { coarse: coarse.clone(), fine: fine.clone(), difference })
     };
     largest(points).into_iter().filter(|point| !point.is_coarse()).filter_map(against).collect()
@@ -144,44 +205,27 @@ pub fn best_fine<'c, 'a>(comparisons: &'c [Comparison<'a>]) -> Option<(&'c Compa
     on_validation.map(|one| (one, Split::Validation)).or_else(on_test)
 }
 
-/// The seeds of one point that have an AUC on one split.
-struct Seeds<'e> {
-    values: Vec<f64>,
-    replicates: Vec<&'e [Option<f64>]>,
-    draws: &'e Draws,
+fn auc<'e>(point: &'e PointMetrics, split: Split) -> Option<&'e Seeds> {
+    point.on(split)?.metric(ROC_AUC).filter(|seeds| !seeds.values.is_empty())
 }
 
-impl<'e> Seeds<'e> {
-    fn of(models: &[&'e RewardModel], split: Split, evaluation: &'e Evaluation) -> Option<Self> {
-        let experiment = models.first()?.experiment.as_str();
-        let draws = &evaluation.targets.get(&(experiment, split))?.draws;
-        let runs = models.iter().filter_map(|model| evaluation.aucs.get(&(model.run_id.as_str(), split)));
-        let (values, replicates): (Vec<f64>, Vec<&[Option<f64>]>) =
-            runs.filter_map(|auc| auc.value.as_ref().ok().map(|value| (*value, auc.replicates.as_slice()))).unzip();
-        (!values.is_empty()).then_some(Self { values, replicates, draws })
-    }
-
-    fn mean(&self) -> f64 {
-        self.values.iter().sum::<f64>() / self.values.len() as f64
-    }
-
-    fn estimate(&self) -> Option<Estimate> {
-        let interval = self.draws.interval(&self.draws.seed_means(&self.replicates)).ok();
-        Some(Estimate { value: self.mean(), interval })
-    }
+fn estimate(point: &PointMetrics, split: Split, evaluation: &Evaluation) -> Option<Estimate> {
+    let seeds = auc(point, split)?;
+    let draws = &evaluation.targets.get(&(point.experiment, split))?.draws;
+    Some(Estimate { value: seeds.mean()?, interval: draws.interval(&seeds.replicates).ok() })
 }
 
-fn difference<'e>(
-    fine: &[&'e RewardModel],
-    coarse: &[&'e RewardModel],
-    evaluation: &'e Evaluation,
-) -> Option<Estimate> {
-    let fine = Seeds::of(fine, Split::Test, evaluation)?;
-    let coarse = Seeds::of(coarse, Split::Test, evaluation)?;
-    let means = |seeds: &Seeds| seeds.draws.seed_means(&seeds.replicates);
-    let paired = means(&fine).into_iter().zip(means(&coarse));
-    let replicates: Vec<Option<f64>> = paired.map(|(fine, coarse)| Some(fine? - coarse?)).collect();
-    Some(Estimate { value: fine.mean() - coarse.mean(), interval: fine.draws.interval(&replicates).ok() })
+fn difference(fine: &ArmPoint, coarse: &ArmPoint, evaluation: &Evaluation) -> Option<Estimate> {
+    let seeds = |wanted: &ArmPoint| {
+        let key = (wanted.experiment, wanted.arm, wanted.n_train);
+        let point = evaluation.points.iter().find(|point| (point.experiment, point.arm, point.n_train) == key)?;
+        auc(point, Split::Test)
+    };
+    let draws = &evaluation.targets.get(&(fine.experiment, Split::Test))?.draws;
+    let (fine, coarse) = (seeds(fine)?, seeds(coarse)?);
+    let replicates: Vec<f64> =
+        fine.replicates.iter().zip(&coarse.replicates).map(|(fine, coarse)| fine - coarse).collect();
+    Some(Estimate { value: fine.mean()? - coarse.mean()?, interval: draws.interval(&replicates).ok() })
 }
 
 #[cfg(test)]
@@ -217,8 +261,8 @@ mod tests {
     }
 
     fn compared(inputs: &Inputs, check: impl FnOnce(&[Comparison])) {
-        let evaluation = evaluate(inputs, &settings().bootstrap);
-        check(&comparisons(&points(&inputs.reward_models, &evaluation), &evaluation));
+        let evaluation = evaluate(inputs, &settings());
+        check(&comparisons(&points(&evaluation), &evaluation));
     }
 
     #[test]
@@ -278,11 +322,11 @@ mod tests {
     fn costs_are_means_over_seeds_and_unknown_if_one_is() {
         let mut inputs = world(&[("coarse", &[], 10, [0.2; 2])]);
         inputs.reward_models[0].cost_seconds = Some(100.0);
-        let evaluation = evaluate(&inputs, &settings().bootstrap);
-        assert_eq!(points(&inputs.reward_models, &evaluation)[0].cost_seconds(), None);
+        let evaluation = evaluate(&inputs, &settings());
+        assert_eq!(points(&evaluation)[0].cost_seconds(), None);
         inputs.reward_models[1].cost_seconds = Some(300.0);
-        let evaluation = evaluate(&inputs, &settings().bootstrap);
-        let point = &points(&inputs.reward_models, &evaluation)[0];
+        let evaluation = evaluate(&inputs, &settings());
+        let point = &points(&evaluation)[0];
         assert_eq!((point.cost_seconds(), point.cost_equal()), (Some(200.0), 10.0));
     }
 }

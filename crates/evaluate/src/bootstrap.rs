@@ -4,11 +4,13 @@
 //! All models of one experiment and split share the same draws, so that a difference between two of them is paired.
 //! A mean over seeds is redrawn on both levels: prompts, and then as many seeds as there are.
 
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
-use crate::roc::Presorted;
 use crate::undefined::Undefined;
 
 /// Both ends of a 95 % interval.
@@ -20,13 +22,18 @@ pub struct Interval {
     pub high: f64,
 }
 
+/// Replicates that are worked on at once: their weights are neighbours in memory, and one instruction takes several.
+pub const LANES: usize = 16;
+
 /// How often each of `n_clusters` prompts is drawn, in each of the replicates.
 pub struct Draws {
     n_clusters: usize,
     replicates: usize,
     seed: u64,
-    // One row of `n_clusters` a replicate.
-    multiplicities: Vec<u32>,
+    // Blocks of LANES replicates; in a block one row a prompt. A byte is enough: more than 255 draws of one prompt among
+    // 256 prompts or more have a chance below 1e-500.
+    blocks: Vec<u8>,
+    seed_draws: SeedDraws,
 }
 
 impl Draws {
@@ -34,16 +41,19 @@ impl Draws {
     ///
     /// Every replicate has a random stream of its own, so the draws do not depend on the number of threads.
     pub fn new(n_clusters: usize, replicates: usize, seed: u64) -> Self {
-        let mut multiplicities = vec![0; n_clusters * replicates];
+        let mut blocks = vec![0; n_clusters * replicates.div_ceil(LANES) * LANES];
         if n_clusters > 0 {
-            multiplicities.par_chunks_mut(n_clusters).enumerate().for_each(|(replicate, row)| {
-                let mut rng = stream(seed, 2 * replicate as u64);
-                for _ in 0..n_clusters {
-                    row[rng.random_range(0..n_clusters)] += 1;
+            blocks.par_chunks_mut(n_clusters * LANES).enumerate().for_each(|(block, weights)| {
+                for lane in 0..LANES.min(replicates - block * LANES) {
+                    let mut rng = stream(seed, 2 * (block * LANES + lane) as u64);
+                    for _ in 0..n_clusters {
+                        let weight: &mut u8 = &mut weights[rng.random_range(0..n_clusters) * LANES + lane];
+                        *weight = weight.saturating_add(1);
+                    }
                 }
             });
         }
-        Self { n_clusters, replicates, seed, multiplicities }
+        Self { n_clusters, replicates, seed, blocks, seed_draws: SeedDraws::default() }
     }
 
     /// How many prompts there are.
@@ -51,44 +61,72 @@ impl Draws {
         self.n_clusters
     }
 
-    /// The AUC of every replicate; `None` where a resample has one class only.
-    pub fn aucs(&self, rows: &Presorted) -> Vec<Option<f64>> {
+    /// One value a replicate, computed [`LANES`] at a time from the weights of those replicates, one row a prompt.
+    pub fn each(&self, of_block: impl FnMut(&[[u8; LANES]]) -> [f64; LANES]) -> Vec<f64> {
         if self.n_clusters == 0 {
-            return vec![None; self.replicates];
+            return vec![f64::NAN; self.replicates];
         }
-        self.multiplicities.chunks(self.n_clusters).map(|weights| rows.weighted_auc(weights)).collect()
+        let (rows, _) = self.blocks.as_chunks::<LANES>();
+        let mut values: Vec<f64> = rows.chunks_exact(self.n_clusters).map(of_block).collect::<Vec<_>>().concat();
+        values.truncate(self.replicates);
+        values
     }
 
-    /// The mean over seeds of every replicate, the seeds redrawn too; `None` where one of them has no value.
+    /// The mean over seeds of every replicate, the seeds redrawn too; NaN where one of them has no value.
     ///
     /// Two arms with equally many seeds get the same draw of seeds.
-    pub fn seed_means(&self, seeds: &[&[Option<f64>]]) -> Vec<Option<f64>> {
+    pub fn seed_means(&self, seeds: &[&[f64]]) -> Vec<f64> {
+        let drawn = self.seed_draws.of(seeds.len(), self.replicates, self.seed);
         let mean = |replicate: usize| {
-            let mut rng = stream(self.seed, 2 * replicate as u64 + 1);
-            let sum = (0..seeds.len()).try_fold(0.0, |sum, _| {
-                let drawn = seeds[rng.random_range(0..seeds.len())];
-                drawn[replicate].map(|value| sum + value)
-            });
-            sum.map(|sum| sum / seeds.len() as f64)
+            let drawn = &drawn[replicate * seeds.len()..][..seeds.len()];
+            drawn.iter().fold(0.0, |sum, &seed| sum + seeds[usize::from(seed)][replicate]) / seeds.len() as f64
         };
-        (0..self.replicates).map(|replicate| if seeds.is_empty() { None } else { mean(replicate) }).collect()
+        (0..self.replicates).map(|replicate| if seeds.is_empty() { f64::NAN } else { mean(replicate) }).collect()
     }
 
-    /// The 95 % interval of a statistic whose replicates these are.
+    /// The 95 % interval of a statistic whose replicates these are; NaN where a resample has no value.
     ///
     /// # Errors
     /// [`Undefined::OneCluster`], or [`Undefined::TooFewResamples`] if more than half have no value.
-    pub fn interval(&self, replicates: &[Option<f64>]) -> Result<Interval, Undefined> {
+    pub fn interval(&self, replicates: &[f64]) -> Result<Interval, Undefined> {
         if self.n_clusters < 2 {
             return Err(Undefined::OneCluster);
         }
-        let mut values: Vec<f64> = replicates.iter().copied().flatten().collect();
-        let dropped = replicates.len() - values.len();
-        if values.is_empty() || 2 * dropped > replicates.len() {
-            return Err(Undefined::TooFewResamples { dropped, replicates: replicates.len() });
-        }
-        values.sort_by(f64::total_cmp);
-        Ok(Interval { low: quantile(&values, 0.025), high: quantile(&values, 0.975) })
+        percentiles(replicates)
+    }
+}
+
+/// The 2.5 % and 97.5 % quantiles of the replicates that have a value.
+///
+/// # Errors
+/// [`Undefined::TooFewResamples`] if more than half have none.
+pub fn percentiles(replicates: &[f64]) -> Result<Interval, Undefined> {
+    let mut values: Vec<f64> = replicates.iter().copied().filter(|value| !value.is_nan()).collect();
+    let dropped = replicates.len() - values.len();
+    if values.is_empty() || 2 * dropped > replicates.len() {
+        return Err(Undefined::TooFewResamples { dropped, replicates: replicates.len() });
+    }
+    Ok(Interval { low: select_quantile(&mut values, 0.025), high: select_quantile(&mut values, 0.975) })
+}
+
+/// The draws of seeds, made once for each number of seeds.
+#[derive(Default)]
+struct SeedDraws {
+    by_number: Mutex<BTreeMap<usize, Arc<Vec<u16>>>>,
+}
+
+impl SeedDraws {
+    fn of(&self, n_seeds: usize, replicates: usize, seed: u64) -> Arc<Vec<u16>> {
+        let draw = || {
+            let of_replicate = |replicate: usize| {
+                let mut rng = stream(seed, 2 * replicate as u64 + 1);
+                let draw = move |_| u16::try_from(rng.random_range(0..n_seeds)).unwrap_or(u16::MAX);
+                (0..n_seeds).map(draw).collect::<Vec<_>>()
+            };
+            Arc::new((0..replicates).flat_map(of_replicate).collect())
+        };
+        let mut by_number = self.by_number.lock().unwrap_or_else(PoisonError::into_inner);
+        by_number.entry(n_seeds).or_insert_with(draw).clone()
     }
 }
 
@@ -98,11 +136,11 @@ fn stream(seed: u64, number: u64) -> ChaCha8Rng {
     rng
 }
 
-/// The quantile of sorted values, linear between two of them (numpy's default). There must be one value at least.
-fn quantile(sorted: &[f64], share: f64) -> f64 {
-    let at = share * (sorted.len() - 1) as f64;
-    let below = sorted[at.floor() as usize];
-    let above = sorted[at.ceil() as usize];
+/// The quantile of some values, linear between two of them (numpy's default). There must be one value at least.
+fn select_quantile(values: &mut [f64], share: f64) -> f64 {
+    let at = share * (values.len() - 1) as f64;
+    let (_, &mut below, rest) = values.select_nth_unstable_by(at.floor() as usize, f64::total_cmp);
+    let above = rest.iter().copied().min_by(f64::total_cmp).unwrap_or(below);
     below + (above - below) * at.fract()
 }
 
@@ -110,45 +148,34 @@ fn quantile(sorted: &[f64], share: f64) -> f64 {
 mod tests {
     use super::*;
 
-    #[test]
-    fn every_replicate_draws_as_many_prompts_as_there_are() {
-        let draws = Draws::new(7, 50, 3);
-        assert!(draws.multiplicities.chunks(7).all(|row| row.iter().sum::<u32>() == 7));
-        assert_eq!(draws.multiplicities, Draws::new(7, 50, 3).multiplicities);
-        assert_ne!(draws.multiplicities, Draws::new(7, 50, 4).multiplicities);
-        assert_eq!(
-            draws.multiplicities[..70],
-            Draws::new(7, 10, 3).multiplicities,
-            "replicates have streams of their own"
-        );
+    /// The weights of each replicate, one a prompt.
+    pub fn weights(draws: &Draws) -> Vec<Vec<u32>> {
+        let of_prompt = |prompt: usize| draws.each(|block| block[prompt].map(f64::from));
+        let columns: Vec<Vec<f64>> = (0..draws.n_clusters).map(of_prompt).collect();
+        (0..draws.replicates).map(|at| columns.iter().map(|column| column[at] as u32).collect()).collect()
     }
 
     #[test]
-    fn replicates_equal_resamples_that_are_written_out() {
-        let labels = [true, false, true, false, true, false, false, true];
-        let scores = [0.9, 0.2, 0.4, 0.4, 0.7, 0.6, 0.1, 0.3];
-        let clusters = [0, 0, 1, 1, 2, 2, 3, 3];
-        let draws = Draws::new(4, 200, 11);
-        let fast = draws.aucs(&Presorted::new(&labels, &scores, &clusters).unwrap());
-        for (weights, fast) in draws.multiplicities.chunks(4).zip(fast) {
-            let rows = || (0..8).flat_map(|row| vec![row; weights[clusters[row] as usize] as usize]);
-            let labels: Vec<bool> = rows().map(|row| labels[row]).collect();
-            let scores: Vec<f64> = rows().map(|row| scores[row]).collect();
-            assert_eq!(fast, crate::roc::roc_auc(&labels, &scores).ok());
-        }
+    fn every_replicate_draws_as_many_prompts_as_there_are() {
+        let drawn = weights(&Draws::new(7, 50, 3));
+        assert!(drawn.len() == 50 && drawn.iter().all(|row| row.iter().sum::<u32>() == 7));
+        assert_eq!(drawn, weights(&Draws::new(7, 50, 3)));
+        assert_ne!(drawn, weights(&Draws::new(7, 50, 4)));
+        assert_eq!(drawn[..10], weights(&Draws::new(7, 10, 3)), "replicates have streams of their own");
     }
 
     #[test]
     fn the_interval_is_the_percentiles_as_numpy_has_them() {
         // numpy 2.4.6: np.percentile([.3, .1, .9, .4, .8, .7, .2], [2.5, 97.5])
-        let replicates = [0.3, 0.1, 0.9, 0.4, 0.8, 0.7, 0.2].map(Some);
+        let replicates = [0.3, 0.1, 0.9, 0.4, 0.8, 0.7, 0.2];
         let interval = Draws::new(5, 7, 0).interval(&replicates).unwrap();
         assert!((interval.low - 0.115).abs() < 1e-15 && (interval.high - 0.885).abs() < 1e-15, "{interval:?}");
+        assert_eq!(percentiles(&[0.4]), Ok(Interval { low: 0.4, high: 0.4 }));
     }
 
     #[test]
     fn no_interval_from_one_prompt_or_when_most_resamples_have_one_class() {
-        let some = |n: usize| (0..10).map(|at| (at < n).then_some(0.5)).collect::<Vec<_>>();
+        let some = |n: usize| (0..10).map(|at| if at < n { 0.5 } else { f64::NAN }).collect::<Vec<_>>();
         assert_eq!(Draws::new(1, 10, 0).interval(&some(10)), Err(Undefined::OneCluster));
         assert_eq!(Draws::new(0, 10, 0).interval(&some(0)), Err(Undefined::OneCluster));
         let draws = Draws::new(3, 10, 0);
@@ -159,18 +186,19 @@ mod tests {
     #[test]
     fn a_mean_over_one_seed_is_that_seed_and_over_equal_seeds_is_their_value() {
         let draws = Draws::new(4, 3, 0);
-        let seed = [Some(0.25), None, Some(0.75)];
-        assert_eq!(draws.seed_means(&[&seed]), seed);
-        assert_eq!(draws.seed_means(&[&seed, &seed]), seed);
-        assert_eq!(draws.seed_means(&[]), [None; 3]);
+        let seed = [0.25, f64::NAN, 0.75];
+        for means in [draws.seed_means(&[&seed]), draws.seed_means(&[&seed, &seed])] {
+            assert!(means[0] == 0.25 && means[1].is_nan() && means[2] == 0.75, "{means:?}");
+        }
+        assert!(draws.seed_means(&[]).iter().all(|mean| mean.is_nan()));
     }
 
     #[test]
     fn arms_with_equally_many_seeds_draw_the_same_seeds() {
         let draws = Draws::new(4, 100, 0);
-        let (low, high) = (vec![Some(0.0); 100], vec![Some(1.0); 100]);
+        let (low, high) = (vec![0.0; 100], vec![1.0; 100]);
         assert_eq!(draws.seed_means(&[&low, &high]), draws.seed_means(&[&low, &high]));
-        let shares: f64 = draws.seed_means(&[&low, &high]).iter().flatten().sum();
+        let shares: f64 = draws.seed_means(&[&low, &high]).iter().sum();
         assert!((30.0..70.0).contains(&shares), "{shares}");
     }
 }

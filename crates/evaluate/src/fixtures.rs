@@ -1,15 +1,21 @@
 //! Single rows for tests, with everything that a test does not care about filled in.
 
-use tables::{AttributeScore, Image, Label, Prediction, Preference, Rating, RewardModel, ScoreSource, Split};
+use tables::{
+    Answer, AnswerKind, AnswerReadout, AnswerStatus, AttributeScore, Bucket, Image, Label, Prediction, Preference,
+    Question, QuestionSource, Rating, RewardModel, ScoreSource, Split, SxsChoice, SxsPair, SxsVote,
+};
 
 use crate::metrics::TARGET;
-use crate::settings::{Bootstrap, Report, Settings};
+use crate::settings::{Advice, Bootstrap, Disagreement, Report, Settings, SideBySide};
 
 pub fn settings() -> Settings {
     Settings {
         bootstrap: Bootstrap { replicates: 200, seed: 0 },
-        report: Report { title: "A made-up world (everything is simulated)".to_owned() },
+        report: Report { title: "A made-up world (everything is simulated)".to_owned(), contact_sheets: None },
         sxs: None,
+        calibration_bins: 10,
+        advice: Advice { min_sizes: 4, furthest: 4.0 },
+        seconds_per_label: std::collections::BTreeMap::new(),
     }
 }
 
@@ -51,6 +57,15 @@ pub fn model(experiment: &str, arm: &str, attributes: &[&str], n_train: i64, see
         arm: arm.to_owned(),
         attributes: attributes.iter().map(|name| (*name).to_owned()).collect(),
         inputs: "image".to_owned(),
+        bottleneck: None,
+        labels: "hard".to_owned(),
+        loss: "pointwise".to_owned(),
+        hidden: None,
+        stage2_on: None,
+        class_weights: "none".to_owned(),
+        n_used: n_train,
+        degenerate: Vec::new(),
+        epochs_run: None,
         n_train,
         seed,
         cost_equal: (n_train * attributes.len().max(1) as i64) as f64,
@@ -95,5 +110,76 @@ pub fn preference(image_id: &str, aspect: &str, mean_rating: f64) -> Preference 
         n_ratings: 2,
         std_rating: None,
         mean_seconds: None,
+    }
+}
+
+pub fn sxs(experiment: &str, coarse: &str, fine: &str) -> SideBySide {
+    SideBySide {
+        experiment: experiment.to_owned(),
+        coarse: coarse.to_owned(),
+        fine: fine.to_owned(),
+        pairs: 194,
+        disagreement: Disagreement::Ranks,
+        scores: None,
+    }
+}
+
+pub fn sxs_pair(coarse_image_id: &str, fine_image_id: &str) -> SxsPair {
+    SxsPair {
+        pair_id: format!("{coarse_image_id}~{fine_image_id}"),
+        prompt_id: "p1".to_owned(),
+        coarse_run_id: "e/coarse/n40/s0".to_owned(),
+        fine_run_id: "e/all/n40/s0".to_owned(),
+        coarse_image_id: coarse_image_id.to_owned(),
+        fine_image_id: fine_image_id.to_owned(),
+        coarse_margin: 0.5,
+        fine_margin: 0.25,
+        disagreement: 0.75,
+    }
+}
+
+pub fn sxs_vote(pair_id: &str, rater_id: &str, aspect: &str, choice: SxsChoice) -> SxsVote {
+    SxsVote {
+        pair_id: pair_id.to_owned(),
+        rater_id: rater_id.to_owned(),
+        aspect: aspect.to_owned(),
+        choice,
+        left: None,
+        seconds: None,
+        answered_at: None,
+    }
+}
+
+/// A question of a prompt and what it depends on.
+pub fn question(prompt_id: &str, question_id: &str, bucket: Bucket, depends_on: &[&str]) -> Question {
+    Question {
+        prompt_id: prompt_id.to_owned(),
+        question_id: question_id.to_owned(),
+        question: "is it there?".to_owned(),
+        answer: "yes".to_owned(),
+        query: "is it there?".to_owned(),
+        bucket,
+        span_start: None,
+        span_end: None,
+        source: QuestionSource::Template,
+        depends_on: depends_on.iter().map(|on| (*on).to_owned()).collect(),
+    }
+}
+
+/// Model `m`'s answer to an alignment question; refused if it has none.
+pub fn answer(image_id: &str, question_id: &str, p_yes: Option<f64>) -> Answer {
+    Answer {
+        image_id: image_id.to_owned(),
+        question_id: question_id.to_owned(),
+        kind: AnswerKind::Alignment,
+        status: if p_yes.is_some() { AnswerStatus::Ok } else { AnswerStatus::Refused },
+        p_yes,
+        logit_yes: None,
+        logit_no: None,
+        label_mass: None,
+        readout: AnswerReadout::TopLogprobs,
+        model: "m".to_owned(),
+        attempts: 1,
+        seconds: None,
     }
 }

@@ -2,10 +2,15 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use crate::report::{ContactSheet, StageRecord, records};
 use tables::{
-    AggregatorWeight, Answer, AttributeScore, Image, ImageEmbedding, Label, Prediction, Preference, Prompt, Rating,
-    RewardModel, StageRun, Table, TableError, Tables,
+    AggregatorWeight, Answer, AttributeScore, Image, ImageEmbedding, Label, Prediction, Preference, Prompt, Question,
+    Rating, RewardModel, Table, TableError, Tables,
 };
+
+use crate::predictions::Predictions;
+use crate::side_by_side::scores::Scores;
+use crate::side_by_side::votes::VoteFile;
 
 /// The tables, whole.
 #[derive(Debug, Default, Clone)]
@@ -18,6 +23,8 @@ pub struct Inputs {
     pub ratings: Vec<Rating>,
     /// Table `preferences`.
     pub preferences: Vec<Preference>,
+    /// Table `questions`.
+    pub questions: Vec<Question>,
     /// Table `answers`.
     pub answers: Vec<Answer>,
     /// Table `attribute_scores`.
@@ -27,11 +34,19 @@ pub struct Inputs {
     /// Table `reward_models`.
     pub reward_models: Vec<RewardModel>,
     /// Table `predictions`.
-    pub predictions: Vec<Prediction>,
+    pub predictions: Predictions,
     /// Table `aggregator_weights`.
     pub aggregator_weights: Vec<AggregatorWeight>,
     /// What the file of `embeddings` says of its encoders; empty if there is none.
     pub encoders: Vec<(String, String)>,
+    /// The best and worst images of each attribute, if the report shows them.
+    pub contact_sheets: Vec<ContactSheet>,
+    /// What the run records of the earlier stages say.
+    pub records: Vec<StageRecord>,
+    /// The images of `evaluate.sxs.scores`, if it is set.
+    pub scores: Option<Scores>,
+    /// The vote files that the data root keeps.
+    pub votes: Vec<VoteFile>,
 }
 
 /// The names of the tables of [`Inputs`]. `embeddings` is not among them: a data set without pixels has none.
@@ -41,6 +56,7 @@ pub fn names() -> Vec<&'static str> {
         Image::NAME,
         Rating::NAME,
         Preference::NAME,
+        Question::NAME,
         Answer::NAME,
         AttributeScore::NAME,
         Label::NAME,
@@ -55,19 +71,32 @@ impl Inputs {
     ///
     /// # Errors
     /// [`TableError`] for one that is missing or broken.
-    pub fn read(run: &StageRun) -> Result<Self, TableError> {
+    pub fn read(tables: &Tables) -> Result<Self, TableError> {
         Ok(Self {
-            prompts: run.read()?,
-            images: run.read()?,
-            ratings: run.read()?,
-            preferences: run.read()?,
-            answers: run.read()?,
-            attribute_scores: run.read()?,
-            labels: run.read()?,
-            reward_models: run.read()?,
-            predictions: run.read()?,
-            aggregator_weights: run.read()?,
-            encoders: encoders(run)?,
+            prompts: tables.read()?,
+            ratings: tables.read()?,
+            preferences: tables.read()?,
+            questions: tables.read()?,
+            answers: tables.read()?,
+            attribute_scores: tables.read()?,
+            aggregator_weights: tables.read()?,
+            encoders: encoders(tables)?,
+            records: records(tables.storage())?,
+            ..Self::of_models(tables)?
+        })
+    }
+
+    /// Reads only what tells how good the reward models are.
+    ///
+    /// # Errors
+    /// [`TableError`] for one that is missing or broken.
+    pub fn of_models(tables: &Tables) -> Result<Self, TableError> {
+        Ok(Self {
+            images: tables.read()?,
+            labels: tables.read()?,
+            reward_models: tables.read()?,
+            predictions: Predictions::read(tables.reader()?)?,
+            ..Self::default()
         })
     }
 
@@ -78,6 +107,7 @@ impl Inputs {
             self.images.len(),
             self.ratings.len(),
             self.preferences.len(),
+            self.questions.len(),
             self.answers.len(),
             self.attribute_scores.len(),
             self.labels.len(),
@@ -94,8 +124,8 @@ impl Inputs {
     }
 }
 
-fn encoders(run: &StageRun) -> Result<Vec<(String, String)>, TableError> {
-    let Some(reader) = Tables::new(run.storage().clone()).open::<ImageEmbedding>()? else { return Ok(Vec::new()) };
+fn encoders(tables: &Tables) -> Result<Vec<(String, String)>, TableError> {
+    let Some(reader) = tables.open::<ImageEmbedding>()? else { return Ok(Vec::new()) };
     let own = |key: &str| key.starts_with("finegrain.") || key.starts_with("ARROW:");
     Ok(reader.metadata().iter().filter(|(key, _)| !own(key)).cloned().collect())
 }

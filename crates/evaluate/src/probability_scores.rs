@@ -30,7 +30,12 @@ pub fn average_precision(labels: &[bool], rewards: &[f64]) -> Result<f64, Undefi
 /// # Errors
 /// [`Undefined`] without rows, or with a NaN.
 pub fn brier(labels: &[bool], rewards: &[f64]) -> Result<f64, Undefined> {
-    mean(labels, rewards, |came_true, reward| (came_true - reward).powi(2))
+    mean(labels, rewards, squared_error_of)
+}
+
+/// Squared distance of one reward from what came true.
+pub fn squared_error_of(label: bool, reward: f64) -> f64 {
+    (f64::from(u8::from(label)) - reward).powi(2)
 }
 
 /// Log loss in nats, 0 or more; lower is better. A reward of 0 or 1 counts as one ulp off, as in scikit-learn.
@@ -38,20 +43,23 @@ pub fn brier(labels: &[bool], rewards: &[f64]) -> Result<f64, Undefined> {
 /// # Errors
 /// [`Undefined`] without rows, or with a NaN.
 pub fn log_loss(labels: &[bool], rewards: &[f64]) -> Result<f64, Undefined> {
-    mean(labels, rewards, |came_true, reward| {
-        let reward = reward.clamp(f64::EPSILON, 1.0 - f64::EPSILON);
-        -(came_true * reward.ln() + (1.0 - came_true) * (1.0 - reward).ln())
-    })
+    mean(labels, rewards, log_loss_of)
 }
 
-fn mean(labels: &[bool], rewards: &[f64], loss: impl Fn(f64, f64) -> f64) -> Result<f64, Undefined> {
+/// Log loss of one reward.
+pub fn log_loss_of(label: bool, reward: f64) -> f64 {
+    let reward = reward.clamp(f64::EPSILON, 1.0 - f64::EPSILON);
+    -(if label { reward } else { 1.0 - reward }).ln()
+}
+
+fn mean(labels: &[bool], rewards: &[f64], loss: impl Fn(bool, f64) -> f64) -> Result<f64, Undefined> {
     if let Some(row) = rewards.iter().position(|reward| reward.is_nan()) {
         return Err(Undefined::NotANumber { row: row + 1 });
     }
     if labels.is_empty() {
         return Err(Undefined::NoData);
     }
-    let sum: f64 = labels.iter().zip(rewards).map(|(&label, &reward)| loss(f64::from(u8::from(label)), reward)).sum();
+    let sum: f64 = labels.iter().zip(rewards).map(|(&label, &reward)| loss(label, reward)).sum();
     Ok(sum / labels.len() as f64)
 }
 

@@ -26,10 +26,13 @@ pub fn one_class(labels: &[bool]) -> Undefined {
 pub struct Presorted {
     // One word a row: cluster << 2 | is good << 1 | is the last of its tied scores.
     rows: Vec<u32>,
+    largest_cluster: usize,
 }
 
-const GOOD: u32 = 0b10;
-const LAST: u32 = 0b01;
+/// The row is good.
+pub const GOOD: u32 = 0b10;
+/// The row is the last of those with its score.
+pub const LAST: u32 = 0b01;
 
 impl Presorted {
     /// Sorts once. `clusters` names the prompt of each row, counted from 0.
@@ -46,7 +49,19 @@ impl Presorted {
             let last = order.get(at + 1).is_none_or(|&next| scores[next] != scores[row]);
             clusters[row] << 2 | if labels[row] { GOOD } else { 0 } | if last { LAST } else { 0 }
         });
-        Ok(Self { rows: rows.collect() })
+        let mut sizes = vec![0usize; clusters.iter().max().map_or(0, |last| *last as usize + 1)];
+        clusters.iter().for_each(|cluster| sizes[*cluster as usize] += 1);
+        Ok(Self { rows: rows.collect(), largest_cluster: sizes.into_iter().max().unwrap_or(0) })
+    }
+
+    /// One word a row in ascending order of scores: cluster << 2 | [`GOOD`] | [`LAST`].
+    pub fn words(&self) -> &[u32] {
+        &self.rows
+    }
+
+    /// The rows of the cluster that has most.
+    pub fn largest_cluster(&self) -> usize {
+        self.largest_cluster
     }
 
     /// The AUC when every row counts as often as `weights` says of its cluster; `None` if one class is left.

@@ -1,145 +1,97 @@
-//! Table `sxs_pairs`: of each test prompt's images, the one that each of two models likes best (App. B.7-B.9).
+//! Rejection sampling, judged by people (App. B.7-B.10): which of two models' favourites do raters prefer?
 //!
-//! Prompts on which both like the same image best give no pair. The most disputed pairs are kept.
+//! - [`select`]: of each prompt's images the one that each of two models likes best, and the most disputed pairs
+//! - [`scores`]: the same from a file of scored fresh generations
+//! - [`pair_file`]: pairs and prompts from files of one's own
+//! - [`page`]: the page on which raters choose
+//! - [`votes`]: the files that the page exports, read strictly
+//! - [`stored`]: the files that a data root keeps
+//! - [`count`]: which votes count, and for whom
+//! - [`summary`]: shares, tests and intervals (Table 1)
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+mod alpha;
+mod binomial;
+pub mod count;
+pub mod page;
+mod page_image;
+pub mod pair_file;
+pub mod scores;
+pub mod select;
+pub mod stored;
+mod summary;
+pub mod votes;
 
-use tables::{RewardModel, Split, SxsPair};
+pub use summary::{Summary, summary};
 
+use tables::{InputFile, Storage};
+
+use self::count::{Counted, counted};
+use self::scores::Scores;
+use self::select::{Selection, from_predictions, most_disputed};
 use crate::error::EvaluateError;
 use crate::inputs::Inputs;
-use crate::settings::SideBySide;
+use crate::settings::{Settings, SideBySide};
 
-/// The pairs, most disputed first, then by prompt.
+/// The tables `sxs_…`, and what did not enter them.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Judged {
+    /// The pairs to show.
+    pub selection: Selection,
+    /// The votes on them.
+    pub counted: Counted,
+    /// What the votes say.
+    pub summary: Summary,
+}
+
+/// Pairs and votes of a run; nothing without the setting `sxs`.
 ///
 /// # Errors
-/// [`EvaluateError::UnknownName`] if no reward model has that experiment or arm.
-pub fn pairs(inputs: &Inputs, settings: &SideBySide) -> Result<Vec<SxsPair>, EvaluateError> {
-    let coarse = chosen_model(&inputs.reward_models, settings, "coarse", &settings.coarse)?;
-    let fine = chosen_model(&inputs.reward_models, settings, "fine", &settings.fine)?;
-    let (Some(coarse), Some(fine)) = (coarse, fine) else { return Ok(Vec::new()) };
-
-    let rewards_of = |model: &RewardModel| -> HashMap<&str, f64> {
-        let of_model = inputs.predictions.iter().filter(|prediction| prediction.run_id == model.run_id);
-        of_model.map(|prediction| (prediction.image_id.as_str(), prediction.reward)).collect()
+/// [`EvaluateError`]: names that no reward model has, a score file that does not fit, a vote whose images are not its pair's.
+pub fn judged(inputs: &Inputs, settings: &Settings) -> Result<Judged, EvaluateError> {
+    let Some(sxs) = &settings.sxs else { return Ok(Judged::default()) };
+    let selection = match &inputs.scores {
+        None => from_predictions(inputs, sxs)?,
+        Some(scores) => from_scores(scores, inputs, sxs)?,
     };
-    let (of_coarse, of_fine) = (rewards_of(coarse), rewards_of(fine));
-    let mut candidates: BTreeMap<&str, BTreeMap<&str, (f64, f64)>> = BTreeMap::new();
-    for image in inputs.images.iter().filter(|image| image.split == Split::Test) {
-        let id = image.image_id.as_str();
-        if let (Some(&by_coarse), Some(&by_fine)) = (of_coarse.get(id), of_fine.get(id)) {
-            candidates.entry(&image.prompt_id).or_default().insert(id, (by_coarse, by_fine));
-        }
-    }
-    let mut pairs: Vec<SxsPair> = candidates
-        .iter()
-        .filter_map(|(prompt_id, images)| {
-            let (coarse_image, at_coarse) = best(images, |(by_coarse, _)| by_coarse)?;
-            let (fine_image, at_fine) = best(images, |(_, by_fine)| by_fine)?;
-            (coarse_image != fine_image).then(|| SxsPair {
-                // The images are part of the name: a vote for other images must not count for these.
-                pair_id: format!("{coarse_image}~{fine_image}"),
-                prompt_id: (*prompt_id).to_owned(),
-                coarse_run_id: coarse.run_id.clone(),
-                fine_run_id: fine.run_id.clone(),
-                coarse_image_id: coarse_image.to_owned(),
-                fine_image_id: fine_image.to_owned(),
-                disagreement: (at_coarse.0 - at_fine.0) + (at_fine.1 - at_coarse.1),
-            })
-        })
-        .collect();
-    pairs.sort_by(|a, b| b.disagreement.total_cmp(&a.disagreement).then_with(|| a.prompt_id.cmp(&b.prompt_id)));
-    pairs.truncate(settings.pairs);
-    Ok(pairs)
+    let counted = counted(&inputs.votes, &selection.pairs)?;
+    let summary = summary(&counted.votes, &settings.bootstrap);
+    Ok(Judged { selection, counted, summary })
 }
 
-/// The arm's model with the largest `n_train`, then the lowest seed; `None` if none of its models could be trained.
-fn chosen_model<'a>(
-    models: &'a [RewardModel],
-    settings: &SideBySide,
-    setting: &'static str,
-    arm: &str,
-) -> Result<Option<&'a RewardModel>, EvaluateError> {
-    let unknown = |setting, value: &str, known: BTreeSet<&str>| EvaluateError::UnknownName {
-        setting,
-        value: value.to_owned(),
-        known: known.into_iter().collect::<Vec<_>>().join(", "),
+fn from_scores(scores: &Scores, inputs: &Inputs, sxs: &SideBySide) -> Result<Selection, EvaluateError> {
+    let known = scores.run_ids();
+    // Models that other data roots hold may be named by run id.
+    let (coarse, fine) = if known.contains(sxs.coarse.as_str()) && known.contains(sxs.fine.as_str()) {
+        (sxs.coarse.as_str(), sxs.fine.as_str())
+    } else {
+        let Some((coarse, fine)) = select::models(&inputs.reward_models, sxs)? else { return Ok(Selection::default()) };
+        (coarse.run_id.as_str(), fine.run_id.as_str())
     };
-    let experiments: BTreeSet<&str> = models.iter().map(|model| model.experiment.as_str()).collect();
-    if !experiments.contains(settings.experiment.as_str()) {
-        return Err(unknown("experiment", &settings.experiment, experiments));
+    let scored = scores.of(coarse, fine)?;
+    if scored.n_of_one_model > 0 {
+        tracing::warn!(n_images = scored.n_of_one_model, "images that only one of the two models scored take no part");
     }
-    let of_experiment = || models.iter().filter(|model| model.experiment == settings.experiment);
-    let arms: BTreeSet<&str> = of_experiment().map(|model| model.arm.as_str()).collect();
-    if !arms.contains(arm) {
-        return Err(unknown(setting, arm, arms));
-    }
-    let trained = of_experiment().filter(|model| model.arm == arm && model.reason.is_none());
-    Ok(trained.max_by_key(|model| (model.n_train, std::cmp::Reverse((model.seed, &model.run_id)))))
+    Ok(most_disputed(&scored.candidates, (coarse, fine), sxs.pairs, sxs.disagreement))
 }
 
-/// The image with the highest reward; the first by id of equals.
-fn best<'a>(images: &BTreeMap<&'a str, (f64, f64)>, reward: fn((f64, f64)) -> f64) -> Option<(&'a str, (f64, f64))> {
-    let all = images.iter().map(|(id, rewards)| (*id, *rewards));
-    all.reduce(|best, next| if reward(next.1) > reward(best.1) { next } else { best })
+/// The files that pairs and votes are made from.
+///
+/// # Errors
+/// [`EvaluateError::Storage`].
+pub fn input_files(settings: &Settings, storage: &Storage) -> Result<Vec<InputFile>, EvaluateError> {
+    let Some(sxs) = &settings.sxs else { return Ok(Vec::new()) };
+    let scores =
+        sxs.scores.iter().map(|location| InputFile { name: "sxs.scores".to_owned(), location: location.clone() });
+    Ok(scores.chain(stored::input_files(storage)?).collect())
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::fixtures::{image, model, prediction};
-
-    fn settings() -> SideBySide {
-        SideBySide { experiment: "e".into(), coarse: "coarse".into(), fine: "all".into(), pairs: 194 }
-    }
-
-    /// Test images with the rewards of the coarse and the fine model.
-    fn inputs(rewards: &[(&str, f64, f64)]) -> Inputs {
-        let (coarse, fine) = (model("e", "coarse", &[], 40, 0), model("e", "all", &["noun"], 40, 0));
-        let mut inputs = Inputs::default();
-        for (id, by_coarse, by_fine) in rewards {
-            let image = image(id, Split::Test);
-            inputs.predictions.extend([prediction(&coarse, &image, *by_coarse), prediction(&fine, &image, *by_fine)]);
-            inputs.images.push(image);
-        }
-        // Smaller, later and untrained ones are not chosen.
-        let mut untrained = model("e", "all", &["noun"], 80, 0);
-        untrained.reason = Some("one class only".into());
-        inputs.reward_models =
-            vec![model("e", "coarse", &[], 10, 0), coarse, model("e", "coarse", &[], 40, 1), fine, untrained];
-        inputs
-    }
-
-    #[test]
-    fn prompts_where_both_like_the_same_image_give_no_pair_and_the_most_disputed_come_first() {
-        let inputs = inputs(&[
-            ("p1-0", 0.9, 0.9),
-            ("p1-1", 0.1, 0.1),
-            ("p2-0", 0.6, 0.5),
-            ("p2-1", 0.5, 0.6),
-            ("p3-0", 0.9, 0.1),
-            ("p3-1", 0.1, 0.9),
-        ]);
-        let rows = pairs(&inputs, &settings()).unwrap();
-        let ids: Vec<_> = rows.iter().map(|pair| pair.pair_id.as_str()).collect();
-        assert_eq!(ids, ["p3-0~p3-1", "p2-0~p2-1"]);
-        assert_eq!((rows[0].coarse_run_id.as_str(), rows[0].fine_run_id.as_str()), ("e/coarse/n40/s0", "e/all/n40/s0"));
-        assert!((rows[0].disagreement - 1.6).abs() < 1e-12);
-        assert_eq!(pairs(&inputs, &SideBySide { pairs: 1, ..settings() }).unwrap().len(), 1);
-    }
-
-    #[test]
-    fn of_equal_rewards_the_first_image_is_best() {
-        assert_eq!(pairs(&inputs(&[("p1-0", 0.5, 0.5), ("p1-1", 0.5, 0.5)]), &settings()).unwrap(), []);
-    }
-
-    #[test]
-    fn unknown_names_are_refused_with_the_known_ones() {
-        let message = |settings: SideBySide| pairs(&inputs(&[]), &settings).unwrap_err().to_string();
-        assert_eq!(
-            message(SideBySide { fine: "al".into(), ..settings() }),
-            "`evaluate.sxs.fine` is `al`, which no reward model has; there are: all, coarse"
-        );
-        assert!(message(SideBySide { experiment: "f".into(), ..settings() }).ends_with("there are: e"));
-    }
+/// Reads them.
+///
+/// # Errors
+/// [`EvaluateError`]: a score file or vote file with something else in it.
+pub fn read(inputs: &mut Inputs, settings: &Settings, storage: &Storage) -> Result<(), EvaluateError> {
+    let Some(sxs) = &settings.sxs else { return Ok(()) };
+    inputs.scores = sxs.scores.as_ref().map(Scores::read).transpose()?;
+    inputs.votes = stored::read(storage)?;
+    Ok(())
 }

@@ -1,22 +1,28 @@
 //! The thin shell: opens the tables, calls, writes.
 
+use std::collections::BTreeMap;
+
 use tables::{
-    AttributeAgreement, AttributeValidity, Counts, MetricValue, Stage, StageError, StageName, StageRun, SxsPair,
-    SxsSummary, SxsVote, Table,
+    AnnotationSeconds, AnswerCoverage, ArmDifference, ArmMetric, AttributeAgreement, AttributeValidity,
+    ConceptPrediction, Counts, HumanCeiling, InputFile, MetricValue, MissingAnswerEffect, Stage, StageError, StageName,
+    StageRun, SxsPair, SxsSummary, SxsTest, SxsVote, Table, Tables,
 };
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::agreement::agreement;
+use crate::arms::arm_metrics;
+use crate::ceiling::ceilings;
+use crate::coverage::coverage;
+use crate::differences::differences;
 use crate::error::EvaluateError;
 use crate::inputs::{self, Inputs};
-use crate::metrics::evaluate;
+use crate::metrics::{Evaluation, evaluate};
+use crate::missing_answer_effects::effects;
 use crate::report;
+use crate::seconds::annotation_seconds;
 use crate::settings::Settings;
-use crate::side_by_side;
+use crate::side_by_side::{self, Judged};
 use crate::validity::validity;
-
-/// Where the report stands below the data root.
-const REPORT: &str = "report/index.html";
 
 /// Predictions to metrics, figures and the report.
 pub struct Evaluate {
@@ -32,20 +38,63 @@ impl Evaluate {
         settings.validate()?;
         Ok(Self { settings })
     }
+
+    /// The seconds of a label as `train` is told them, for aspects whose ratings have no times.
+    #[must_use]
+    pub fn with_seconds_per_label(mut self, seconds: BTreeMap<String, f64>) -> Self {
+        self.settings.seconds_per_label = seconds;
+        self
+    }
 }
 
-/// The tables that the stage makes, before they are written.
-pub struct Outputs {
+/// What the tables say: rows of every table that is computed from the others.
+#[derive(Debug, Default)]
+pub struct Results {
     /// Table `metrics`.
     pub metrics: Vec<MetricValue>,
+    /// Table `arm_metrics`.
+    pub arm_metrics: Vec<ArmMetric>,
+    /// Table `arm_differences`.
+    pub arm_differences: Vec<ArmDifference>,
+    /// Table `human_ceilings`.
+    pub human_ceilings: Vec<HumanCeiling>,
+    /// Table `annotation_seconds`.
+    pub annotation_seconds: Vec<AnnotationSeconds>,
     /// Table `attribute_validity`.
     pub validity: Vec<AttributeValidity>,
     /// Table `attribute_agreement`.
     pub agreement: Vec<AttributeAgreement>,
-    /// Table `sxs_pairs`.
-    pub pairs: Vec<SxsPair>,
-    /// The report.
-    pub html: String,
+    /// Table `answer_coverage`.
+    pub coverage: Vec<AnswerCoverage>,
+    /// Table `missing_answer_effects`.
+    pub missing_answer_effects: Vec<MissingAnswerEffect>,
+}
+
+impl Results {
+    /// Computes them all.
+    pub fn new(inputs: &Inputs, evaluation: &Evaluation, settings: &Settings) -> Self {
+        Self {
+            metrics: evaluation.rows.clone(),
+            arm_metrics: arm_metrics(evaluation),
+            arm_differences: differences(inputs, evaluation, settings),
+            human_ceilings: ceilings(inputs, evaluation),
+            annotation_seconds: annotation_seconds(inputs, settings),
+            validity: validity(inputs, &settings.bootstrap),
+            agreement: agreement(inputs),
+            coverage: coverage(inputs),
+            missing_answer_effects: effects(inputs, &settings.bootstrap),
+        }
+    }
+}
+
+/// The tables that the stage makes, before they are written.
+pub struct Outputs {
+    /// Computed tables.
+    pub results: Results,
+    /// Tables `sxs_…`.
+    pub sxs: Judged,
+    /// The report and its figures: key under the data root to content.
+    pub report: BTreeMap<String, Vec<u8>>,
 }
 
 /// Everything from the tables: no paths, no clock.
@@ -53,19 +102,19 @@ pub struct Outputs {
 /// # Errors
 /// [`EvaluateError`]: a wrong name in `sxs`, or a report that cannot be drawn.
 pub fn outputs(inputs: &Inputs, settings: &Settings) -> Result<Outputs, EvaluateError> {
-    let evaluation = evaluate(inputs, &settings.bootstrap);
-    let validity = validity(inputs, &settings.bootstrap);
-    let agreement = agreement(inputs);
-    let pairs = settings.sxs.as_ref().map(|sxs| side_by_side::pairs(inputs, sxs)).transpose()?.unwrap_or_default();
-    let html = report::html(&report::Findings {
+    let evaluation = evaluate(inputs, settings);
+    let results = Results::new(inputs, &evaluation, settings);
+    let sxs = side_by_side::judged(inputs, settings)?;
+    let report = report::files(&report::Findings {
         inputs,
         settings,
         evaluation: &evaluation,
-        validity: &validity,
-        agreement: &agreement,
-        pairs: &pairs,
+        results: &results,
+        validity: &results.validity,
+        agreement: &results.agreement,
+        sxs: &sxs,
     })?;
-    Ok(Outputs { metrics: evaluation.rows, validity, agreement, pairs, html })
+    Ok(Outputs { results, sxs, report })
 }
 
 impl Stage for Evaluate {
@@ -82,38 +131,67 @@ impl Stage for Evaluate {
     }
 
     fn reads(&self) -> Vec<&'static str> {
-        inputs::names()
+        let concepts = self.settings.report.contact_sheets.as_ref().map(|_| ConceptPrediction::NAME);
+        inputs::names().into_iter().chain(concepts).collect()
     }
 
     fn writes(&self) -> Vec<&'static str> {
         vec![
             MetricValue::NAME,
+            ArmMetric::NAME,
+            ArmDifference::NAME,
+            HumanCeiling::NAME,
+            AnnotationSeconds::NAME,
             AttributeValidity::NAME,
             AttributeAgreement::NAME,
+            AnswerCoverage::NAME,
+            MissingAnswerEffect::NAME,
             SxsPair::NAME,
             SxsVote::NAME,
             SxsSummary::NAME,
+            SxsTest::NAME,
         ]
     }
 
+    fn files(&self, tables: &Tables) -> Result<Vec<InputFile>, StageError> {
+        Ok(side_by_side::input_files(&self.settings, tables.storage())?)
+    }
+
     fn run(&self, run: &mut StageRun) -> Result<Counts, StageError> {
-        let inputs = Inputs::read(run)?;
+        let mut inputs = Inputs::read(&Tables::new(run.storage().clone()))?;
+        side_by_side::read(&mut inputs, &self.settings, run.storage())?;
+        if let Some(settings) = &self.settings.report.contact_sheets {
+            inputs.contact_sheets = report::contact_sheets(run, &inputs, settings)?;
+        }
         let outputs = outputs(&inputs, &self.settings)?;
-        run.write(&outputs.metrics)?;
-        run.write(&outputs.validity)?;
-        run.write(&outputs.agreement)?;
-        run.write(&outputs.pairs)?;
-        // Votes are taken in when there is a page to vote on; until then these are empty.
-        run.write::<SxsVote>(&[])?;
-        run.write::<SxsSummary>(&[])?;
-        run.write_file(REPORT, outputs.html)?;
-        let without_value = outputs.metrics.iter().filter(|row| row.value.is_none()).count();
-        info!(n_models = inputs.reward_models.len(), n_metrics = outputs.metrics.len(), without_value, "evaluated");
+        let results = &outputs.results;
+        run.write(&results.metrics)?;
+        run.write(&results.arm_metrics)?;
+        run.write(&results.arm_differences)?;
+        run.write(&results.human_ceilings)?;
+        run.write(&results.annotation_seconds)?;
+        run.write(&results.validity)?;
+        run.write(&results.agreement)?;
+        run.write(&results.coverage)?;
+        run.write(&results.missing_answer_effects)?;
+        run.write(&outputs.sxs.selection.pairs)?;
+        run.write(&outputs.sxs.counted.votes)?;
+        run.write(&outputs.sxs.summary.shares)?;
+        run.write(&outputs.sxs.summary.tests)?;
+        let n_of_other_pairs = outputs.sxs.counted.n_of_other_pairs;
+        if n_of_other_pairs > 0 {
+            warn!(n_of_other_pairs, "votes for pairs that are not in `sxs_pairs` are kept and not counted");
+        }
+        outputs.report.into_iter().try_for_each(|(key, content)| run.write_file(&key, content))?;
+        let without_value = results.metrics.iter().filter(|row| row.value.is_none()).count();
+        info!(n_models = inputs.reward_models.len(), n_metrics = results.metrics.len(), without_value, "evaluated");
         Ok(Counts::from([
             ("models", inputs.reward_models.len() as u64),
-            ("metrics", outputs.metrics.len() as u64),
+            ("metrics", results.metrics.len() as u64),
+            ("arm_differences", results.arm_differences.len() as u64),
             ("metrics_without_value", without_value as u64),
-            ("sxs_pairs", outputs.pairs.len() as u64),
+            ("sxs_pairs", outputs.sxs.selection.pairs.len() as u64),
+            ("sxs_votes", outputs.sxs.counted.votes.len() as u64),
         ]))
     }
 }
@@ -127,13 +205,17 @@ mod tests {
 
     use super::*;
     use crate::fixtures::{image, model, prediction, preference, settings, target};
-    use crate::settings::{Bootstrap, Report, SideBySide};
+    use crate::settings::{Bootstrap, Report};
     use crate::synthetic::{World, inputs};
 
+    const REPORT: &str = "report/index.html";
+
+    fn html(inputs: &Inputs, settings: &Settings) -> String {
+        String::from_utf8(outputs(inputs, settings).unwrap().report.remove(REPORT).unwrap()).unwrap()
+    }
+
     fn with_sxs() -> Settings {
-        let sxs = |name: &str| name.to_owned();
-        let sxs = SideBySide { experiment: sxs("preferences"), coarse: sxs("coarse"), fine: sxs("all"), pairs: 194 };
-        Settings { sxs: Some(sxs), ..settings() }
+        Settings { sxs: Some(crate::fixtures::sxs("preferences", "coarse", "all")), ..settings() }
     }
 
     /// Writes the input tables as the earlier stages would.
@@ -143,11 +225,12 @@ mod tests {
         staging.write(&inputs.images, &[]).unwrap();
         staging.write(&inputs.ratings, &[]).unwrap();
         staging.write(&inputs.preferences, &[]).unwrap();
+        staging.write(&inputs.questions, &[]).unwrap();
         staging.write(&inputs.answers, &[]).unwrap();
         staging.write(&inputs.attribute_scores, &[]).unwrap();
         staging.write(&inputs.labels, &[]).unwrap();
         staging.write(&inputs.reward_models, &[]).unwrap();
-        staging.write(&inputs.predictions, &[]).unwrap();
+        staging.write(&inputs.predictions.rows(), &[]).unwrap();
         staging.write(&inputs.aggregator_weights, &[]).unwrap();
         staging.commit("runs/train.json", "{}").unwrap();
     }
@@ -176,7 +259,7 @@ mod tests {
         let tables = Tables::new(storage.clone());
         let metrics: Vec<MetricValue> = tables.read().unwrap();
         assert_eq!(counts["models"], 36);
-        assert_eq!(metrics.len(), 36 * 2 * 4);
+        assert_eq!(metrics.len(), 36 * 2 * 5);
         assert!(metrics.iter().filter(|row| row.metric == "roc_auc").all(|row| row.ci_low.is_some()));
         let validity: Vec<AttributeValidity> = tables.read().unwrap();
         assert!(validity.iter().any(|row| row.attribute == "one rater" && row.aspect == "overall"));
@@ -202,7 +285,7 @@ mod tests {
 
     #[test]
     fn the_report_needs_no_network_and_tells_no_time() {
-        let html = outputs(&inputs(&World::small()), &with_sxs()).unwrap().html;
+        let html = html(&inputs(&World::small()), &with_sxs());
         let without_namespaces = html.replace("http://www.w3.org/2000/svg", "");
         for network in ["http:", "https:", "url(", "@import", "<script", "<img", "<link"] {
             assert!(!without_namespaces.contains(network), "{network}");
@@ -232,10 +315,9 @@ mod tests {
         inputs.aggregator_weights.iter_mut().for_each(|weight| weight.attribute += hostile);
         inputs.encoders = vec![(hostile.to_owned(), hostile.to_owned())];
         let named = |name: &str| format!("{name}{hostile}");
-        let sxs =
-            SideBySide { experiment: named("preferences"), coarse: named("coarse"), fine: named("all"), pairs: 9 };
-        let settings = Settings { report: Report { title: hostile.to_owned() }, sxs: Some(sxs), ..settings() };
-        let html = outputs(&inputs, &settings).unwrap().html;
+        let sxs = crate::fixtures::sxs(&named("preferences"), &named("coarse"), &named("all"));
+        let report = Report { title: hostile.to_owned(), contact_sheets: None };
+        let html = html(&inputs, &Settings { report, sxs: Some(sxs), ..settings() });
         assert!(!html.contains("<script") && !html.contains("<b>"), "{}", html.len());
         assert!(html.contains("<title>&lt;script&gt;"));
     }
@@ -243,9 +325,9 @@ mod tests {
     #[test]
     fn empty_tables_give_a_report_that_says_what_lacks() {
         let outputs = outputs(&Inputs::default(), &settings()).unwrap();
-        assert!(outputs.metrics.is_empty() && outputs.validity.is_empty() && outputs.agreement.is_empty());
+        assert!(outputs.results.metrics.is_empty() && outputs.results.validity.is_empty());
         for lacking in ["reward_models</code> is empty", "ratings</code> is empty", "answers</code> is empty"] {
-            assert!(outputs.html.contains(lacking), "{lacking}");
+            assert!(html(&Inputs::default(), &settings()).contains(lacking), "{lacking}");
         }
     }
 
@@ -255,7 +337,7 @@ mod tests {
         inputs.predictions.clear();
         inputs.aggregator_weights.clear();
         inputs.reward_models.iter_mut().for_each(|model| model.reason = Some("too few labels".to_owned()));
-        let html = outputs(&inputs, &with_sxs()).unwrap().html;
+        let html = html(&inputs, &with_sxs());
         assert!(html.contains("No result") && html.contains("Models could not be trained: too few labels."));
         assert!(html.contains("36 of 36 reward models could not be trained"));
     }
@@ -277,7 +359,7 @@ mod tests {
                 images: images.clone(),
                 ..Inputs::default()
             };
-            let html = outputs(&inputs, &settings()).unwrap().html;
+            let html = html(&inputs, &settings());
             let verdict = if n_images == 1 { "No result" } else { "Too little data to tell" };
             assert!(html.contains(verdict), "{n_images}");
         }
@@ -299,12 +381,21 @@ mod tests {
             let inputs = inputs(&world);
             let bootstrap = Bootstrap { replicates: 1_000, seed: 0 };
             let start = std::time::Instant::now();
-            let n_rows = evaluate(&inputs, &bootstrap).rows.len();
+            let n_rows = evaluate(&inputs, &Settings { bootstrap: bootstrap.clone(), ..settings() }).rows.len();
             eprintln!("{name}: {} models, {n_rows} metrics in {:.2?}", inputs.reward_models.len(), start.elapsed());
             let start = std::time::Instant::now();
             let outputs = outputs(&inputs, &Settings { bootstrap, ..with_sxs() }).unwrap();
-            eprintln!("{name}: everything in {:.2?}, report of {} KiB", start.elapsed(), outputs.html.len() / 1024);
-            std::fs::write(folder.join(format!("report-{name}.html")), outputs.html).unwrap();
+            let kib = outputs.report[REPORT].len() / 1024;
+            eprintln!(
+                "{name}: everything in {:.2?}, {} files, page of {kib} KiB",
+                start.elapsed(),
+                outputs.report.len()
+            );
+            for (key, content) in outputs.report {
+                let file = folder.join(name).join(key);
+                std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+                std::fs::write(file, content).unwrap();
+            }
         }
     }
 }

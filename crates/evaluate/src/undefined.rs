@@ -28,6 +28,9 @@ pub enum Undefined {
         /// The row, counted from 1.
         row: usize,
     },
+    /// Two judges who always say the same one thing agree by chance alone.
+    #[error("no kappa: both say the same of every image")]
+    OneAnswer,
     /// Resampling one prompt gives the same prompt again.
     #[error("no interval: all images are of one prompt")]
     OneCluster,

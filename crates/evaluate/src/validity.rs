@@ -2,21 +2,28 @@
 //!
 //! A score is compared with the mean rating of `overall`, and of its own attribute where people rated that. No model
 //! is involved, so all images count, whatever their split. The ceiling (attribute `one rater`) compares each rating
-//! with the mean of the other raters of the same image.
+//! with the mean of the other raters of the same image. Where several models answered, each also has rows of its own.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use tables::{AttributeScore, AttributeValidity, Image, OVERALL, ScoreSource};
+use tables::{AnswerReadout, AttributeValidity, Image, MissingAnswerPolicy, OVERALL, ScoreSource};
 
 use crate::bootstrap::Draws;
+use crate::ceiling::human_targets;
 use crate::clusters::Clusters;
 use crate::inputs::Inputs;
+use crate::kappa::kappa;
 use crate::metrics::auc_with_replicates;
+use crate::model_scores::model_scores;
 use crate::ranks::{median, spearman};
+use crate::raters::each_against_the_others;
 use crate::settings::Bootstrap;
 
 /// The attribute of the rows that say how far one rater agrees with the others.
 pub const ONE_RATER: &str = "one rater";
+
+/// The model of the rows whose scores stand in `attribute_scores`.
+pub const ALL: &str = "all";
 
 /// Every row, by key.
 pub fn validity(inputs: &Inputs, bootstrap: &Bootstrap) -> Vec<AttributeValidity> {
@@ -30,10 +37,8 @@ pub fn validity(inputs: &Inputs, bootstrap: &Bootstrap) -> Vec<AttributeValidity
     for rating in &inputs.ratings {
         aspects.entry(&rating.aspect).or_default().ratings.push((&rating.image_id, &rating.rater_id, rating.rating));
     }
-    let mut scores: BTreeMap<(&str, ScoreSource), Vec<&AttributeScore>> = BTreeMap::new();
-    for score in &inputs.attribute_scores {
-        scores.entry((&score.attribute, score.source)).or_default().push(score);
-    }
+    let scores = scores(inputs);
+    let thresholds = Thresholds::new(inputs);
 
     let mut rows = Vec::new();
     for (&name, aspect) in &aspects {
@@ -41,20 +46,83 @@ pub fn validity(inputs: &Inputs, bootstrap: &Bootstrap) -> Vec<AttributeValidity
         let rated: Vec<&Image> = rated.filter_map(|image_id| images.get(image_id).copied()).collect();
         let clusters = Clusters::new(rated.into_iter());
         let draws = Draws::new(clusters.n_clusters(), bootstrap.replicates, bootstrap.seed);
-        let row = |attribute: &str, source, columns: Columns| columns.row(attribute, source, name, &draws);
-        for (&(attribute, source), scores) in &scores {
+        let of_rating = thresholds.ratings.get(name).copied();
+        for (&(attribute, source, model), scores) in &scores {
             // People's scores of an attribute are their own mean ratings of it: nothing to compare.
             let own = attribute == name;
             if (name == OVERALL && !own) || (own && source != ScoreSource::Human) {
-                rows.push(row(attribute, source, aspect.against_mean(scores, &clusters)));
+                let columns = aspect.against_mean(scores, &clusters);
+                let of_score = thresholds.scores.get(&(attribute, source)).copied();
+                rows.push(columns.row([attribute, model, name], source, [of_score, of_rating], &draws));
             }
         }
         if !aspect.ratings.is_empty() {
-            rows.push(row(ONE_RATER, ScoreSource::Human, aspect.each_against_the_others(&clusters)));
+            let columns = aspect.each_against_the_others(&clusters);
+            rows.push(columns.row([ONE_RATER, ALL, name], ScoreSource::Human, [of_rating; 2], &draws));
         }
     }
-    rows.sort_by(|a, b| (&a.attribute, a.source, &a.aspect).cmp(&(&b.attribute, b.source, &b.aspect)));
+    let key = |row: &AttributeValidity| (row.attribute.clone(), row.source, row.model.clone(), row.aspect.clone());
+    rows.sort_by_key(key);
     rows
+}
+
+type Scores<'a> = BTreeMap<(&'a str, ScoreSource, &'a str), Vec<(&'a str, f64)>>;
+
+/// The scores of `attribute_scores`, and those of each model where several answered, by attribute, source and model.
+fn scores(inputs: &Inputs) -> Scores<'_> {
+    let mut scores = Scores::new();
+    for score in &inputs.attribute_scores {
+        let of_attribute = scores.entry((&score.attribute, score.source, ALL)).or_default();
+        of_attribute.extend(score.score.map(|value| (score.image_id.as_str(), value)));
+    }
+    let models: BTreeSet<&str> = inputs.answers.iter().map(|answer| answer.model.as_str()).collect();
+    if models.len() > 1 {
+        let imported: BTreeSet<&str> = inputs
+            .answers
+            .iter()
+            .filter(|answer| answer.readout == AnswerReadout::Import)
+            .map(|answer| answer.model.as_str())
+            .collect();
+        for ((model, attribute), of_model) in model_scores(inputs) {
+            let source = if imported.contains(model) { ScoreSource::Import } else { ScoreSource::Vlm };
+            let known = of_model.iter().filter_map(|one| Some((one.image_id, one.under(MissingAnswerPolicy::Null)?)));
+            scores.insert((attribute, source, model), known.collect());
+        }
+    }
+    scores
+}
+
+/// The thresholds that labels were made with, of the first experiment that has one.
+#[derive(Default)]
+struct Thresholds<'a> {
+    scores: HashMap<(&'a str, ScoreSource), f64>,
+    ratings: HashMap<&'a str, f64>,
+}
+
+impl<'a> Thresholds<'a> {
+    fn new(inputs: &'a Inputs) -> Self {
+        let mut thresholds = Self::default();
+        for target in human_targets(inputs).into_values() {
+            thresholds.ratings.entry(target.aspect).or_insert(target.threshold);
+        }
+        // `labels` does not say whose scores it was made of; equal scores do.
+        let mut of_image: HashMap<(&str, &str), Vec<(ScoreSource, f64)>> = HashMap::new();
+        for score in &inputs.attribute_scores {
+            let of_image = of_image.entry((&score.image_id, &score.attribute)).or_default();
+            of_image.extend(score.score.map(|value| (score.source, value)));
+        }
+        for label in &inputs.labels {
+            let (Some(score), Some(threshold)) = (label.score, label.threshold) else { continue };
+            let Some(known) = of_image.get(&(label.image_id.as_str(), label.attribute.as_str())) else { continue };
+            for (source, _) in known.iter().filter(|(_, value)| *value == score) {
+                thresholds.scores.entry((&label.attribute, *source)).or_insert(threshold);
+                if *source == ScoreSource::Human {
+                    thresholds.ratings.entry(&label.attribute).or_insert(threshold);
+                }
+            }
+        }
+        thresholds
+    }
 }
 
 /// What people said of one aspect.
@@ -73,11 +141,10 @@ struct Columns {
 }
 
 impl Aspect<'_> {
-    fn against_mean(&self, scores: &[&AttributeScore], clusters: &Clusters) -> Columns {
+    fn against_mean(&self, scores: &[(&str, f64)], clusters: &Clusters) -> Columns {
         let mut columns = Columns::default();
-        for score in scores {
-            let rating = self.mean_ratings.get(score.image_id.as_str());
-            if let (Some(value), Some(&rating), Some(cluster)) = (score.score, rating, clusters.of(&score.image_id)) {
+        for &(image_id, value) in scores {
+            if let (Some(&rating), Some(cluster)) = (self.mean_ratings.get(image_id), clusters.of(image_id)) {
                 columns.push(value, rating, cluster);
             }
         }
@@ -85,22 +152,10 @@ impl Aspect<'_> {
     }
 
     fn each_against_the_others(&self, clusters: &Clusters) -> Columns {
-        let mut of_image: HashMap<&str, (f64, usize)> = HashMap::new();
-        let mut of_rater: HashMap<(&str, &str), (f64, usize)> = HashMap::new();
-        for &(image_id, rater_id, rating) in &self.ratings {
-            for (sum, n) in [of_image.entry(image_id).or_default(), of_rater.entry((image_id, rater_id)).or_default()] {
-                *sum += rating;
-                *n += 1;
-            }
-        }
         let mut columns = Columns::default();
-        for &(image_id, rater_id, rating) in &self.ratings {
-            // One rater may rate an image in several contexts: all of those are left out of the others' mean.
-            let ((sum, n), (own_sum, own_n)) = (of_image[image_id], of_rater[&(image_id, rater_id)]);
-            if let Some(cluster) = clusters.of(image_id)
-                && n > own_n
-            {
-                columns.push(rating, (sum - own_sum) / (n - own_n) as f64, cluster);
+        for against in each_against_the_others(&self.ratings) {
+            if let Some(cluster) = clusters.of(against.image_id) {
+                columns.push(against.rating, against.others_mean, cluster);
             }
         }
         columns
@@ -114,14 +169,28 @@ impl Columns {
         self.clusters.push(cluster);
     }
 
-    fn row(&self, attribute: &str, source: ScoreSource, aspect: &str, draws: &Draws) -> AttributeValidity {
+    /// `names` are attribute, model and aspect; `thresholds` those of scores and ratings, medians where there is none.
+    fn row(
+        &self,
+        [attribute, model, aspect]: [&str; 3],
+        source: ScoreSource,
+        [of_score, of_rating]: [Option<f64>; 2],
+        draws: &Draws,
+    ) -> AttributeValidity {
         let middle = median(&self.ratings).unwrap_or_default();
         let labels: Vec<bool> = self.ratings.iter().map(|rating| *rating > middle).collect();
         let rho = spearman(&self.scores, &self.ratings);
-        let (auc, replicates) = auc_with_replicates(&labels, &self.scores, &self.clusters, Some(draws));
+        let (auc, replicates) = auc_with_replicates(&labels, &self.scores, &self.clusters, draws);
         let interval = auc.clone().and_then(|_| draws.interval(&replicates));
+        let of_score = of_score.or_else(|| median(&self.scores));
+        let of_rating = of_rating.or_else(|| median(&self.ratings));
+        let yes = |values: &[f64], threshold: Option<f64>| -> Vec<bool> {
+            values.iter().map(|value| threshold.is_some_and(|threshold| *value >= threshold)).collect()
+        };
+        let kappa = kappa(&yes(&self.scores, of_score), &yes(&self.ratings, of_rating));
         let mut reasons: Vec<String> = Vec::new();
-        for reason in [rho.as_ref().err(), interval.as_ref().err()].into_iter().flatten().map(ToString::to_string) {
+        let problems = [rho.as_ref().err(), interval.as_ref().err(), kappa.kappa.as_ref().err()];
+        for reason in problems.into_iter().flatten().map(ToString::to_string) {
             if !reasons.contains(&reason) {
                 reasons.push(reason);
             }
@@ -129,12 +198,17 @@ impl Columns {
         AttributeValidity {
             attribute: attribute.to_owned(),
             source,
+            model: model.to_owned(),
             aspect: aspect.to_owned(),
             n: self.scores.len() as i64,
             spearman: rho.ok(),
             roc_auc: auc.ok(),
             ci_low: interval.as_ref().ok().map(|interval| interval.low),
             ci_high: interval.as_ref().ok().map(|interval| interval.high),
+            score_threshold: of_score,
+            rating_threshold: of_rating,
+            agreement: kappa.agreement,
+            kappa: kappa.kappa.ok(),
             reason: (!reasons.is_empty()).then(|| reasons.join("; ")),
         }
     }
@@ -194,7 +268,8 @@ mod tests {
         assert_eq!(rows(&inputs)[0].n, 0);
         inputs.attribute_scores = IDS.map(|id| score(id, "bright", ScoreSource::Vlm, Some(0.3))).to_vec();
         let constant = rows(&inputs);
-        let reason = "all 4 scores are equal; one class only: all 4 labels are negative";
+        let reason = "all 4 scores are equal; one class only: all 4 labels are negative; \
+                      no kappa: both say the same of every image";
         assert_eq!(constant[0].reason.as_deref(), Some(reason));
     }
 

@@ -106,10 +106,32 @@ enum Command {
         #[command(flatten)]
         pipeline: PipelineArgs,
     },
+    /// Score new pictures with trained reward models
+    #[cfg(feature = "torch")]
+    Score {
+        #[command(flatten)]
+        arguments: crate::score::ScoreArgs,
+        #[command(flatten)]
+        pipeline: PipelineArgs,
+    },
     /// Look through, prune or merge the answers that are kept, or read them anew
     Answers {
         #[command(subcommand)]
         action: crate::answers::Action,
+        #[command(flatten)]
+        pipeline: PipelineArgs,
+    },
+    /// Say which feedback to collect, and how much of it, for a budget
+    Advise {
+        #[command(flatten)]
+        request: crate::advise::Request,
+        #[command(flatten)]
+        pipeline: PipelineArgs,
+    },
+    /// Side by side: pairs on which two models disagree, a page for raters, and their votes
+    Sxs {
+        #[command(subcommand)]
+        action: crate::sxs::Action,
         #[command(flatten)]
         pipeline: PipelineArgs,
     },
@@ -223,8 +245,18 @@ pub fn main() -> ExitCode {
         Command::Schemas { action, dir } if action.write => crate::schemas::write(dir),
         Command::Schemas { dir, .. } => crate::schemas::check(dir),
         Command::Doctor { endpoint, pipeline } => pipeline.load().and_then(|config| endpoint.doctor(&config, out)),
+        #[cfg(feature = "torch")]
+        Command::Score { arguments, pipeline } => {
+            pipeline.load().and_then(|config| crate::score::score(&config, arguments, progress))
+        }
         Command::Answers { action, pipeline } => {
             pipeline.load().and_then(|config| crate::answers::answers(&config, action, out))
+        }
+        Command::Advise { request, pipeline } => {
+            pipeline.load().and_then(|config| crate::advise::advise(&config, request, out))
+        }
+        Command::Sxs { action, pipeline } => {
+            pipeline.load().and_then(|config| crate::sxs::sxs(&config, action, progress, out))
         }
         Command::ExplainQuestion { question, answer } => {
             writeln!(out, "{}", vq2_parse::explain(question, answer.as_deref())).map_err(failed)

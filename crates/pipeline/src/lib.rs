@@ -7,8 +7,10 @@
 //! | [`stages`] | the six stages, made from their settings |
 //! | [`freshness`] | why a stage would run again |
 //! | [`record`] | what a run leaves beside its tables |
-//! | [`run`], [`plan`], [`check`], [`schemas`], [`doctor`], [`answers`] | one command each |
+//! | [`run`], [`plan`], [`check`], [`schemas`], [`doctor`], [`answers`], [`sxs`], [`advise`], `score` | one command each |
+//! | `pictures` | what `score` scores |
 
+pub mod advise;
 pub mod answers;
 pub mod check;
 pub mod cli;
@@ -17,11 +19,16 @@ pub mod doctor;
 pub mod exit;
 pub mod freshness;
 pub mod logging;
+#[cfg(feature = "torch")]
+pub mod pictures;
 pub mod plan;
 pub mod record;
 pub mod root;
 pub mod run;
 pub mod schemas;
+#[cfg(feature = "torch")]
+pub mod score;
 pub mod stages;
+pub mod sxs;
 
 pub use cli::main;

@@ -1,5 +1,7 @@
 //! The six stages, made from their sections of the pipeline file.
 
+use std::collections::BTreeMap;
+
 use tables::{ImageFiles, Stage, StageName};
 
 use crate::config::Config;
@@ -47,8 +49,22 @@ fn stage(name: StageName, config: &Config) -> Result<Box<dyn Stage>, Failure> {
                 name.command()
             )));
         }
-        StageName::Evaluate => Box::new(made!(evaluate::Evaluate, evaluate::Settings)),
+        StageName::Evaluate => {
+            let evaluate = made!(evaluate::Evaluate, evaluate::Settings);
+            Box::new(evaluate.with_seconds_per_label(seconds_per_label(config)?))
+        }
     })
+}
+
+/// What `train` is told that labels take; `evaluate` reports it where the ratings have no times.
+fn seconds_per_label(config: &Config) -> Result<BTreeMap<String, f64>, Failure> {
+    #[derive(serde::Deserialize)]
+    struct Train {
+        #[serde(default)]
+        seconds_per_label: BTreeMap<String, f64>,
+    }
+    let train = config.section::<Train>(StageName::Train).map_err(usage)?;
+    Ok(train.map(|train| train.seconds_per_label).unwrap_or_default())
 }
 
 fn in_section(name: StageName, error: impl std::error::Error + Send + Sync + 'static) -> Failure {

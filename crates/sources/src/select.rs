@@ -53,6 +53,17 @@ impl Sources {
         Selected::new(&frame, what, wanted, &files)
     }
 
+    /// The names of a source's columns, in its order; none if there is no such source.
+    ///
+    /// # Errors
+    /// [`SourceError`]: a file that cannot be read.
+    pub fn columns(&self, source: &str) -> Result<Vec<String>, SourceError> {
+        let Some(location) = self.0.get(source) else { return Ok(Vec::new()) };
+        let mut file = RawFile::open(source, location, MAX_FETCHED_BYTES)?;
+        let schema = file.frame.collect_schema();
+        Ok(schema.map(|schema| schema.iter_names().map(|name| name.to_string()).collect()).unwrap_or_default())
+    }
+
     /// The files, named `{prefix}.{source}`, for the digests that decide whether a stage is fresh.
     pub fn input_files(&self, prefix: &str) -> Vec<InputFile> {
         let named = |(name, location): (&String, &Location)| InputFile {

@@ -76,8 +76,9 @@ pub fn write(
     in_order.sort_unstable_by(|a, b| a.image_id.cmp(&b.image_id));
 
     let mut statuses: BTreeMap<AnswerStatus, u64> = BTreeMap::new();
-    let mut answers = Rows::start(run)?;
-    let mut scores = Rows::start(run)?;
+    let mut answers = Rows::start(run, &[])?;
+    // A reward model's card says what its attributes' questions were.
+    let mut scores = Rows::start(run, &questions.texts())?;
     for image in in_order {
         let mut of_image = Vec::new();
         let mut score_rows = people.remove(&image.image_id).unwrap_or_default();
@@ -139,8 +140,8 @@ struct Rows<T: Table> {
 const CHUNK: usize = 8_192;
 
 impl<T: Table> Rows<T> {
-    fn start(run: &StageRun) -> Result<Self, TableError> {
-        Ok(Self { writer: run.writer(&[], &[])?, waiting: Vec::new() })
+    fn start(run: &StageRun, metadata: &[(String, String)]) -> Result<Self, TableError> {
+        Ok(Self { writer: run.writer(metadata, &[])?, waiting: Vec::new() })
     }
 
     fn add(&mut self, rows: Vec<T>) -> Result<(), TableError> {

@@ -57,6 +57,13 @@ impl Questions {
         Self { quality: quality.unwrap_or_default(), ..Self::default() }
     }
 
+    /// The quality questions' texts as they are asked, by `question.<attribute>`: metadata of `attribute_scores`.
+    pub fn texts(&self) -> Vec<(String, String)> {
+        let text =
+            |question: &ImageQuestion| (format!("question.{}", question.question_id), question.query.to_string());
+        self.quality.iter().map(text).collect()
+    }
+
     /// With an instruction after every text, those that are added later too; a space stands between them.
     pub fn with_instruction(mut self, instruction: Option<&str>) -> Self {
         self.instruction = instruction.map(str::to_owned);

@@ -50,7 +50,7 @@ impl Stage for SynthFeedback {
     }
 
     fn version(&self) -> u32 {
-        3
+        4
     }
 
     fn settings(&self) -> serde_json::Value {

@@ -4,8 +4,11 @@ use std::sync::Arc;
 
 use crate::cell::Embedding;
 use crate::contract::{Contract, Table};
+pub use crate::results::*;
 use crate::table;
-use crate::vocabulary::{AnswerKind, AnswerReadout, AnswerStatus, Bucket, QuestionSource, ScoreSource, Split};
+use crate::vocabulary::{
+    AnswerKind, AnswerReadout, AnswerStatus, Bucket, InterventionOrder, QuestionSource, ScoreSource, Split, SxsChoice,
+};
 
 /// The contracts of all tables, in the order the stages write them.
 pub fn all_contracts() -> Vec<Arc<Contract>> {
@@ -24,12 +27,20 @@ pub fn all_contracts() -> Vec<Arc<Contract>> {
         Prediction::contract(),
         ConceptPrediction::contract(),
         AggregatorWeight::contract(),
+        Intervention::contract(),
         MetricValue::contract(),
+        ArmMetric::contract(),
+        ArmDifference::contract(),
+        HumanCeiling::contract(),
+        AnnotationSeconds::contract(),
         AttributeValidity::contract(),
         AttributeAgreement::contract(),
+        AnswerCoverage::contract(),
+        MissingAnswerEffect::contract(),
         SxsPair::contract(),
         SxsVote::contract(),
         SxsSummary::contract(),
+        SxsTest::contract(),
     ]
 }
 
@@ -245,7 +256,7 @@ table! {
 
 table! {
     /// One trained reward model, or the reason why there is none.
-    "reward_models" version 1 by Train key [run_id]
+    "reward_models" version 2 by Train key [run_id]
     pub struct RewardModel {
         /// Names the model: experiment, arm, n_train and seed.
         run_id: String where NotEmpty,
@@ -255,10 +266,29 @@ table! {
         arm: String where NotEmpty,
         /// The attributes of that set; empty for coarse.
         attributes: Vec<String>,
-        /// What it reads: `image`, `image+text`, or `scores`.
+        /// What it reads: `image`, `text`, `image+text`, or `scores`.
         inputs: String where NotEmpty,
+        /// How a concept bottleneck was trained: `sequential`, `independent` or `joint`; null for coarse feedback and for
+        /// models that read scores.
+        bottleneck: Option<String>,
+        /// What it learned (or, of scores, read): `hard` labels, or `soft` ones, the scores themselves.
+        labels: String where NotEmpty,
+        /// What stage 1 was trained on: `pointwise`, single images, or `pairwise`, pairs of images of one prompt.
+        loss: String where NotEmpty,
+        /// Widths of its hidden layers, such as `256-256`; `linear` for none; null without stage 1.
+        hidden: Option<String>,
+        /// What a sequential bottleneck's stage 2 was fitted on: `in_sample`, `validation` or `out_of_fold`; else null.
+        stage2_on: Option<String>,
+        /// What each label of stage 1 counted: `none`, the same, or `balanced`, by its class.
+        class_weights: String where NotEmpty,
         /// Training pairs that it was given.
         n_train: i64 where AtLeast(0.0),
+        /// Those of them that it was fitted on: fewer if pairs with missing labels are dropped.
+        n_used: i64 where AtLeast(0.0),
+        /// The attributes whose labels in these pairs are all the same: stage 1 learns nothing of them.
+        degenerate: Vec<String>,
+        /// Epochs that stage 1 was trained for; null without stage 1.
+        epochs_run: Option<i64> where AtLeast(0.0),
         /// Seeds the draw of its pairs, its weights and its shuffles.
         seed: i64,
         /// Annotation cost when every label costs 1: N times d.
@@ -318,14 +348,41 @@ table! {
 }
 
 table! {
+    /// How well one model tells good images from bad ones when some of what its stage 1 says of them is replaced by true
+    /// labels (Koh et al. 2020, §5), if `train` is set to try it.
+    "interventions" version 1 by Train key [run_id, split, order, n_replaced]
+    pub struct Intervention {
+        /// The reward model.
+        run_id: String where References("reward_models", "run_id"),
+        /// The part of the data.
+        split: Split,
+        /// Which attributes were replaced first.
+        order: InterventionOrder,
+        /// Attributes of each image that were replaced; 0 is the model as it is. An image without so many true labels has
+        /// all that it has replaced.
+        n_replaced: i64 where AtLeast(0.0),
+        /// ROC-AUC of the rewards that come out; null with a reason where it is not defined.
+        roc_auc: Option<f64> where Between(0.0, 1.0),
+        /// Images it was computed on.
+        n_images: i64 where AtLeast(0.0),
+        /// Labels that were put in, per image.
+        labels_per_image: f64 where AtLeast(0.0),
+        /// Rater seconds of these labels, per image, if the seconds of each are known.
+        seconds_per_image: Option<f64> where AtLeast(0.0),
+        /// Why there is no value.
+        reason: Option<String>,
+    }
+}
+
+table! {
     /// One metric of one reward model on one part of the data, with its interval.
-    "metrics" version 1 by Evaluate key [run_id, split, metric]
+    "metrics" version 2 by Evaluate key [run_id, split, metric]
     pub struct MetricValue {
         /// The reward model.
         run_id: String where References("reward_models", "run_id"),
         /// The part of the data.
         split: Split,
-        /// `roc_auc`, …
+        /// `roc_auc`, `average_precision`, `brier`, `log_loss` or `calibration_error`.
         metric: String where NotEmpty,
         /// Its value; null with a reason where it is not defined.
         value: Option<f64>,
@@ -337,19 +394,21 @@ table! {
         n_positive: i64 where AtLeast(0.0),
         /// Bad images it was computed on.
         n_negative: i64 where AtLeast(0.0),
-        /// Why there is no value.
+        /// Why there is no value, or no interval.
         reason: Option<String>,
     }
 }
 
 table! {
     /// How far one attribute's score alone agrees with people; and one rater with the mean of the others, as the ceiling.
-    "attribute_validity" version 1 by Evaluate key [attribute, source, aspect]
+    "attribute_validity" version 2 by Evaluate key [attribute, source, model, aspect]
     pub struct AttributeValidity {
         /// The attribute whose score it is; `one rater` for the ceiling.
         attribute: String where NotEmpty,
         /// Who gave the score: `vlm`, `human` or `import`.
         source: ScoreSource,
+        /// `all`: the score in `attribute_scores`; or one of several models that answered, scored by its answers alone.
+        model: String where NotEmpty,
         /// The aspect that people rated.
         aspect: String where NotEmpty,
         /// Images (for the ceiling: ratings) that it was computed on.
@@ -362,6 +421,14 @@ table! {
         ci_low: Option<f64>,
         /// Upper end of that interval.
         ci_high: Option<f64>,
+        /// A score of at least this is a "yes": the attribute's threshold in `labels`, or the median score where there is none.
+        score_threshold: Option<f64>,
+        /// A mean rating of at least this is a "yes": the threshold of that aspect in `labels`, or the median rating.
+        rating_threshold: Option<f64>,
+        /// Share of the images on which the two "yes" or "no" are equal.
+        agreement: Option<f64> where Between(0.0, 1.0),
+        /// Cohen's kappa of the two: agreement beyond what their shares alone would give.
+        kappa: Option<f64> where Between(-1.000001, 1.000001),
         /// Why a value is missing.
         reason: Option<String>,
     }
@@ -388,28 +455,33 @@ table! {
 
 table! {
     /// Two images of one prompt to be shown side by side: one that each of two reward models likes best (App. B.9).
-    "sxs_pairs" version 1 by Evaluate key [pair_id]
+    /// Images and prompts of fresh generations (`evaluate.sxs.scores`) are not those of `images` and `prompts`.
+    "sxs_pairs" version 2 by Evaluate key [pair_id]
     pub struct SxsPair {
-        /// Names the pair.
+        /// Names the pair: its two images, the coarse model's first.
         pair_id: String where NotEmpty,
         /// The prompt of both images.
-        prompt_id: String where References("prompts", "prompt_id"),
+        prompt_id: String where NotEmpty,
         /// The coarse model.
         coarse_run_id: String where NotEmpty,
         /// The fine-grained model.
         fine_run_id: String where NotEmpty,
         /// The image that the coarse model likes best.
-        coarse_image_id: String where References("images", "image_id"),
+        coarse_image_id: String where NotEmpty,
         /// The image that the fine-grained model likes best.
-        fine_image_id: String where References("images", "image_id"),
-        /// How much the models disagree on the two: each one's reward for its own less its reward for the other's, summed.
+        fine_image_id: String where NotEmpty,
+        /// What the coarse model gives its own image more than the other's, in the unit of `evaluate.sxs.disagreement`.
+        coarse_margin: f64 where AtLeast(0.0),
+        /// What the fine-grained model gives its own image more than the other's, in the same unit.
+        fine_margin: f64 where AtLeast(0.0),
+        /// How much the models disagree on the two: both margins summed.
         disagreement: f64 where AtLeast(0.0),
     }
 }
 
 table! {
-    /// One rater's choice for one pair (App. B.10).
-    "sxs_votes" version 1 by Evaluate key [pair_id, rater_id, aspect]
+    /// One rater's choice for one pair (App. B.10): the last one, if the rater chose more than once.
+    "sxs_votes" version 2 by Evaluate key [pair_id, rater_id, aspect]
     pub struct SxsVote {
         /// The pair.
         pair_id: String where References("sxs_pairs", "pair_id"),
@@ -417,28 +489,70 @@ table! {
         rater_id: String where NotEmpty,
         /// `overall`, or the attribute asked about.
         aspect: String where NotEmpty,
-        /// `coarse`, `fine` or `unsure`: whose image was chosen.
-        choice: String where NotEmpty,
+        /// Whose image was chosen.
+        choice: SxsChoice,
+        /// Whose image stood on the left, `coarse` or `fine`; null if the votes do not say.
+        left: Option<SxsChoice>,
         /// How long the choice took, in seconds.
         seconds: Option<f64> where AtLeast(0.0),
+        /// When it was made, in UTC: `2026-11-26T21:04:46.123Z`.
+        answered_at: Option<String> where NotEmpty,
     }
 }
 
 table! {
     /// The shares of the choices for one aspect (Table 1).
-    "sxs_summary" version 1 by Evaluate key [aspect, choice]
+    "sxs_summary" version 2 by Evaluate key [aspect, choice]
     pub struct SxsSummary {
         /// `overall`, or the attribute asked about.
         aspect: String where NotEmpty,
-        /// `coarse`, `fine` or `unsure`.
-        choice: String where NotEmpty,
+        /// The choice.
+        choice: SxsChoice,
         /// Votes for it.
         n_votes: i64 where AtLeast(0.0),
-        /// Its share of the votes.
-        share: Option<f64> where Between(0.0, 1.0),
-        /// Lower end of the 95 % bootstrap interval, clustered by pair.
+        /// Its share of the aspect's votes.
+        share: f64 where Between(0.0, 1.0),
+        /// Lower end of the share's 95 % bootstrap interval, clustered by pair.
         ci_low: Option<f64>,
         /// Upper end of that interval.
         ci_high: Option<f64>,
+        /// Why there is no interval.
+        reason: Option<String>,
+    }
+}
+
+table! {
+    /// What the votes for one aspect say beyond their shares: which model's images people prefer, and whether they agree.
+    "sxs_tests" version 1 by Evaluate key [aspect]
+    pub struct SxsTest {
+        /// `overall`, or the attribute asked about.
+        aspect: String where NotEmpty,
+        /// Pairs with a vote.
+        n_pairs: i64 where AtLeast(0.0),
+        /// Raters with a vote.
+        n_raters: i64 where AtLeast(0.0),
+        /// Votes.
+        n_votes: i64 where AtLeast(0.0),
+        /// Votes that are not `unsure`.
+        n_decided: i64 where AtLeast(0.0),
+        /// Of these, votes for the fine-grained model's image.
+        n_fine: i64 where AtLeast(0.0),
+        /// Their share of the decided votes.
+        fine_share: Option<f64> where Between(0.0, 1.0),
+        /// Lower end of that share's 95 % bootstrap interval, clustered by pair.
+        ci_low: Option<f64>,
+        /// Upper end of that interval.
+        ci_high: Option<f64>,
+        /// Two-sided exact binomial test of that share against one half. It takes votes for independent; those for one pair
+        /// are not, which the interval heeds.
+        p_value: Option<f64> where Between(0.0, 1.0),
+        /// Krippendorff's alpha of all votes, nominal, `unsure` being a value of its own: 1 is full agreement, 0 is chance.
+        alpha: Option<f64>,
+        /// Of the decided votes whose side is known, the share for the image on the left; one half without a bias.
+        left_share: Option<f64> where Between(0.0, 1.0),
+        /// Mean seconds a vote, of those that say.
+        mean_seconds: Option<f64> where AtLeast(0.0),
+        /// Why values are missing.
+        reason: Option<String>,
     }
 }

@@ -123,6 +123,61 @@ vocabulary! {
 }
 
 vocabulary! {
+    /// Which of an image's attributes are replaced by true labels first.
+    InterventionOrder {
+        /// One after another as a seed draws them, for each image anew.
+        Random,
+        /// The one of which stage 1 is least sure.
+        Uncertainty,
+    }
+}
+
+vocabulary! {
+    /// What a rater chose of two images side by side: the one that the coarse reward model likes best, the one that the
+    /// fine-grained model likes best, or neither (App. B.10).
+    SxsChoice {
+        /// The coarse model's image.
+        Coarse,
+        /// The fine-grained model's image.
+        Fine,
+        /// "Unsure".
+        Unsure,
+    }
+}
+
+vocabulary! {
+    /// What two arms have in common where they are compared.
+    ComparedAt {
+        /// As many training pairs.
+        NTrain,
+        /// The same cost if every label costs 1.
+        CostEqual,
+        /// The same seconds of raters' time.
+        CostSeconds,
+    }
+}
+
+vocabulary! {
+    /// What a question without an answer counts as.
+    MissingAnswerPolicy {
+        /// It is left out.
+        Null,
+        /// A "no", as published numbers have it.
+        No,
+    }
+}
+
+vocabulary! {
+    /// Where the seconds of a label come from.
+    SecondsSource {
+        /// Measured: the ratings have answer times.
+        Ratings,
+        /// Stated in the pipeline file (default: the paper's Table 2).
+        Settings,
+    }
+}
+
+vocabulary! {
     /// The six stages, in the order they run.
     StageName {
         /// Raw files to prompts, images, ratings, preferences.

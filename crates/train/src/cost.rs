@@ -24,15 +24,25 @@ pub fn seconds_cost(
     images: &Images,
     seconds_per_label: &BTreeMap<String, f64>,
 ) -> Option<f64> {
-    let seconds = |aspect: &str, key: &str| images.mean_seconds(aspect).or_else(|| seconds_per_label.get(key).copied());
+    let of_label = |aspect: &str, key: &str| seconds_of_label(aspect, key, images, seconds_per_label);
     let of_one_pair: Option<f64> = match feedback {
         Feedback::Coarse => match target {
-            Target::Aspect { aspect, .. } => seconds(aspect, TARGET),
-            Target::Tree(_) => seconds(OVERALL, TARGET),
+            Target::Aspect { aspect, .. } => of_label(aspect, TARGET),
+            Target::Tree(_) => of_label(OVERALL, TARGET),
         },
-        Feedback::Fine(attributes) => attributes.iter().map(|attribute| seconds(attribute, attribute)).sum(),
+        Feedback::Fine(attributes) => attributes.iter().map(|attribute| of_label(attribute, attribute)).sum(),
     };
     of_one_pair.map(|seconds| n_train as f64 * seconds)
+}
+
+/// Rater seconds of one label, measured or else stated; `key` is its name in the pipeline file.
+pub fn seconds_of_label(
+    aspect: &str,
+    key: &str,
+    images: &Images,
+    seconds_per_label: &BTreeMap<String, f64>,
+) -> Option<f64> {
+    images.mean_seconds(aspect).or_else(|| seconds_per_label.get(key).copied())
 }
 
 #[cfg(test)]
@@ -77,8 +87,8 @@ mod tests {
     fn measured_seconds_come_before_stated_ones_and_one_unknown_makes_the_cost_unknown() {
         let stated =
             BTreeMap::from([("bright".to_owned(), 10.0), ("realism".to_owned(), 99.0), ("target".to_owned(), 50.0)]);
-        let overall = Target::Aspect { aspect: OVERALL.into(), threshold: Policy::Median {} };
-        let appeal = Target::Aspect { aspect: "appeal".into(), threshold: Policy::Median {} };
+        let overall = Target::Aspect { aspect: OVERALL.into(), context: None, threshold: Policy::Median {} };
+        let appeal = Target::Aspect { aspect: "appeal".into(), context: None, threshold: Policy::Median {} };
         let tree = Target::Tree(Tree::Leaf(true));
         let fine = |names: &[&str]| Feedback::Fine(names.iter().map(|&name| name.to_owned()).collect());
         let cost = |feedback: &Feedback, target: &Target| seconds_cost(10, feedback, target, &images(), &stated);

@@ -26,6 +26,21 @@ pub enum TrainError {
         /// Those that are there.
         known: String,
     },
+    /// No image has a rating of the target's aspect in its context.
+    #[error(
+        "`train.experiments.{experiment}.target`: no image has a rating of aspect `{aspect}` in context `{context}`; \
+         the contexts of that aspect in `ratings` are: {known}"
+    )]
+    UnknownContext {
+        /// The experiment.
+        experiment: String,
+        /// The aspect that it asks for.
+        aspect: String,
+        /// The context that it asks for.
+        context: String,
+        /// Those that are there.
+        known: String,
+    },
     /// No image has a row for an attribute.
     #[error(
         "`train.experiments.{experiment}`: `attribute_scores` has no row of attribute `{attribute}` from source \
@@ -58,6 +73,14 @@ pub enum TrainError {
         /// What it says.
         #[source]
         source: tch::TchError,
+    },
+    /// A network that was kept a moment ago is gone.
+    #[error("the network of run `{run_id}`, `{key}`, has vanished while the stage ran; run it again")]
+    Vanished {
+        /// The run.
+        run_id: String,
+        /// Where it stood.
+        key: String,
     },
     /// A model does not fit the safetensors format.
     #[error("cannot write the model of run `{run_id}`")]

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use tables::{AttributeScore, Embedding, Image, ImageEmbedding, Preference, ScoreSource, Split};
+use tables::{AttributeScore, Embedding, Image, ImageEmbedding, Preference, Rating, ScoreSource, Split};
 
 use crate::settings::Inputs;
 
@@ -34,8 +34,11 @@ pub struct Images {
     pub ids: Vec<String>,
     /// Their parts of the data.
     pub splits: Vec<Split>,
+    /// Their prompts.
+    pub prompts: Vec<String>,
     scores: BTreeMap<(ScoreSource, String), Vec<Score>>,
     ratings: BTreeMap<String, Vec<Option<f64>>>,
+    ratings_in_context: BTreeMap<(String, String), Vec<Option<f64>>>,
     mean_seconds: BTreeMap<String, f64>,
     image_embeddings: Vec<Option<Embedding>>,
     text_embeddings: Vec<Option<Embedding>>,
@@ -52,8 +55,9 @@ impl Images {
         images.sort_by(|a, b| a.image_id.cmp(&b.image_id));
         let n = images.len();
         let splits = images.iter().map(|image| image.split).collect();
-        let ids: Vec<String> = images.into_iter().map(|image| image.image_id).collect();
-        let row_of: HashMap<&str, usize> = ids.iter().enumerate().map(|(row, id)| (id.as_str(), row)).collect();
+        let (ids, prompts): (Vec<String>, Vec<String>) =
+            images.into_iter().map(|image| (image.image_id, image.prompt_id)).unzip();
+        let row_of = row_of(&ids);
 
         let mut by_attribute: BTreeMap<(ScoreSource, String), Vec<Score>> = BTreeMap::new();
         for score in scores {
@@ -83,7 +87,43 @@ impl Images {
             image_embeddings[row] = embedding.image_embedding;
             text_embeddings[row] = embedding.text_embedding;
         }
-        Self { ids, splits, scores: by_attribute, ratings, mean_seconds, image_embeddings, text_embeddings }
+        Self {
+            ids,
+            splits,
+            prompts,
+            scores: by_attribute,
+            ratings,
+            ratings_in_context: BTreeMap::new(),
+            mean_seconds,
+            image_embeddings,
+            text_embeddings,
+        }
+    }
+
+    /// Adds the mean ratings of each aspect in each context, every rating with equal weight (App. B.6). Ratings without
+    /// a context are in none.
+    #[must_use]
+    pub fn with_contexts(mut self, ratings: Vec<Rating>) -> Self {
+        let row_of = row_of(&self.ids);
+        let mut values: BTreeMap<(String, String), BTreeMap<usize, Vec<f64>>> = BTreeMap::new();
+        for rating in ratings {
+            let (Some(&row), Some(context)) = (row_of.get(rating.image_id.as_str()), rating.context) else { continue };
+            values.entry((rating.aspect, context)).or_default().entry(row).or_default().push(rating.rating);
+        }
+        let n = self.len();
+        let averaged = values.into_iter().map(|(key, by_row)| {
+            let mut column = vec![None; n];
+            for (row, mut values) in by_row {
+                // Sorted, so that the last digit does not depend on the order of the table's rows.
+                values.sort_by(f64::total_cmp);
+                column[row] = Some(values.iter().sum::<f64>() / values.len() as f64);
+            }
+            (key, column)
+        });
+        let averaged = averaged.collect();
+        drop(row_of);
+        self.ratings_in_context = averaged;
+        self
     }
 
     /// How many images there are.
@@ -104,6 +144,16 @@ impl Images {
     /// The mean ratings of an aspect; `None` if nobody rated it.
     pub fn ratings(&self, aspect: &str) -> Option<&[Option<f64>]> {
         self.ratings.get(aspect).map(Vec::as_slice)
+    }
+
+    /// The mean ratings of an aspect in one context; `None` if nobody rated it there.
+    pub fn ratings_in(&self, aspect: &str, context: &str) -> Option<&[Option<f64>]> {
+        self.ratings_in_context.get(&(aspect.to_owned(), context.to_owned())).map(Vec::as_slice)
+    }
+
+    /// The contexts that an aspect was rated in.
+    pub fn contexts(&self, aspect: &str) -> impl Iterator<Item = &str> {
+        self.ratings_in_context.keys().filter(move |(of, _)| of == aspect).map(|(_, context)| context.as_str())
     }
 
     /// The aspects that people rated.
@@ -141,6 +191,10 @@ impl Images {
         let dim = values.len().checked_div(rows.len()).unwrap_or(0);
         (values, dim)
     }
+}
+
+fn row_of(ids: &[String]) -> HashMap<&str, usize> {
+    ids.iter().enumerate().map(|(row, id)| (id.as_str(), row)).collect()
 }
 
 /// The mean of the values that are there; `None` if none is.

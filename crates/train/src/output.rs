@@ -1,19 +1,21 @@
-//! What the runs write: rows of four tables, two of them as they come, and a folder for each model.
+//! What the runs write: rows of their tables, two of them as they come, and a folder for each model.
 
 use std::collections::BTreeMap;
 
 use tables::{
-    AggregatorWeight, ConceptPrediction, Prediction, RewardModel as RewardModelRow, StageRun, Table, TableError,
-    TableWriter,
+    AggregatorWeight, ConceptPrediction, Intervention, Prediction, RewardModel as RewardModelRow, StageRun, Table,
+    TableError, TableWriter,
 };
 
-use crate::card::{Card, model_file};
+use crate::card::{Card, Sources, model_file};
 use crate::cost::{equal_cost, seconds_cost};
 use crate::error::TrainError;
 use crate::images::Images;
+use crate::interventions::interventions;
 use crate::label::ExperimentLabels;
 use crate::plan::PlannedRun;
 use crate::reward_model::{Data, Fitted, RewardModel};
+use crate::settings::{Inputs, Settings};
 use crate::validate::INTERCEPT;
 
 type Writer<T> = TableWriter<T, tempfile::NamedTempFile>;
@@ -24,21 +26,23 @@ pub struct Output {
     weights: Vec<AggregatorWeight>,
     predictions: Writer<Prediction>,
     concepts: Writer<ConceptPrediction>,
-    embeddings: BTreeMap<String, String>,
+    interventions: Vec<Intervention>,
+    sources: Sources,
 }
 
 impl Output {
-    /// Starts the tables. `embeddings` is that table's metadata.
+    /// Starts the tables.
     ///
     /// # Errors
     /// [`TableError`] for a full disk.
-    pub fn new(run: &StageRun, embeddings: BTreeMap<String, String>) -> Result<Self, TableError> {
+    pub fn new(run: &StageRun, sources: Sources) -> Result<Self, TableError> {
         Ok(Self {
             models: Vec::new(),
             weights: Vec::new(),
             predictions: run.writer(&[], &[])?,
             concepts: run.writer(&[], &[])?,
-            embeddings,
+            interventions: Vec::new(),
+            sources,
         })
     }
 
@@ -58,7 +62,11 @@ impl Output {
             self.predictions.append(&prediction_rows(planned, model, data.images))?;
             self.concepts.append(&concept_rows(planned, model, data.images))?;
             self.weights.extend(weight_rows(planned, model));
-            let card = Card::new(planned, model, data.settings, labels, &data.images.ids, &self.embeddings);
+            if let Some(settings) = data.settings.interventions {
+                let seconds = &data.settings.seconds_per_label;
+                self.interventions.extend(interventions(planned, model, labels, data.images, seconds, settings.seed));
+            }
+            let card = Card::new(planned, &fitted, model, labels, data, &self.sources);
             let folder = format!("models/{}", planned.run_id);
             run.write_file(&format!("{folder}/model.safetensors"), model_file(planned, model)?)?;
             run.write_file(&format!("{folder}/card.json"), format!("{:#}\n", serde_json::json!(card)))?;
@@ -71,9 +79,12 @@ impl Output {
     ///
     /// # Errors
     /// [`TableError`] for a full disk.
-    pub fn finish(self, run: &mut StageRun) -> Result<(u64, u64), TableError> {
+    pub fn finish(self, settings: &Settings, run: &mut StageRun) -> Result<(u64, u64), TableError> {
         run.write(&self.models)?;
         run.write(&self.weights)?;
+        if settings.interventions.is_some() {
+            run.write(&self.interventions)?;
+        }
         run.finish(self.predictions)?;
         run.finish(self.concepts)?;
         let n_without = self.models.iter().filter(|model| model.reason.is_some()).count();
@@ -81,8 +92,9 @@ impl Output {
     }
 
     /// The tables that it writes.
-    pub fn tables() -> [&'static str; 4] {
-        [RewardModelRow::NAME, Prediction::NAME, ConceptPrediction::NAME, AggregatorWeight::NAME]
+    pub fn tables(settings: &Settings) -> Vec<&'static str> {
+        let always = [RewardModelRow::NAME, Prediction::NAME, ConceptPrediction::NAME, AggregatorWeight::NAME];
+        always.into_iter().chain(settings.interventions.map(|_| Intervention::NAME)).collect()
     }
 }
 
@@ -90,13 +102,24 @@ fn model_row(planned: &PlannedRun, fitted: Fitted, data: Data) -> RewardModelRow
     let n_train = planned.training_rows.len();
     let target = &data.settings.experiments[planned.experiment].target;
     let seconds_per_label = &data.settings.seconds_per_label;
+    let variant = &planned.variant;
+    let has_network = variant.inputs != Inputs::Scores;
     RewardModelRow {
         run_id: planned.run_id.clone(),
         experiment: planned.experiment.to_owned(),
         arm: planned.arm.to_owned(),
         attributes: planned.feedback.attributes().to_vec(),
-        inputs: planned.inputs.as_str().to_owned(),
+        inputs: variant.inputs.as_str().to_owned(),
+        bottleneck: variant.bottleneck.map(|bottleneck| bottleneck.as_str().to_owned()),
+        labels: variant.labels.as_str().to_owned(),
+        loss: variant.loss.as_str().to_owned(),
+        hidden: has_network.then(|| variant.hidden_word()),
+        stage2_on: variant.stage2_on.map(|on| on.as_str().to_owned()),
+        class_weights: variant.class_weights.as_str().to_owned(),
         n_train: n_train as i64,
+        n_used: fitted.n_used as i64,
+        degenerate: fitted.degenerate,
+        epochs_run: fitted.model.as_ref().ok().and_then(|model| model.epochs_run).map(|epochs| epochs as i64),
         seed: i64::from(planned.seed),
         cost_equal: equal_cost(n_train, planned.feedback),
         cost_seconds: seconds_cost(n_train, planned.feedback, target, data.images, seconds_per_label),

@@ -10,7 +10,8 @@ use tables::Split;
 
 use crate::images::Images;
 use crate::label::ExperimentLabels;
-use crate::settings::{Experiment, Feedback, Inputs, Settings, TrainSize};
+use crate::settings::{Experiment, Feedback, Settings, TrainSize};
+use crate::variant::Variant;
 
 /// One model to be.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,8 +24,8 @@ pub struct PlannedRun<'a> {
     pub arm: &'a str,
     /// What it learns from.
     pub feedback: &'a Feedback,
-    /// What it reads.
-    pub inputs: Inputs,
+    /// What kind of model it is.
+    pub variant: Variant<'a>,
     /// Seeds the draw of its pairs, its weights and its shuffles.
     pub seed: u32,
     /// Its training pairs, as rows of [`Images`], ascending.
@@ -58,7 +59,7 @@ pub fn plan<'a>(
                         experiment: name,
                         arm: arm_name,
                         feedback: &arm.feedback,
-                        inputs: experiment.inputs_of(arm),
+                        variant: Variant::of(settings, experiment, arm),
                         seed,
                         training_rows: training_rows.clone(),
                     });

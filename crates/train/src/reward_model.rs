@@ -1,20 +1,22 @@
-//! One reward model: stage 1, stage 2 on its outputs, and the reward of every image.
+//! One reward model: its trained network, stage 2 on what that says, and the reward of every image.
 
-use std::sync::Arc;
 use std::time::Instant;
 
 use tch::Device;
 
 use crate::aggregator::Aggregator;
-use crate::concept_predictor::predict;
-use crate::engine::{Examples, Matrix, Objective, Problem, Targets, Trained, train_all};
+use crate::concept_predictor::{predict, predict_rows};
+use crate::embedded::Embedded;
+use crate::engine::Trained;
 use crate::error::TrainError;
 use crate::images::{Images, Score, mean};
 use crate::kept::KeptNetworks;
-use crate::label::{ExperimentLabels, Labels, attribute_scores, counts_as_aligned};
+use crate::label::{ExperimentLabels, Labels, attribute_scores, counts_as_aligned, number};
 use crate::network::Network;
+use crate::no_model::NoModel;
 use crate::plan::PlannedRun;
-use crate::settings::{Feedback, Inputs, Settings};
+use crate::problems::{Prepared, Problems, Stage1, validation_rows};
+use crate::settings::{Bottleneck, Feedback, LabelKind, Settings, Stage2On};
 
 /// All that models are fitted from.
 #[derive(Clone, Copy)]
@@ -25,8 +27,12 @@ pub struct Data<'a> {
     pub images: &'a Images,
     /// Where.
     pub device: Device,
-    /// Networks of an earlier, perhaps killed, run.
+    /// Every network of the sweep, trained.
     pub kept: &'a KeptNetworks,
+    /// The problems that they solve.
+    pub problems: &'a Problems<'a>,
+    /// Under which keys they are kept, in the order of the problems.
+    pub keys: &'a [String],
 }
 
 /// What became of a planned run.
@@ -34,6 +40,10 @@ pub struct Data<'a> {
 pub struct Fitted {
     /// The model, or why there is none.
     pub model: Result<RewardModel, NoModel>,
+    /// Pairs that it was fitted on.
+    pub n_used: usize,
+    /// The attributes whose labels in these pairs are all the same.
+    pub degenerate: Vec<String>,
     /// How long the fit took.
     pub seconds: f64,
 }
@@ -43,6 +53,8 @@ pub struct Fitted {
 pub struct RewardModel {
     /// Stage 1; none if it reads attribute scores.
     pub network: Option<Network>,
+    /// Epochs that stage 1 was trained for.
+    pub epochs_run: Option<usize>,
     /// Stage 2; none if its feedback was coarse.
     pub aggregator: Option<Aggregator>,
     /// For a model that reads scores, what a missing score of each attribute counts as.
@@ -55,145 +67,165 @@ pub struct RewardModel {
     pub rewards: Vec<f64>,
 }
 
-/// Why a run has no model. Its text is the `reason` in `reward_models`.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum NoModel {
-    /// Nothing to train on.
-    #[error("no training pair has a target label and the embeddings that the experiment reads")]
-    NoPairs,
-    /// Nothing to tell apart.
-    #[error("all {n_train} training pairs are {}", if *.good { "good" } else { "bad" })]
-    OneClass {
-        /// How many.
-        n_train: usize,
-        /// Which class.
-        good: bool,
-    },
-    /// A head would learn nothing. The run is not made without it: it would go by a name that it does not deserve.
-    #[error("attribute `{attribute}` has no label in the training pairs")]
-    NoLabels {
-        /// The attribute.
-        attribute: String,
-    },
-    /// The same for a model that reads the scores.
-    #[error("attribute `{attribute}` has no score in the training pairs")]
-    NoScores {
-        /// The attribute.
-        attribute: String,
-    },
-}
+type Made = Result<RewardModel, NoModel>;
 
-/// Fits one run.
+/// Fits one run, whose networks are trained.
 ///
 /// # Errors
 /// [`TrainError`] if LibTorch or the disk fails; data never is an error.
-pub fn fit(run: &PlannedRun, labels: &ExperimentLabels, data: Data) -> Result<Fitted, TrainError> {
+pub fn fit(run: &PlannedRun, prepared: &Prepared, labels: &ExperimentLabels, data: Data) -> Result<Fitted, TrainError> {
     let start = Instant::now();
-    let target: Vec<bool> = run.training_rows.iter().filter_map(|&row| labels.target.labels[row]).collect();
-    let (model, kept_seconds) = match no_model(&target) {
-        Some(reason) => (Err(reason), None),
-        None if run.inputs == Inputs::Scores => (fit_to_scores(run, &target, data)?, None),
-        None => fit_to_embeddings(run, labels, &target, data)?,
+    let (model, training_seconds) = match &prepared.stage1 {
+        Err(reason) => (Err(reason.clone()), 0.0),
+        Ok(None) => (fit_to_scores(run, &prepared.rows, labels, data)?, 0.0),
+        Ok(Some(stage1)) => fit_to_embeddings(run, stage1, &prepared.rows, labels, data)?,
     };
-    Ok(Fitted { model, seconds: kept_seconds.unwrap_or_else(|| start.elapsed().as_secs_f64()) })
+    let seconds = training_seconds + start.elapsed().as_secs_f64();
+    Ok(Fitted { model, n_used: prepared.rows.len(), degenerate: prepared.degenerate.clone(), seconds })
 }
 
-fn no_model(target: &[bool]) -> Option<NoModel> {
-    let Some(&good) = target.first() else { return Some(NoModel::NoPairs) };
-    target.iter().all(|&label| label == good).then_some(NoModel::OneClass { n_train: target.len(), good })
-}
-
-type Made = Result<RewardModel, NoModel>;
-
-/// Also gives the seconds that a kept network took to train.
+/// Also gives the seconds that its networks took to train.
 fn fit_to_embeddings(
     run: &PlannedRun,
+    stage1: &Stage1,
+    rows: &[usize],
     labels: &ExperimentLabels,
-    target: &[bool],
     data: Data,
-) -> Result<(Made, Option<f64>), TrainError> {
-    let heads: Vec<&Labels> = match run.feedback {
-        Feedback::Coarse => vec![&labels.target],
-        Feedback::Fine(attributes) => attributes.iter().map(|attribute| &labels.attributes[attribute]).collect(),
+) -> Result<(Made, f64), TrainError> {
+    let embedded = &data.problems.embedded[&run.variant.inputs];
+    let trained = trained(run, stage1.problem, data)?;
+    let mut seconds = trained.seconds;
+    let says = |network: &Network| {
+        let n_rows = embedded.rows.len();
+        predict(network, embedded.matrix.values(), n_rows, data.device)
+            .map_err(|source| TrainError::Torch { run_id: run.run_id.clone(), source })
     };
-    let unlabelled = |head: &&Labels| run.training_rows.iter().all(|&row| head.labels[row].is_none());
-    if let Some(at) = heads.iter().position(unlabelled) {
-        let attribute = run.feedback.attributes()[at].clone();
-        return Ok((Err(NoModel::NoLabels { attribute }), None));
-    }
-
-    let (inputs, dim) = data.images.embeddings(&run.training_rows, run.inputs);
-    let n = run.training_rows.len();
-    let Some(inputs) = Matrix::new(inputs, n, dim) else { unreachable!("each training pair has its embedding") };
-    let head_labels = run.training_rows.iter().flat_map(|&row| heads.iter().map(move |head| head.labels[row]));
-    let labels = Targets::hard(head_labels);
-    let problem = Problem {
-        inputs: Arc::new(inputs),
-        training: Examples { rows: Arc::new((0..n as u32).collect()), others: None, labels, target: None },
-        held_out: None,
-        n_heads: heads.len(),
-        objective: Objective::Pointwise,
-        hidden: data.settings.mlp.hidden.clone(),
-        seed: run.seed,
+    let p = says(&trained.network)?;
+    let n_attributes = run.feedback.attributes().len();
+    let of_rows = |p: &[f64], rows: &[usize]| -> Vec<f64> {
+        let positions = embedded.positions(rows).into_iter();
+        positions.flat_map(|at| p[at as usize * n_attributes..][..n_attributes].to_vec()).collect()
     };
-    let torch = |source| TrainError::Torch { run_id: run.run_id.clone(), source };
-    let keys = train_all(&[problem], &data.settings.mlp, data.device, data.kept, &|_| ())?;
-    let Some(Trained { network, seconds, .. }) = data.kept.get(&keys[0])? else {
-        return Err(TrainError::setting("mlp", "a trained network has vanished"));
+    let fit_stage2 = |features: &[f64], rows: &[usize]| {
+        Aggregator::fit(features, &target_of(labels, rows), data.settings.aggregator_c)
     };
-    let kept_seconds = Some(seconds);
-
-    let rows: Vec<usize> = (0..data.images.len()).filter(|&row| data.images.has(row, run.inputs)).collect();
-    let (inputs, _) = data.images.embeddings(&rows, run.inputs);
-    let p = predict(&network, &inputs, rows.len(), data.device).map_err(torch)?;
-    let model = match run.feedback {
-        Feedback::Coarse => RewardModel {
-            network: Some(network),
-            aggregator: None,
-            fills: Vec::new(),
-            rows,
-            concepts: Vec::new(),
-            rewards: p,
-        },
-        Feedback::Fine(attributes) => {
-            // Stage 2 sees stage 1's outputs on the very pairs that stage 1 was trained on.
-            let in_sample = run.training_rows.iter().filter_map(|row| rows.binary_search(row).ok());
-            let features: Vec<f64> =
-                in_sample.flat_map(|at| p[at * attributes.len()..][..attributes.len()].iter().copied()).collect();
-            let Some(aggregator) = Aggregator::fit(&features, target, data.settings.aggregator_c) else {
-                unreachable!("both classes were seen")
-            };
-            let rewards = aggregator.predict(&p);
-            RewardModel {
-                network: Some(network),
-                aggregator: Some(aggregator),
-                fills: Vec::new(),
-                rows,
-                concepts: p,
-                rewards,
+    let aggregator = match (run.feedback, run.variant.bottleneck) {
+        (Feedback::Coarse, _) => Ok(None),
+        (_, Some(Bottleneck::Joint { .. })) => Ok(trained.aggregator.as_ref().map(|layer| Aggregator {
+            weights: layer.weight.iter().map(|&weight| f64::from(weight)).collect(),
+            intercept: layer.bias.first().map_or(0.0, |&bias| f64::from(bias)),
+        })),
+        (_, Some(Bottleneck::Independent)) => Ok(fit_stage2(&true_concepts(run, labels, rows), rows)),
+        _ => match run.variant.stage2_on {
+            Some(Stage2On::Validation) => {
+                let rows = validation_rows(labels, data.images, embedded);
+                fit_stage2(&of_rows(&p, &rows), &rows).map(Some).ok_or_else(|| {
+                    let n_good = target_of(labels, &rows).into_iter().filter(|&good| good).count();
+                    NoModel::Validation { n_good, n_bad: rows.len() - n_good }
+                })
             }
-        }
+            Some(Stage2On::OutOfFold) => {
+                let (mut features, mut held_out) = (Vec::new(), Vec::new());
+                for fold in &stage1.folds {
+                    let of_fold = self::trained(run, fold.problem, data)?;
+                    seconds += of_fold.seconds;
+                    features.extend(says_of(&of_fold.network, embedded, &fold.held_out, run, data)?);
+                    held_out.extend(&fold.held_out);
+                }
+                Ok(fit_stage2(&features, &held_out))
+            }
+            // Stage 2 sees stage 1's outputs on the very pairs that stage 1 was trained on.
+            Some(Stage2On::InSample) | None => Ok(fit_stage2(&of_rows(&p, rows), rows)),
+        },
     };
-    Ok((Ok(model), kept_seconds))
+    let made = aggregator.map(|aggregator| {
+        let rewards = aggregator.as_ref().map_or_else(|| p.clone(), |aggregator| aggregator.predict(&p));
+        RewardModel {
+            epochs_run: Some(trained.epochs_run),
+            network: Some(trained.network),
+            concepts: if aggregator.is_some() { p } else { Vec::new() },
+            aggregator,
+            fills: Vec::new(),
+            rows: embedded.rows.clone(),
+            rewards,
+        }
+    });
+    Ok((made, seconds))
 }
 
-/// Stage 2 alone, on the scores as they are. A missing score counts as the training pairs' mean of its attribute,
-/// which moves the reward neither way; an image without any score gets no reward.
-fn fit_to_scores(run: &PlannedRun, target: &[bool], data: Data) -> Result<Made, TrainError> {
-    let attributes = run.feedback.attributes();
+fn trained(run: &PlannedRun, problem: usize, data: Data) -> Result<Trained, TrainError> {
+    let key = &data.keys[problem];
+    data.kept.get(key)?.ok_or_else(|| TrainError::Vanished { run_id: run.run_id.clone(), key: key.clone() })
+}
+
+fn says_of(
+    network: &Network,
+    embedded: &Embedded,
+    rows: &[usize],
+    run: &PlannedRun,
+    data: Data,
+) -> Result<Vec<f64>, TrainError> {
+    let positions = embedded.positions(rows);
+    predict_rows(network, &embedded.matrix, &positions, data.device)
+        .map_err(|source| TrainError::Torch { run_id: run.run_id.clone(), source })
+}
+
+/// The target labels of rows that all have one.
+fn target_of(labels: &ExperimentLabels, rows: &[usize]) -> Vec<bool> {
+    rows.iter().filter_map(|&row| labels.target.labels[row]).collect()
+}
+
+/// What stage 1 would say if it were right, for stage 2 and for interventions.
+pub fn true_concept(labels: &Labels, row: usize, kind: LabelKind) -> Option<f64> {
+    match kind {
+        LabelKind::Hard => labels.labels[row].map(number),
+        LabelKind::Soft => labels.soft[row],
+    }
+}
+
+/// The attributes' labels, `[rows, attributes]`; a missing one counts as the mean of its attribute, which moves the
+/// reward neither way.
+fn true_concepts(run: &PlannedRun, labels: &ExperimentLabels, rows: &[usize]) -> Vec<f64> {
+    let columns: Vec<(Vec<Option<f64>>, f64)> = run
+        .feedback
+        .attributes()
+        .iter()
+        .map(|name| {
+            let of_row = |&row: &usize| true_concept(&labels.attributes[name], row, run.variant.labels);
+            let column: Vec<Option<f64>> = rows.iter().map(of_row).collect();
+            let fill = mean(&column).unwrap_or(0.5);
+            (column, fill)
+        })
+        .collect();
+    (0..rows.len()).flat_map(|at| columns.iter().map(move |(column, fill)| column[at].unwrap_or(*fill))).collect()
+}
+
+/// Stage 2 alone, on the scores as they are, or on the labels made of them. A missing one counts as the training pairs'
+/// mean of its attribute, which moves the reward neither way; an image without any score gets no reward.
+fn fit_to_scores(
+    run: &PlannedRun,
+    training_rows: &[usize],
+    labels: &ExperimentLabels,
+    data: Data,
+) -> Result<Made, TrainError> {
     let source = data.settings.experiments[run.experiment].source;
     let mut columns = Vec::new();
     let mut fills = Vec::new();
-    for attribute in attributes {
+    for attribute in run.feedback.attributes() {
         let aligned = counts_as_aligned(attribute, data.settings.no_question);
+        let missing = data.settings.missing.label().map(number);
         let value = |score: &Score| match score {
             // What the label says of such an image, in yes-probability: it is aligned.
             Score::NoQuestion if aligned => Some(1.0),
-            score => score.known(),
+            score => score.known().or(missing),
         };
-        let column: Vec<Option<f64>> =
-            attribute_scores(run.experiment, attribute, source, data.images)?.iter().map(value).collect();
-        let training: Vec<Option<f64>> = run.training_rows.iter().map(|&row| column[row]).collect();
+        let column: Vec<Option<f64>> = match run.variant.labels {
+            LabelKind::Soft => {
+                attribute_scores(run.experiment, attribute, source, data.images)?.iter().map(value).collect()
+            }
+            LabelKind::Hard => labels.attributes[attribute].labels.iter().map(|label| label.map(number)).collect(),
+        };
+        let training: Vec<Option<f64>> = training_rows.iter().map(|&row| column[row]).collect();
         let Some(fill) = mean(&training) else {
             return Ok(Err(NoModel::NoScores { attribute: attribute.clone() }));
         };
@@ -204,11 +236,13 @@ fn fit_to_scores(run: &PlannedRun, target: &[bool], data: Data) -> Result<Made, 
         let of_row = |&row: &usize| columns.iter().zip(&fills).map(move |(column, fill)| column[row].unwrap_or(*fill));
         rows.iter().flat_map(of_row).collect()
     };
-    let Some(aggregator) = Aggregator::fit(&features(&run.training_rows), target, data.settings.aggregator_c) else {
+    let target = target_of(labels, training_rows);
+    let Some(aggregator) = Aggregator::fit(&features(training_rows), &target, data.settings.aggregator_c) else {
         unreachable!("both classes were seen")
     };
     let any_score = |&row: &usize| columns.iter().any(|column| column[row].is_some());
     let rows: Vec<usize> = (0..data.images.len()).filter(any_score).collect();
     let rewards = aggregator.predict(&features(&rows));
-    Ok(Ok(RewardModel { network: None, aggregator: Some(aggregator), fills, rows, concepts: Vec::new(), rewards }))
+    let (network, epochs_run, concepts) = (None, None, Vec::new());
+    Ok(Ok(RewardModel { network, epochs_run, aggregator: Some(aggregator), fills, rows, concepts, rewards }))
 }

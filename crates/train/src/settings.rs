@@ -10,6 +10,10 @@ use torch_device::DeviceSetting;
 use crate::threshold::Policy;
 use crate::tree::Tree;
 
+mod arm;
+
+pub use arm::{Arm, Bottleneck, ClassWeights, Feedback, LabelKind, Loss, Missing, Stage2On};
+
 /// Everything that decides which reward models are trained, and how.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -24,6 +28,26 @@ pub struct Settings {
     pub n_train: TrainSizes,
     /// Inverse L2 strength of stage 2, scikit-learn's `C`. Paper: scikit-learn's default, 1.
     pub aggregator_c: f64,
+    /// What stage 2 is fitted on, unless an arm says otherwise. The paper does not say; absent: in-sample.
+    #[serde(default = "in_sample")]
+    pub stage2_on: Stage2On,
+    /// Parts of `stage2_on: out_of_fold`, each of whole prompts; 2 or more. Needed where an arm uses it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub folds: Option<usize>,
+    /// What each label counts, unless an arm says otherwise. Absent: the same (Paper: not stated).
+    #[serde(default = "no_class_weights")]
+    pub class_weights: ClassWeights,
+    /// What a missing label of an attribute does. Absent: it teaches nothing, its pair's other labels do.
+    #[serde(default = "drop_head")]
+    pub missing: Missing,
+    /// With how many others of its prompt an image is compared at most where `loss: pairwise`. Needed where an arm uses
+    /// it; 3 or more means all where a prompt has four images.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comparisons_per_image: Option<usize>,
+    /// Whether to replace what stage 1 says of test images by true labels, one attribute more at a time, and to score
+    /// them again (Koh et al. 2020, §5). Absent: not done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interventions: Option<Interventions>,
     /// How scores become labels.
     pub thresholds: Thresholds,
     /// What an image counts as whose prompt has no question in a bucket.
@@ -33,6 +57,26 @@ pub struct Settings {
     pub seconds_per_label: BTreeMap<String, f64>,
     /// The experiments by name.
     pub experiments: BTreeMap<String, Experiment>,
+}
+
+fn in_sample() -> Stage2On {
+    Stage2On::InSample
+}
+
+fn no_class_weights() -> ClassWeights {
+    ClassWeights::None
+}
+
+fn drop_head() -> Missing {
+    Missing::DropHead
+}
+
+/// How labels are replaced in the table `interventions`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Interventions {
+    /// Seeds the random order, each image's own.
+    pub seed: u32,
 }
 
 /// The concept predictor's network and its training. Paper, App. B.4: two hidden layers of 256, 100 epochs, batches
@@ -178,6 +222,8 @@ pub enum Target {
     Aspect {
         /// `overall`, or another aspect that people rated.
         aspect: String,
+        /// The ratings of this context alone (`ratings.context`, App. B.6); all if it is not said.
+        context: Option<String>,
         /// How its threshold is found.
         threshold: Policy,
     },
@@ -214,41 +260,14 @@ impl Inputs {
     }
 }
 
-/// One feedback set.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "ArmFields", into = "ArmFields")]
-pub struct Arm {
-    /// What its models learn from.
-    pub feedback: Feedback,
-    /// What they read, if not what the experiment says.
-    pub inputs: Option<Inputs>,
-}
-
-/// What a reward model learns from besides the target.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Feedback {
-    /// Nothing: the network predicts the target itself.
-    Coarse,
-    /// These attributes: the network predicts them, the aggregator the target from them.
-    Fine(Vec<String>),
-}
-
-impl Feedback {
-    /// The attributes; none for coarse.
-    pub fn attributes(&self) -> &[String] {
-        match self {
-            Self::Coarse => &[],
-            Self::Fine(attributes) => attributes,
-        }
-    }
-}
-
 /// A target as it is written.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct TargetFields {
     #[serde(skip_serializing_if = "Option::is_none")]
     aspect: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    context: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     threshold: Option<Policy>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -260,11 +279,11 @@ impl TryFrom<TargetFields> for Target {
 
     fn try_from(fields: TargetFields) -> Result<Self, Self::Error> {
         match fields {
-            TargetFields { aspect: Some(aspect), threshold: Some(threshold), tree: None } => {
-                Ok(Self::Aspect { aspect, threshold })
+            TargetFields { aspect: Some(aspect), context, threshold: Some(threshold), tree: None } => {
+                Ok(Self::Aspect { aspect, context, threshold })
             }
-            TargetFields { aspect: None, threshold: None, tree: Some(tree) } => Ok(Self::Tree(tree)),
-            _ => Err("a target is either {aspect, threshold} or {tree}"),
+            TargetFields { aspect: None, context: None, threshold: None, tree: Some(tree) } => Ok(Self::Tree(tree)),
+            _ => Err("a target is either {aspect, threshold}, perhaps with {context}, or {tree}"),
         }
     }
 }
@@ -272,50 +291,10 @@ impl TryFrom<TargetFields> for Target {
 impl From<Target> for TargetFields {
     fn from(target: Target) -> Self {
         match target {
-            Target::Aspect { aspect, threshold } => {
-                Self { aspect: Some(aspect), threshold: Some(threshold), tree: None }
+            Target::Aspect { aspect, context, threshold } => {
+                Self { aspect: Some(aspect), context, threshold: Some(threshold), tree: None }
             }
-            Target::Tree(tree) => Self { aspect: None, threshold: None, tree: Some(tree) },
-        }
-    }
-}
-
-/// An arm as it is written.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ArmFields {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    feedback: Option<FeedbackWord>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    attributes: Option<Vec<String>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    inputs: Option<Inputs>,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum FeedbackWord {
-    Coarse,
-}
-
-impl TryFrom<ArmFields> for Arm {
-    type Error = &'static str;
-
-    fn try_from(ArmFields { feedback, attributes, inputs }: ArmFields) -> Result<Self, Self::Error> {
-        let feedback = match (feedback, attributes) {
-            (Some(FeedbackWord::Coarse), None) => Feedback::Coarse,
-            (None, Some(attributes)) => Feedback::Fine(attributes),
-            _ => return Err("an arm is either {feedback: coarse} or {attributes: […]}"),
-        };
-        Ok(Self { feedback, inputs })
-    }
-}
-
-impl From<Arm> for ArmFields {
-    fn from(Arm { feedback, inputs }: Arm) -> Self {
-        match feedback {
-            Feedback::Coarse => Self { feedback: Some(FeedbackWord::Coarse), attributes: None, inputs },
-            Feedback::Fine(attributes) => Self { feedback: None, attributes: Some(attributes), inputs },
+            Target::Tree(tree) => Self { aspect: None, context: None, threshold: None, tree: Some(tree) },
         }
     }
 }

@@ -6,8 +6,8 @@ use rand::Rng;
 use safetensors::SafeTensors;
 use tables::{
     AggregatorWeight, AttributeScore, ConceptPrediction, Counts, Image, ImageEmbedding, ImageFiles, Label, OVERALL,
-    Prediction, Preference, ProgressStyle, RewardModel, ScoreSource, Split, Stage, StageError, StageName, StageRun,
-    Staging, Storage, Table, Tables, recover,
+    Prediction, Preference, ProgressStyle, Rating, RewardModel, ScoreSource, Split, Stage, StageError, StageName,
+    StageRun, Staging, Storage, Table, Tables, recover,
 };
 use tch::Device;
 
@@ -18,6 +18,9 @@ use crate::random::stream;
 use crate::settings::Settings;
 use crate::stage::Train;
 
+mod controlled;
+mod variants;
+
 const N_PROMPTS: usize = 12;
 const IMAGE_DIM: usize = 6;
 
@@ -27,6 +30,7 @@ struct World {
     images: Vec<Image>,
     preferences: Vec<Preference>,
     scores: Vec<AttributeScore>,
+    ratings: Vec<Rating>,
     embeddings: Option<Vec<ImageEmbedding>>,
 }
 
@@ -80,7 +84,7 @@ impl World {
             });
         }
         let folder = tempfile::tempdir().unwrap();
-        Self { folder, images, preferences, scores, embeddings: Some(embeddings) }
+        Self { folder, images, preferences, scores, ratings: vec![], embeddings: Some(embeddings) }
     }
 
     fn storage(&self) -> Storage {
@@ -92,6 +96,7 @@ impl World {
         staging.write(&self.images, &[]).unwrap();
         staging.write(&self.preferences, &[]).unwrap();
         staging.write(&self.scores, &[]).unwrap();
+        staging.write(&self.ratings, &[]).unwrap();
         if let Some(embeddings) = &self.embeddings {
             staging.write(embeddings, &[("image_encoder".into(), "tiny".into())]).unwrap();
         }
@@ -233,7 +238,8 @@ fn the_default_pipeline_file_parses_and_serialises_to_what_it_was() {
     assert_eq!(serde_json::from_value::<Settings>(stage.settings()).unwrap(), settings);
     assert_eq!(settings.experiments["preferences"].arms.len(), 5);
     assert_eq!(stage.reads(), ["images", "preferences", "attribute_scores", "embeddings"]);
-    let expect = ["labels", "reward_models", "predictions", "concept_predictions", "aggregator_weights"];
+    let expect =
+        ["labels", "reward_models", "predictions", "concept_predictions", "aggregator_weights", "interventions"];
     assert_eq!(stage.writes(), expect);
 }
 

@@ -3,8 +3,9 @@
 use std::collections::{BTreeSet, HashSet};
 
 use crate::error::TrainError;
-use crate::settings::{Experiment, Feedback, Inputs, Settings, Target};
+use crate::settings::{Experiment, Feedback, Inputs, Loss, Settings, Stage2On, Target};
 use crate::threshold::Policy;
+use crate::variant::Variant;
 
 /// The word for the target where attributes are named: in `labels` and `seconds_per_label`.
 pub(crate) const TARGET: &str = "target";
@@ -43,7 +44,27 @@ pub(crate) fn validate(settings: &Settings) -> Result<(), TrainError> {
         return Err(TrainError::setting(format!("seconds_per_label.{label}"), format!("is {seconds}, not seconds")));
     }
     settings.experiments.iter().try_for_each(|(name, experiment)| validate_experiment(name, experiment))?;
+    validate_sampling(settings)?;
     validate_thresholds(settings)
+}
+
+/// Numbers that some arms need.
+fn validate_sampling(settings: &Settings) -> Result<(), TrainError> {
+    let of_arms = |holds: &dyn Fn(&Variant) -> bool| {
+        let arms = settings
+            .experiments
+            .values()
+            .flat_map(|experiment| experiment.arms.values().map(move |arm| Variant::of(settings, experiment, arm)));
+        arms.into_iter().any(|variant| holds(&variant))
+    };
+    if of_arms(&|variant| variant.stage2_on == Some(Stage2On::OutOfFold)) && settings.folds.is_none_or(|n| n < 2) {
+        return Err(TrainError::setting("folds", "must be 2 or more: an arm has `stage2_on: out_of_fold`"));
+    }
+    if of_arms(&|variant| variant.loss == Loss::Pairwise) && settings.comparisons_per_image.is_none_or(|n| n < 1) {
+        let problem = "must be 1 or more: an arm has `loss: pairwise`. 3 compares all four images of a prompt";
+        return Err(TrainError::setting("comparisons_per_image", problem));
+    }
+    Ok(())
 }
 
 fn validate_experiment(name: &str, experiment: &Experiment) -> Result<(), TrainError> {
@@ -58,6 +79,9 @@ fn validate_experiment(name: &str, experiment: &Experiment) -> Result<(), TrainE
     for (arm_name, arm) in &experiment.arms {
         let key = format!("{key}.arms.{arm_name}");
         validate_name(&key, arm_name)?;
+        if let Some((of_arm, problem)) = Variant::problem(arm, experiment.inputs_of(arm)) {
+            return Err(TrainError::setting(format!("{key}.{of_arm}"), problem));
+        }
         match &arm.feedback {
             Feedback::Coarse if experiment.inputs_of(arm) == Inputs::Scores => {
                 let problem = "coarse feedback has no scores to read; give it `inputs: image`, `text` or `image+text`";

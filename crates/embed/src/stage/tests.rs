@@ -17,6 +17,7 @@ use crate::testing::{cosine, weights};
 use image::RgbImage;
 use sha2::{Digest, Sha256};
 use tables::{ImageFiles, Location, ProgressStyle, Split, Staging, Storage};
+use tch::Kind;
 use tch::{CModule, Tensor};
 use torch_device::DeviceSetting;
 

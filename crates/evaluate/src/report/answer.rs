@@ -3,9 +3,10 @@
 use serde::Serialize;
 use tables::Split;
 
+use super::Findings;
+use super::budget;
 use super::words::{count, counted, estimate, fixed, listed, rounded, times, with_interval};
 use crate::arms::{ArmPoint, Comparison, Verdict, best_fine, comparisons, largest};
-use crate::metrics::Evaluation;
 
 /// The answer of one experiment.
 #[derive(Debug, Serialize)]
@@ -21,10 +22,15 @@ pub struct Answer {
 }
 
 /// What one experiment says about coarse against fine feedback.
-pub fn answer(experiment: &str, points: &[ArmPoint], evaluation: &Evaluation) -> Answer {
-    let comparisons = comparisons(points, evaluation);
+pub fn answer(experiment: &str, points: &[ArmPoint], findings: &Findings) -> Answer {
+    let comparisons = comparisons(points, findings.evaluation);
     let (verdict, kind, sentences) = match best_fine(&comparisons) {
-        Some((comparison, chosen_on)) => compared(comparison, chosen_on, comparisons.len()),
+        Some((comparison, chosen_on)) => {
+            let (verdict, kind, mut sentences) = compared(comparison, chosen_on, comparisons.len());
+            let (coarse, fine) = (comparison.coarse.arm, comparison.fine.arm);
+            sentences.extend(budget::sentences(experiment, coarse, fine, &findings.results.arm_differences));
+            (verdict, kind, sentences)
+        }
         None => not_compared(points),
     };
     Answer { experiment: experiment.to_owned(), verdict, kind, sentences }

@@ -2,8 +2,9 @@
 
 use plotters::prelude::*;
 
-use super::drawing::{Axis, Chart, DrawingError, INK, WIDTH, chart, figure};
+use super::drawing::{Axis, Chart, DrawingError, INK, WIDTH, chart, figure, line};
 use super::palette::Mark;
+use crate::arms::Estimate;
 use crate::bootstrap::Interval;
 use crate::error::EvaluateError;
 
@@ -36,20 +37,27 @@ pub enum Along {
     Cost,
 }
 
-/// Height of the panel.
-const HEIGHT: u32 = 310;
+/// Size of the panel.
+pub const SIZE: (u32, u32) = (WIDTH, 310);
 
-/// The panel; `None` if no curve has a point.
+/// The panel; `None` if no curve has a point. `ceiling` is a level across it, with a band for its interval.
 ///
 /// # Errors
 /// [`EvaluateError::Figure`].
-pub fn curves(title: &str, x_title: &str, along: Along, curves: &[Curve]) -> Result<Option<String>, EvaluateError> {
+pub fn curves(
+    title: &str,
+    x_title: &str,
+    along: Along,
+    curves: &[Curve],
+    ceiling: Option<&Estimate>,
+) -> Result<Option<String>, EvaluateError> {
     let points = || curves.iter().flat_map(|curve| &curve.points);
     let Some((x_low, x_high)) = range(points().map(|point| point.x.log10())) else { return Ok(None) };
     let ends = points().flat_map(|point| {
         let interval = point.interval.map_or([point.value; 2], |interval| [interval.low, interval.high]);
         interval.into_iter().chain(point.seeds.iter().copied())
     });
+    let ends = ends.chain(ceiling.map(|ceiling| ceiling.value));
     let Some((y_low, y_high)) = range(ends) else { return Ok(None) };
 
     let y = Axis::round(below(y_low), above(y_high), 6, "", 46);
@@ -67,23 +75,33 @@ pub fn curves(title: &str, x_title: &str, along: Along, curves: &[Curve]) -> Res
             let chance = DashedLineSeries::new([(low, 0.5), (high, 0.5)], 5, 4, INK.mix(0.6).stroke_width(1));
             chart.draw_series(chance)?;
         }
+        if let Some(ceiling) = ceiling {
+            if let Some(band) = ceiling.interval {
+                let corners = [(low, band.low.max(y.low)), (high, band.high.min(y.high))];
+                chart.draw_series([Rectangle::new(corners, INK.mix(0.1).filled())])?;
+            }
+            chart
+                .draw_series(LineSeries::new([low, high].map(|x| (x, ceiling.value)), INK.mix(0.55).stroke_width(2)))?;
+        }
         for (at, curve) in curves.iter().enumerate() {
             let aside = if along == Along::Pairs { at as f64 - (curves.len() - 1) as f64 / 2.0 } else { 0.0 };
             draw_curve(&mut chart, curve, aside * step)?;
         }
         Ok(())
     };
-    figure(title, (WIDTH, HEIGHT), draw).map(Some)
+    figure(title, SIZE, draw).map(Some)
 }
 
 fn draw_curve(chart: &mut Chart, curve: &Curve, aside: f64) -> Result<(), DrawingError> {
     let color = curve.mark.color;
     let at = |point: &Point| (point.x.log10() + aside, point.value);
-    chart.draw_series(LineSeries::new(curve.points.iter().map(at), color.mix(0.75).stroke_width(2)))?;
+    if curve.points.len() > 1 {
+        chart.draw_series(LineSeries::new(curve.points.iter().map(at), color.mix(0.75).stroke_width(2)))?;
+    }
     for point in &curve.points {
         let (x, value) = at(point);
         if let Some(Interval { low, high }) = point.interval {
-            chart.draw_series([PathElement::new([(x, low), (x, high)], color.stroke_width(1))])?;
+            line(chart, [(x, low), (x, high)], color.stroke_width(1))?;
         }
         if point.seeds.len() > 1 {
             let seeds = point.seeds.iter().map(|seed| Circle::new((x, *seed), 2, color.mix(0.55).filled()));
@@ -166,6 +184,6 @@ mod tests {
 
     #[test]
     fn no_points_no_panel() {
-        assert!(curves("t", "x", Along::Pairs, &[]).unwrap().is_none());
+        assert!(curves("t", "x", Along::Pairs, &[], None).unwrap().is_none());
     }
 }

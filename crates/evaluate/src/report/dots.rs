@@ -3,7 +3,7 @@
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, VPos};
 
-use super::drawing::{Axis, DrawingError, INK, LETTERS, WIDTH, chart, figure, letters};
+use super::drawing::{Axis, DrawingError, INK, LETTERS, WIDTH, chart, figure, letters, line};
 use super::palette::Mark;
 use super::words::shortened;
 use crate::bootstrap::Interval;
@@ -42,7 +42,7 @@ const LONGEST: usize = 22;
 /// Half the pixels that the name of a reference takes, at most.
 const NAME_ABOVE: i32 = 36;
 
-/// The panel; `None` without rows. The first row is at the top.
+/// The panel and its size; `None` without rows. The first row is at the top.
 ///
 /// # Errors
 /// [`EvaluateError::Figure`].
@@ -51,7 +51,7 @@ pub fn dots(
     x_title: &str,
     rows: &[Row],
     references: &[Reference],
-) -> Result<Option<String>, EvaluateError> {
+) -> Result<Option<(String, (u32, u32))>, EvaluateError> {
     let values = rows.iter().flat_map(|row| &row.dots).flat_map(|dot| {
         let interval = dot.interval.map_or([dot.value; 2], |interval| [interval.low, interval.high]);
         [dot.value].into_iter().chain(interval)
@@ -74,8 +74,8 @@ pub fn dots(
         let (_, below_names) = area.split_vertically(named_above);
         let mut chart = chart(&below_names, &x, &y)?;
         for (nth, reference) in references.iter().enumerate() {
-            let line = [(reference.value, -0.5), (reference.value, top)];
-            chart.draw_series(DashedLineSeries::new(line, 5, 4, INK.mix(0.7).stroke_width(1)))?;
+            let ends = [(reference.value, -0.5), (reference.value, top)];
+            chart.draw_series(DashedLineSeries::new(ends, 5, 4, INK.mix(0.7).stroke_width(1)))?;
             let at = |value: f64| chart.backend_coord(&(value, top)).0;
             let x = at(reference.value);
             // Names that would run into each other, or off the edge, stand beside their line instead of above it.
@@ -91,17 +91,20 @@ pub fn dots(
             area.draw(&Text::new(reference.name.clone(), (x, named_above as i32 + 4), style))?;
         }
         for (at, row) in rows.iter().rev().enumerate() {
-            let n = row.dots.len() as f64;
-            for (nth, dot) in row.dots.iter().enumerate() {
-                // Several dots of one row stand a little apart, so that their intervals do not cover each other.
-                let y = at as f64 + if dot.interval.is_some() { ((n - 1.0) / 2.0 - nth as f64) * 0.26 } else { 0.0 };
+            // Several dots of one row stand a little apart, so that their intervals do not cover each other.
+            let n = row.dots.iter().filter(|dot| dot.interval.is_some()).count() as f64;
+            let mut apart = (n - 1.0) / 2.0 * 0.26;
+            for dot in &row.dots {
+                let y = at as f64 + if dot.interval.is_some() { apart } else { 0.0 };
+                apart -= if dot.interval.is_some() { 0.26 } else { 0.0 };
                 if let Some(Interval { low, high }) = dot.interval {
-                    chart.draw_series([PathElement::new([(low, y), (high, y)], dot.mark.color.stroke_width(2))])?;
+                    line(&mut chart, [(low, y), (high, y)], dot.mark.color.stroke_width(2))?;
                 }
                 dot.mark.draw(&mut chart, (dot.value, y))?;
             }
         }
         Ok(())
     };
-    figure(title, (WIDTH, named_above + 60 + ROW * rows.len() as u32), draw).map(Some)
+    let size = (WIDTH, named_above + 60 + ROW * rows.len() as u32);
+    figure(title, size, draw).map(|svg| Some((svg, size)))
 }

@@ -124,6 +124,18 @@ pub fn chart<'a, 'b>(area: &Area<'b>, x: &Axis, y: &Axis) -> Result<Chart<'a, 'b
     Ok(chart)
 }
 
+/// A straight line; nothing if it has no length in whole pixels, which no renderer of SVG can stroke.
+///
+/// # Errors
+/// [`DrawingError`].
+pub fn line(chart: &mut Chart, ends: [(f64, f64); 2], style: ShapeStyle) -> Result<(), DrawingError> {
+    let [from, to] = ends.map(|end| chart.backend_coord(&end));
+    if from != to {
+        chart.draw_series([PathElement::new(ends, style)])?;
+    }
+    Ok(())
+}
+
 /// Sizes go (the page's style sets them), the ink becomes `currentColor`, the title is added.
 fn for_a_page(svg: &str, title: &str, (width, height): (u32, u32)) -> String {
     let fixed_size = format!("<svg width=\"{width}\" height=\"{height}\"");

@@ -1,18 +1,20 @@
-//! One section for each experiment; then every model, and the pairs to be shown side by side.
+//! One section for each experiment; then every model.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use tables::{MetricValue, Split};
+use tables::{ArmDifference, HumanCeiling, MetricValue, Split};
 
 use super::Findings;
-use super::curves::{Along, Curve, Point, curves};
-use super::palette::marks;
+use super::curves::{Along, Curve, Point, SIZE, curves};
+use super::figures::{Numbers, ends, exact};
+use super::palette::{Mark, level, marks};
 use super::sheet::{Legend, Panel, Section, Sheet};
 use super::words::{count, counted, estimate, listed, nothing, optional, rounded, with_interval};
-use crate::arms::{ArmPoint, comparisons};
+use crate::arms::{ArmPoint, Estimate, comparisons};
 use crate::bootstrap::Interval;
 use crate::error::EvaluateError;
-use crate::metrics::ROC_AUC;
+use crate::metrics::{ROC_AUC, TARGET};
+use crate::validity::ONE_RATER;
 
 /// AUC against training pairs and against both costs (Fig. 2 and 3), with the numbers. The first section says how to read them.
 ///
@@ -21,32 +23,25 @@ use crate::metrics::ROC_AUC;
 pub fn section(points: &[ArmPoint], findings: &Findings, is_first: bool) -> Result<Section, EvaluateError> {
     let experiment = points[0].experiment;
     let marks = marks(points);
-    let lines = |x: fn(&ArmPoint) -> Option<f64>| -> Vec<Curve> {
-        let curve = |(arm, mark): &(&str, _)| {
-            let of_arm = points.iter().filter(|point| point.arm == *arm);
-            let points = of_arm.filter_map(|point| {
-                let test = point.test.as_ref()?;
-                let x = x(point).filter(|x| *x > 0.0)?;
-                Some(Point { x, value: test.value, interval: test.interval, seeds: point.test_of_seeds.clone() })
-            });
-            Curve { mark: *mark, points: points.collect() }
-        };
-        marks.iter().map(curve).collect()
-    };
-    let figures = [
-        ("Test AUC by training images", "training images", Along::Pairs, lines(|point| Some(point.n_train as f64))),
-        ("Test AUC by labels bought", "labels, each costing 1", Along::Cost, lines(|point| Some(point.cost_equal()))),
-        (
-            "Test AUC by raters\u{2019} time",
-            "seconds of raters\u{2019} time",
-            Along::Cost,
-            lines(|point| point.cost_seconds()),
-        ),
-    ];
+    let ceiling = ceiling(experiment, findings);
+    // The paper's Experiment 2 has a target that a rule makes of other labels, and its figure is the third.
+    let is_rule = is_made_by_a_rule(experiment, findings);
     let (mut panels, mut lacking) = (Vec::new(), Vec::new());
-    for (heading, x_title, along, lines) in figures {
-        match curves(&format!("{heading}, experiment {experiment}"), x_title, along, &lines)? {
-            Some(svg) => panels.push(Panel { heading: heading.to_owned(), svg, wide: false }),
+    for against in Against::ALL {
+        let lines = against.lines(&marks, points);
+        let heading = against.heading();
+        let title = format!("{heading}, experiment {experiment}");
+        match curves(&title, against.axis(), against.along(), &lines, ceiling.as_ref())? {
+            Some(svg) => panels.push(Panel {
+                heading: format!("{heading}, \u{201c}{experiment}\u{201d}"),
+                paper: against.paper(is_rule),
+                svg,
+                size: SIZE,
+                file: format!("{} auc by {} {experiment}", against.paper(is_rule), against.name()),
+                with_legend: true,
+                numbers: against.numbers(points, ceiling.as_ref()),
+                ..Panel::default()
+            }),
             None => lacking.push(format!(
                 "No figure \u{201c}{heading}\u{201d}: no arm has both (tables `metrics` and `reward_models`)."
             )),
@@ -68,6 +63,11 @@ pub fn section(points: &[ArmPoint], findings: &Findings, is_first: bool) -> Resu
         };
         Legend { mark: mark.svg(true), name: (*arm).to_owned(), detail }
     });
+    let level = ceiling.as_ref().map(|ceiling| Legend {
+        mark: level(),
+        name: format!("one rater: {}", estimate(Some(ceiling))),
+        detail: "against the mean of the others".to_owned(),
+    });
     let n_seeds = points.iter().map(|point| point.models.len()).max().unwrap_or(0);
     let target = findings.evaluation.targets.get(&(experiment, Split::Test));
     let (n_images, n_prompts) = target.map_or((0, 0), |target| (target.n_images(), target.n_prompts()));
@@ -88,11 +88,131 @@ pub fn section(points: &[ArmPoint], findings: &Findings, is_first: bool) -> Resu
     Ok(Section {
         heading: format!("Experiment: {experiment}"),
         lead,
-        legend: legend.collect(),
+        legend: legend.chain(level).collect(),
         panels,
         lacking,
-        sheets: vec![against_coarse(points, findings), arms(points, findings)],
+        sheets: vec![against_coarse(points, findings), at_equal_cost(experiment, findings), arms(points, findings)],
     })
+}
+
+/// What a model's AUC is drawn against.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Against {
+    Images,
+    EqualCost,
+    Seconds,
+}
+
+impl Against {
+    const ALL: [Self; 3] = [Self::Images, Self::EqualCost, Self::Seconds];
+
+    fn heading(self) -> &'static str {
+        match self {
+            Self::Images => "Test AUC by training images",
+            Self::EqualCost => "Test AUC by labels bought",
+            Self::Seconds => "Test AUC by raters\u{2019} time",
+        }
+    }
+
+    /// In file names.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Images => "images",
+            Self::EqualCost => "labels",
+            Self::Seconds => "seconds",
+        }
+    }
+
+    fn paper(self, is_rule: bool) -> &'static str {
+        match (is_rule, self) {
+            (true, _) => "Fig. 3",
+            (false, Self::Images) => "Fig. 2, left",
+            (false, Self::EqualCost) => "Fig. 2, right",
+            (false, Self::Seconds) => "Fig. 2, right, measured",
+        }
+    }
+
+    fn axis(self) -> &'static str {
+        match self {
+            Self::Images => "training images",
+            Self::EqualCost => "labels, each costing 1",
+            Self::Seconds => "seconds of raters\u{2019} time",
+        }
+    }
+
+    fn along(self) -> Along {
+        if self == Self::Images { Along::Pairs } else { Along::Cost }
+    }
+
+    fn of(self, point: &ArmPoint) -> Option<f64> {
+        match self {
+            Self::Images => Some(point.n_train as f64),
+            Self::EqualCost => Some(point.cost_equal()),
+            Self::Seconds => point.cost_seconds(),
+        }
+    }
+
+    fn lines(self, marks: &[(&str, Mark)], points: &[ArmPoint]) -> Vec<Curve> {
+        let curve = |(arm, mark): &(&str, Mark)| {
+            let of_arm = points.iter().filter(|point| point.arm == *arm);
+            let points = of_arm.filter_map(|point| {
+                let test = point.test.as_ref()?;
+                let x = self.of(point).filter(|x| *x > 0.0)?;
+                Some(Point { x, value: test.value, interval: test.interval, seeds: point.test_of_seeds.clone() })
+            });
+            Curve { mark: *mark, points: points.collect() }
+        };
+        marks.iter().map(curve).collect()
+    }
+
+    /// A row for each point, then one for each of its seeds; the ceiling is a row without a place on the axis.
+    fn numbers(self, points: &[ArmPoint], ceiling: Option<&Estimate>) -> Numbers {
+        let mut numbers =
+            Numbers::new(&["experiment", "arm", "n_train", self.axis_column(), "row", "auc", "ci_low", "ci_high"]);
+        for point in points {
+            let Some(test) = &point.test else { continue };
+            let named = |row: &str| {
+                let n_train = point.n_train.to_string();
+                vec![point.experiment.to_owned(), point.arm.to_owned(), n_train, exact(self.of(point)), row.to_owned()]
+            };
+            let [low, high] = ends(test.interval);
+            numbers.push([named("mean over seeds"), vec![test.value.to_string(), low, high]].concat());
+            for seed in &point.test_of_seeds {
+                numbers.push([named("one seed"), vec![seed.to_string(), String::new(), String::new()]].concat());
+            }
+        }
+        if let (Some(ceiling), Some(point)) = (ceiling, points.first()) {
+            let [low, high] = ends(ceiling.interval);
+            let names = [point.experiment, ONE_RATER, "", "", "ceiling"].map(str::to_owned);
+            numbers.push(names.into_iter().chain([ceiling.value.to_string(), low, high]).collect());
+        }
+        numbers
+    }
+
+    fn axis_column(self) -> &'static str {
+        match self {
+            Self::Images => "training_images",
+            Self::EqualCost => "labels",
+            Self::Seconds => "rater_seconds",
+        }
+    }
+}
+
+/// How well one rater tells what the models are to tell; `None` if people gave no target.
+fn ceiling(experiment: &str, findings: &Findings) -> Option<Estimate> {
+    let is_wanted = |row: &&HumanCeiling| {
+        row.experiment == experiment && row.split == Split::Test && row.metric == ROC_AUC && row.value.is_some()
+    };
+    let row = findings.results.human_ceilings.iter().find(is_wanted)?;
+    let interval = row.ci_low.zip(row.ci_high).map(|(low, high)| Interval { low, high });
+    row.value.map(|value| Estimate { value, interval })
+}
+
+/// Whether the experiment's target is made of other labels, so that it has no threshold of its own.
+fn is_made_by_a_rule(experiment: &str, findings: &Findings) -> bool {
+    let labels = &findings.inputs.labels;
+    let mut targets = labels.iter().filter(|label| label.experiment == experiment && label.attribute == TARGET);
+    targets.next().is_some_and(|label| label.threshold.is_none() && label.score.is_none())
 }
 
 fn against_coarse(points: &[ArmPoint], findings: &Findings) -> Sheet {
@@ -129,6 +249,50 @@ fn against_coarse(points: &[ArmPoint], findings: &Findings) -> Sheet {
         ]
     });
     Sheet::new(caption, &columns).with_rows(rows)
+}
+
+/// Table `arm_differences`: fine against coarse at every size and cost that both have.
+fn at_equal_cost(experiment: &str, findings: &Findings) -> Sheet {
+    let coarse: BTreeSet<&str> = findings
+        .evaluation
+        .points
+        .iter()
+        .filter(|point| point.experiment == experiment)
+        .filter(|point| point.models.iter().all(|model| model.attributes.is_empty()))
+        .map(|point| point.arm)
+        .collect();
+    let columns = [
+        "Fine arm",
+        "Compared at equal",
+        "#At",
+        "#Fine",
+        "#Coarse",
+        "#Fine less coarse",
+        "#Sign holds in",
+        "#p (Holm)",
+    ];
+    let is_shown = |row: &&ArmDifference| {
+        row.experiment == experiment
+            && row.metric == ROC_AUC
+            && row.split == Split::Test
+            && coarse.contains(row.arm_b.as_str())
+    };
+    let rows = findings.results.arm_differences.iter().filter(is_shown).map(|row| {
+        let interval = row.ci_low.zip(row.ci_high).map(|(low, high)| Interval { low, high });
+        vec![
+            row.arm_a.clone(),
+            super::budget::in_words(row.compared_at).to_owned(),
+            row.at.map_or_else(nothing, rounded),
+            optional(row.value_a, 2),
+            optional(row.value_b, 2),
+            row.difference.map_or_else(nothing, |value| with_interval(value, interval, 2)),
+            row.p_sign.map_or_else(nothing, |share| format!("{} %", super::words::fixed(100.0 * share, 0))),
+            optional(row.p_adjusted, 3),
+        ]
+    });
+    let caption = "Fine against coarse at equal size and at equal cost: paired differences of test AUC; p is corrected (Holm) for all \
+                   comparisons of that kind";
+    Sheet::new(caption, &columns).with_rows(rows).folded()
 }
 
 fn arms(points: &[ArmPoint], findings: &Findings) -> Sheet {
@@ -207,33 +371,4 @@ pub fn every_model(findings: &Findings) -> Section {
         sheets: vec![Sheet::new(caption, &columns).with_rows(rows).folded()],
         ..Section::default()
     }
-}
-
-/// Table `sxs_pairs`; no section if none were asked for.
-pub fn side_by_side(findings: &Findings) -> Option<Section> {
-    let settings = findings.settings.sxs.as_ref()?;
-    let prompts: HashMap<&str, &str> =
-        findings.inputs.prompts.iter().map(|prompt| (prompt.prompt_id.as_str(), prompt.prompt.as_str())).collect();
-    let rows = findings.pairs.iter().map(|pair| {
-        let prompt = prompts.get(pair.prompt_id.as_str()).copied().unwrap_or_default();
-        let disagreement = optional(Some(pair.disagreement), 2);
-        vec![prompt.to_owned(), pair.coarse_image_id.clone(), pair.fine_image_id.clone(), disagreement]
-    });
-    let models = findings.pairs.first().map(|pair| format!(" ({} and {})", pair.coarse_run_id, pair.fine_run_id));
-    let lead = format!(
-        "On {} of the test split, \u{201c}{}\u{201d} and \u{201c}{}\u{201d}{} each like another image best. These pairs, \
-         most disputed first, are the ones to show to people.",
-        counted(findings.pairs.len(), "prompt"),
-        settings.coarse,
-        settings.fine,
-        models.unwrap_or_default(),
-    );
-    let columns = ["Prompt", "Best for coarse", "Best for fine", "#Disagreement"];
-    Some(Section {
-        heading: "Pairs to show side by side".to_owned(),
-        lead: vec![lead],
-        lacking: vec!["No votes yet: tables `sxs_votes` and `sxs_summary` are empty.".to_owned()],
-        sheets: vec![Sheet::new(counted(findings.pairs.len(), "pair"), &columns).with_rows(rows).folded()],
-        ..Section::default()
-    })
 }

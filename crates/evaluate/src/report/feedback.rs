@@ -3,27 +3,31 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use plotters::style::RGBColor;
-use tables::{AnswerKind, AnswerStatus, AttributeValidity, OVERALL, ScoreSource, Split};
+use tables::{AnswerKind, AnswerStatus, AttributeValidity, MissingAnswerPolicy, OVERALL, ScoreSource, Split};
 
 use super::Findings;
 use super::dots::{Dot, Reference, Row, dots};
 use super::drawing::INK;
+use super::figures::{Numbers, exact};
 use super::heat_map::heat_map;
 use super::palette::{BLUE, Mark, PURPLE, Shape, VERMILLION};
 use super::sheet::{Legend, Panel, Section, Sheet};
-use super::words::{count, nothing, optional, percent, with_interval};
+use super::words::{count, fixed, nothing, optional, percent, with_interval};
 use crate::bootstrap::Interval;
 use crate::error::EvaluateError;
 use crate::metrics::TARGET;
 use crate::missing_answers::{Comparison, compare};
-use crate::validity::ONE_RATER;
+use crate::validity::{ALL, ONE_RATER};
 
 /// Table `attribute_validity`, drawn with the ceiling beside it.
 ///
 /// # Errors
 /// [`EvaluateError::Figure`].
 pub fn validity(findings: &Findings) -> Result<Section, EvaluateError> {
-    let rows = findings.validity;
+    // Rows of single models, where several answered, are in the table only.
+    let all_rows = findings.validity;
+    let of_all: Vec<AttributeValidity> = all_rows.iter().filter(|row| row.model == ALL).cloned().collect();
+    let rows = of_all.as_slice();
     let is_ceiling = |row: &&AttributeValidity| row.attribute == ONE_RATER;
     let ceiling = |aspect: &str| rows.iter().filter(is_ceiling).find(|row| row.aspect == aspect);
     let mut against_overall: Vec<&AttributeValidity> =
@@ -51,7 +55,15 @@ pub fn validity(findings: &Findings) -> Result<Section, EvaluateError> {
     let x_title = "AUC";
     let heading = "Each score against the overall rating";
     match dots(heading, x_title, &overall, &references)? {
-        Some(svg) => panels.push(Panel { heading: heading.to_owned(), svg, wide: false }),
+        Some((svg, size)) => panels.push(Panel {
+            heading: heading.to_owned(),
+            svg,
+            size,
+            file: "validity against overall".to_owned(),
+            with_legend: true,
+            numbers: validity_numbers(&mut rows.iter().filter(|row| row.aspect == OVERALL)),
+            ..Panel::default()
+        }),
         None => lacking.push(
             "No figure of scores against overall ratings: no image has both (tables `attribute_scores` and `preferences`)."
                 .to_owned(),
@@ -59,8 +71,19 @@ pub fn validity(findings: &Findings) -> Result<Section, EvaluateError> {
     }
     let heading = "Each score against ratings of the same attribute";
     match dots(heading, x_title, &own, &references[..1])? {
-        Some(svg) => panels.push(Panel { heading: heading.to_owned(), svg, wide: false }),
-        None => lacking.push("People rated none of the attributes that were scored (table `preferences`).".to_owned()),
+        Some((svg, size)) => panels.push(Panel {
+            heading: heading.to_owned(),
+            svg,
+            size,
+            file: "validity against the same attribute".to_owned(),
+            with_legend: true,
+            numbers: validity_numbers(&mut rows.iter().filter(|row| row.aspect != OVERALL)),
+            ..Panel::default()
+        }),
+        None => lacking.push(
+            "Nobody but people scored an attribute that people rated (tables `attribute_scores`, `preferences`)."
+                .to_owned(),
+        ),
     }
     let sources: BTreeSet<ScoreSource> = rows.iter().filter(|row| !is_ceiling(row)).map(|row| row.source).collect();
     let mut legend: Vec<Legend> = sources
@@ -75,14 +98,28 @@ pub fn validity(findings: &Findings) -> Result<Section, EvaluateError> {
         let detail = "against the mean of the others".to_owned();
         legend.push(Legend { mark: RATER.svg(true), name: ONE_RATER.to_owned(), detail });
     }
-    let columns = ["Score", "Given by", "Against people\u{2019}s", "#AUC", "#Spearman", "#n", "Remark"];
-    let sheet = Sheet::new("Agreement of each score with people", &columns).with_rows(rows.iter().map(|row| {
+    let columns = [
+        "Score",
+        "Given by",
+        "Model",
+        "Against people\u{2019}s",
+        "#AUC",
+        "#Spearman",
+        "#Same label",
+        "#Kappa",
+        "#n",
+        "Remark",
+    ];
+    let sheet = Sheet::new("Agreement of each score with people", &columns).with_rows(all_rows.iter().map(|row| {
         vec![
             row.attribute.clone(),
             source_name(row.source).to_owned(),
+            row.model.clone(),
             row.aspect.clone(),
             row.roc_auc.map_or_else(nothing, |auc| with_interval(auc, interval(row), 2)),
             optional(row.spearman, 3),
+            row.agreement.map_or_else(nothing, |share| format!("{} %", fixed(100.0 * share, 0))),
+            optional(row.kappa, 2),
             count(usize::try_from(row.n).unwrap_or(0)),
             row.reason.clone().unwrap_or_default(),
         ]
@@ -99,6 +136,25 @@ pub fn validity(findings: &Findings) -> Result<Section, EvaluateError> {
         lacking,
         sheets: vec![sheet],
     })
+}
+
+fn validity_numbers(rows: &mut dyn Iterator<Item = &AttributeValidity>) -> Numbers {
+    let mut numbers =
+        Numbers::new(&["attribute", "source", "aspect", "n", "roc_auc", "ci_low", "ci_high", "spearman", "reason"]);
+    for row in rows {
+        numbers.push(vec![
+            row.attribute.clone(),
+            row.source.to_string(),
+            row.aspect.clone(),
+            row.n.to_string(),
+            exact(row.roc_auc),
+            exact(row.ci_low),
+            exact(row.ci_high),
+            exact(row.spearman),
+            row.reason.clone().unwrap_or_default(),
+        ]);
+    }
+    numbers
 }
 
 const RATER: Mark = Mark::new(INK, Shape::Diamond).hollow();
@@ -139,9 +195,9 @@ fn named(row: &AttributeValidity, dots: Vec<Dot>) -> Row {
 /// # Errors
 /// [`EvaluateError::Figure`].
 pub fn agreement(findings: &Findings) -> Result<Section, EvaluateError> {
-    let on_train = findings.agreement.iter().filter(|row| row.split == Split::Train);
+    let rows_on_train = || findings.agreement.iter().filter(|row| row.split == Split::Train);
     let mut experiments: BTreeMap<&str, BTreeMap<(&str, &str), Option<f64>>> = BTreeMap::new();
-    for row in on_train {
+    for row in rows_on_train() {
         let of_experiment = experiments.entry(&row.experiment).or_default();
         of_experiment.insert((&row.attribute_a, &row.attribute_b), row.agreement);
     }
@@ -156,11 +212,22 @@ pub fn agreement(findings: &Findings) -> Result<Section, EvaluateError> {
             shares.get(&(a, b)).copied().flatten()
         };
         let title = format!("Agreement of labels, experiment {experiment}");
-        if let Some(svg) = heat_map(&title, &names, share)? {
+        let of_experiment = rows_on_train().filter(|row| row.experiment == *experiment);
+        let mut numbers = Numbers::new(&["experiment", "attribute_a", "attribute_b", "agreement", "n"]);
+        for row in of_experiment {
+            let names = [&row.experiment, &row.attribute_a, &row.attribute_b].map(Clone::clone);
+            numbers.push(names.into_iter().chain([exact(row.agreement), row.n.to_string()]).collect());
+        }
+        if let Some((svg, size)) = heat_map(&title, &names, share)? {
             panels.push(Panel {
-                heading: format!("Labels of \u{201c}{experiment}\u{201d}, in percent"),
+                heading: format!("Labels of \u{201c}{experiment}\u{201d} that agree, in percent"),
+                paper: "Fig. 5",
                 svg,
+                size,
                 wide: true,
+                file: format!("fig 5 agreement {experiment}"),
+                numbers,
+                ..Panel::default()
             });
         }
     }
@@ -171,8 +238,21 @@ pub fn agreement(findings: &Findings) -> Result<Section, EvaluateError> {
     let lead = "The share of training images on which the labels of two attributes are equal. Fifty percent, without colour, is what \
                 unrelated balanced labels give; blue pairs say the same more often, orange ones the opposite. The lowest row is \
                 the target.";
-    let heading = "Which attributes say the same?".to_owned();
-    Ok(Section { heading, lead: vec![lead.to_owned()], panels, lacking, ..Section::default() })
+    let columns = ["Experiment", "Attribute", "Attribute", "#Agreement", "#Images"];
+    let sheet =
+        Sheet::new("Agreement of every pair on the training split", &columns).with_rows(rows_on_train().map(|row| {
+            let agreement = row.agreement.map_or_else(nothing, |share| format!("{} %", fixed(100.0 * share, 1)));
+            let n = count(usize::try_from(row.n).unwrap_or(0));
+            vec![row.experiment.clone(), row.attribute_a.clone(), row.attribute_b.clone(), agreement, n]
+        }));
+    Ok(Section {
+        heading: "Which attributes say the same?".to_owned(),
+        lead: vec![lead.to_owned()],
+        panels,
+        lacking,
+        sheets: vec![sheet.folded()],
+        ..Section::default()
+    })
 }
 
 /// What was asked, what was answered, and why not.
@@ -250,6 +330,27 @@ pub fn coverage(findings: &Findings) -> Section {
     });
     let title = "What a missing answer counts as: Spearman of the mean yes (vq2) with the overall rating";
     let policies = Sheet::new(title, &columns).with_rows(policies);
+    let columns = ["Attribute", "Model", "Missing answers are", "#Missing", "#Images", "#AUC", "#Spearman", "Remark"];
+    let effects = findings.results.missing_answer_effects.iter().map(|row| {
+        let number = |n: i64| count(usize::try_from(n).unwrap_or(0));
+        let interval = row.ci_low.zip(row.ci_high).map(|(low, high)| Interval { low, high });
+        vec![
+            row.attribute.clone(),
+            row.model.clone(),
+            match row.policy {
+                MissingAnswerPolicy::Null => "left out".to_owned(),
+                MissingAnswerPolicy::No => "a no".to_owned(),
+            },
+            number(row.n_missing),
+            number(row.n_images),
+            row.roc_auc.map_or_else(nothing, |auc| with_interval(auc, interval, 2)),
+            optional(row.spearman, 3),
+            row.reason.clone().unwrap_or_default(),
+        ]
+    });
+    let effects = Sheet::new("How every score\u{2019}s agreement with the overall rating moves with that", &columns)
+        .with_rows(effects)
+        .folded();
     let mut lacking = Vec::new();
     if answers.rows.is_empty() {
         lacking.push("No questions were asked (table `answers` is empty).".to_owned());
@@ -265,9 +366,30 @@ pub fn coverage(findings: &Findings) -> Section {
                 .to_owned(),
         ],
         lacking,
-        sheets: [answers, scores, policies].into_iter().filter(|sheet| !sheet.rows.is_empty()).collect(),
+        sheets: [answers, scores, policies, effects].into_iter().filter(|sheet| !sheet.rows.is_empty()).collect(),
         ..Section::default()
     }
+}
+
+/// Table `annotation_seconds` (Table 2).
+fn seconds(findings: &Findings) -> Sheet {
+    let columns = ["Label", "From", "#Mean seconds", "#Median seconds", "#Ratings", "#Raters", "Remark"];
+    let rows = findings.results.annotation_seconds.iter().map(|row| {
+        let interval = row.ci_low.zip(row.ci_high).map(|(low, high)| Interval { low, high });
+        let number = |n: i64| count(usize::try_from(n).unwrap_or(0));
+        vec![
+            row.aspect.clone(),
+            row.source.to_string(),
+            with_interval(row.mean_seconds, interval, 1),
+            optional(row.median_seconds, 1),
+            number(row.n),
+            number(row.n_raters),
+            row.reason.clone().unwrap_or_default(),
+        ]
+    });
+    let caption = "How long one label takes (Table 2 of the paper): measured where ratings have times, else as the pipeline file \
+                   states it; 95 % intervals of the mean redraw raters and prompts";
+    Sheet::new(caption, &columns).with_rows(rows)
 }
 
 /// Who rated what, how long it took, and what labels were made of it.
@@ -305,6 +427,7 @@ pub fn people(findings: &Findings) -> Section {
         ]
     });
     let ratings = Sheet::new("What people rated", &columns).with_rows(ratings);
+    let seconds = seconds(findings);
 
     let mut labels: BTreeMap<(&str, &str), (Option<f64>, [usize; 3])> = BTreeMap::new();
     for label in &findings.inputs.labels {
@@ -333,7 +456,7 @@ pub fn people(findings: &Findings) -> Section {
     Section {
         heading: "Ratings and labels".to_owned(),
         lacking,
-        sheets: [ratings, labels].into_iter().filter(|sheet| !sheet.rows.is_empty()).collect(),
+        sheets: [ratings, seconds, labels].into_iter().filter(|sheet| !sheet.rows.is_empty()).collect(),
         ..Section::default()
     }
 }

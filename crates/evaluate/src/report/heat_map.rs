@@ -15,7 +15,7 @@ const WIDTH: u32 = 520;
 /// Pixels a letter takes, about.
 const LETTER: i32 = 7;
 
-/// The panel; `None` for fewer than two names. `agreement` is asked for a row and an earlier one.
+/// The panel and its size; `None` for fewer than two names. `agreement` is asked for a row and an earlier one.
 ///
 /// # Errors
 /// [`EvaluateError::Figure`].
@@ -23,7 +23,7 @@ pub fn heat_map(
     title: &str,
     names: &[&str],
     agreement: impl Fn(usize, usize) -> Option<f64>,
-) -> Result<Option<String>, EvaluateError> {
+) -> Result<Option<(String, (u32, u32))>, EvaluateError> {
     let n = names.len() as i32;
     if n < 2 {
         return Ok(None);
@@ -59,5 +59,6 @@ pub fn heat_map(
         }
         Ok(())
     };
-    figure(title, (WIDTH, height as u32), draw).map(Some)
+    let size = (WIDTH, height as u32);
+    figure(title, size, draw).map(|svg| Some((svg, size)))
 }

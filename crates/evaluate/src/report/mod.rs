@@ -1,26 +1,40 @@
-//! The report: one HTML file that opens with the answer in words, then figures, tables, and where they come from.
+//! The report: one HTML file that opens with the answer in words, then figures, tables, and where they come from; beside
+//! it every figure as SVG, PNG and CSV.
 //!
 //! It needs no network and holds no time of day, so that equal tables give equal bytes.
 
 mod answer;
+mod budget;
+mod contact_sheet;
 mod curves;
 mod dots;
 mod drawing;
 mod experiment;
 mod facts;
 mod feedback;
+mod figures;
 mod heat_map;
+mod interval_of_seeds;
 mod palette;
+mod pictures;
+mod png;
 mod provenance;
+mod records;
 mod sheet;
+mod side_by_side;
 mod weights;
 mod words;
+
+use std::collections::BTreeMap;
 
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
 use minijinja::{UndefinedBehavior, Value};
 use serde::Serialize;
-use tables::{AttributeAgreement, AttributeValidity, SxsPair};
+use tables::{AttributeAgreement, AttributeValidity};
+
+pub use self::pictures::{ContactSheet, contact_sheets};
+pub use self::records::{StageRecord, records};
 
 use self::answer::Answer;
 use self::facts::Fact;
@@ -30,9 +44,11 @@ use crate::error::EvaluateError;
 use crate::inputs::Inputs;
 use crate::metrics::Evaluation;
 use crate::settings::Settings;
+use crate::side_by_side::Judged;
+use crate::stage::Results;
 
 /// Raised when the stage makes other tables or another report from the same inputs and settings.
-pub const STAGE_VERSION: u32 = 1;
+pub const STAGE_VERSION: u32 = 3;
 
 /// All that the report shows.
 pub struct Findings<'a> {
@@ -42,12 +58,14 @@ pub struct Findings<'a> {
     pub settings: &'a Settings,
     /// Metrics.
     pub evaluation: &'a Evaluation<'a>,
+    /// Every computed table.
+    pub results: &'a Results,
     /// Table `attribute_validity`.
     pub validity: &'a [AttributeValidity],
     /// Table `attribute_agreement`.
     pub agreement: &'a [AttributeAgreement],
-    /// Table `sxs_pairs`.
-    pub pairs: &'a [SxsPair],
+    /// Tables `sxs_…`.
+    pub sxs: &'a Judged,
 }
 
 /// What the template is filled with.
@@ -60,12 +78,15 @@ struct Page<'a> {
     sections: Vec<Section>,
 }
 
-/// The whole file.
+/// Where the page stands below the data root.
+const PAGE: &str = "report/index.html";
+
+/// The page, and each of its figures as SVG, PNG and CSV: key under the data root to content.
 ///
 /// # Errors
-/// [`EvaluateError::Figure`] or [`EvaluateError::Template`].
-pub fn html(findings: &Findings) -> Result<String, EvaluateError> {
-    let points = points(&findings.inputs.reward_models, findings.evaluation);
+/// [`EvaluateError::Figure`], [`EvaluateError::Numbers`] or [`EvaluateError::Template`].
+pub fn files(findings: &Findings) -> Result<BTreeMap<String, Vec<u8>>, EvaluateError> {
+    let points = points(findings.evaluation);
     let by_experiment: Vec<&[ArmPoint]> = points.chunk_by(|a, b| a.experiment == b.experiment).collect();
     let mut sections = Vec::new();
     for (at, points) in by_experiment.iter().enumerate() {
@@ -74,17 +95,16 @@ pub fn html(findings: &Findings) -> Result<String, EvaluateError> {
     sections.push(feedback::validity(findings)?);
     sections.push(feedback::agreement(findings)?);
     sections.push(weights::section(&by_experiment, findings)?);
+    sections.push(contact_sheet::section(findings));
     sections.push(feedback::coverage(findings));
     sections.push(feedback::people(findings));
-    sections.extend(experiment::side_by_side(findings));
+    sections.extend(side_by_side::section(findings));
     sections.push(experiment::every_model(findings));
     sections.push(provenance::section(findings));
+    let mut files: BTreeMap<String, Vec<u8>> = figures::files(&mut sections)?.into_iter().collect();
     let page = Page {
         title: &findings.settings.report.title,
-        answers: by_experiment
-            .iter()
-            .map(|points| answer::answer(points[0].experiment, points, findings.evaluation))
-            .collect(),
+        answers: by_experiment.iter().map(|points| answer::answer(points[0].experiment, points, findings)).collect(),
         warnings: facts::warnings(findings),
         facts: facts::facts(findings.inputs),
         sections,
@@ -99,7 +119,8 @@ pub fn html(findings: &Findings) -> Result<String, EvaluateError> {
         false => Ok(out.write_str(&drawing::escaped(&value.to_string()))?),
     });
     templates.add_template("page.html", include_str!("page.html"))?;
-    Ok(templates.get_template("page.html")?.render(Serde(page))?)
+    files.insert(PAGE.to_owned(), templates.get_template("page.html")?.render(Serde(page))?.into_bytes());
+    Ok(files)
 }
 
 /// Text with its `names` set as code; everything in it is escaped.

@@ -113,6 +113,13 @@ impl Mark {
     }
 }
 
+/// A level with its band, for a legend.
+pub fn level() -> String {
+    "<svg class=\"mark\" viewBox=\"-12 -8 24 16\" aria-hidden=\"true\"><path d=\"M-12 0H12\" stroke=\"currentColor\" \
+     stroke-width=\"14\" opacity=\"0.1\"/><path d=\"M-12 0H12\" stroke=\"currentColor\" stroke-width=\"2\" opacity=\"0.55\"/></svg>"
+        .to_owned()
+}
+
 /// A mark for every arm of an experiment, coarse first, then the largest sets.
 pub fn marks<'a>(points: &[ArmPoint<'a>]) -> Vec<(&'a str, Mark)> {
     let mut arms: BTreeMap<&str, &ArmPoint> = BTreeMap::new();

@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use super::figures::Numbers;
+
 /// One section: words, figures, tables, in this order.
 #[derive(Debug, Default, Serialize)]
 pub struct Section {
@@ -20,7 +22,7 @@ pub struct Section {
 }
 
 /// One entry of a legend.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Legend {
     /// The mark, an `<svg>` element.
     pub mark: String,
@@ -30,15 +32,39 @@ pub struct Legend {
     pub detail: String,
 }
 
+impl Legend {
+    /// Its name with what more there is to say.
+    pub fn label(&self) -> String {
+        if self.detail.is_empty() { self.name.clone() } else { format!("{} ({})", self.name, self.detail) }
+    }
+
+    /// The shapes of the mark, around its middle, without the `<svg>` element.
+    pub fn mark_shapes(&self) -> &str {
+        let inside = self.mark.split_once('>').map_or("", |(_, rest)| rest);
+        inside.strip_suffix("</svg>").unwrap_or(inside)
+    }
+}
+
 /// One figure.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 pub struct Panel {
     /// What it shows.
     pub heading: String,
+    /// Which of the paper's figures it is like: `Fig. 2, left`; empty if none.
+    pub paper: &'static str,
     /// An `<svg>` element.
     pub svg: String,
+    /// Its width and height.
+    pub size: (u32, u32),
     /// Needs more room than a chart.
     pub wide: bool,
+    /// The name of its files without the ending; made plain and unique when they are written.
+    pub file: String,
+    /// Whether the section's legend is about this figure.
+    pub with_legend: bool,
+    /// What it shows, for its CSV file.
+    #[serde(skip)]
+    pub numbers: Numbers,
 }
 
 /// One table.

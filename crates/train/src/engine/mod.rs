@@ -5,12 +5,17 @@
 //! not on which others were trained beside it.
 
 pub(crate) mod autograd;
+mod cpu;
+mod loss;
 mod matrix;
 mod problem;
 mod start;
 mod sweep;
+#[cfg(test)]
+mod tests;
 mod trained;
 
+pub use crate::kept::KeptNetworks;
 pub use autograd::logits;
 pub use matrix::Matrix;
 pub use problem::{Examples, Objective, Problem, Targets};

@@ -178,6 +178,13 @@ impl Problem {
         hasher.finalize()
     }
 
+    /// Multiplications of one epoch's way forward: what it costs beside others.
+    pub(crate) fn n_multiplications(&self) -> u64 {
+        let widths = [&[self.inputs.n_columns()], &self.hidden[..], &[self.n_heads]].concat();
+        let of_a_row: u64 = widths.windows(2).map(|width| width[0] as u64 * width[1] as u64).sum();
+        of_a_row * self.training.all_rows().count() as u64
+    }
+
     /// # Errors
     /// [`TrainError::Problem`] for embeddings that are not finite, labels outside `[0, 1]`, weights that are negative
     /// or not finite, shapes that do not fit. `at` is its place in the list.

@@ -2,10 +2,11 @@
 
 use tch::Device;
 
-use crate::engine::{Problem, autograd};
+use crate::engine::cpu::Prepared;
+use crate::engine::{Problem, autograd, cpu};
 use crate::error::TrainError;
 use crate::kept::KeptNetworks;
-use crate::settings::Mlp;
+use crate::settings::{Mlp, Precision};
 use crate::sweep::{n_at_once, sweep};
 
 /// What happens to the problems, told as it happens, from several threads.
@@ -48,6 +49,7 @@ pub fn train_all(
     kept: &KeptNetworks,
     progress: &(dyn Fn(Event) + Sync),
 ) -> Result<Vec<String>, TrainError> {
+    check(mlp)?;
     problems.iter().enumerate().try_for_each(|(at, problem)| problem.check(at))?;
     let keys: Vec<String> = problems.iter().map(|problem| KeptNetworks::key(problem, mlp, device)).collect();
     let mut missing = Vec::new();
@@ -58,15 +60,40 @@ pub fn train_all(
             missing.push(at);
         }
     }
+    // The longest first, so that no core is left with a long one at the end.
+    missing.sort_by_key(|&at| std::cmp::Reverse(problems[at].n_multiplications()));
+    let on_cpu = device == Device::Cpu;
+    if !on_cpu && mlp.precision == Precision::Bf16 {
+        let problem = "bf16 is there on the CPU alone; write f32, or `train.device: cpu`";
+        return Err(TrainError::setting("mlp.precision", problem));
+    }
+    let prepared = Prepared::new(missing.iter().filter(|_| on_cpu).map(|&at| &problems[at]), mlp.precision);
     let train = |&at: &usize| {
         let epoch = |epoch| progress(Event::Epoch { problem: at, epoch });
-        let trained = autograd::train(&problems[at], mlp, device, &epoch);
-        trained.map_err(|source| TrainError::Torch { run_id: at.to_string(), source })
-    };
-    sweep(&missing, n_at_once(device), train, |&at, trained| {
+        let trained = if on_cpu {
+            cpu::train(&problems[at], &prepared, mlp, &epoch)
+        } else {
+            let torch = |source| TrainError::Torch { run_id: at.to_string(), source };
+            autograd::train(&problems[at], mlp, device, &epoch).map_err(torch)?
+        };
+        // Here, not where results are put in order: a run that is killed next must not train it again.
         kept.put(&keys[at], &trained)?;
         progress(Event::Trained { problem: at });
         Ok(())
-    })?;
+    };
+    sweep(&missing, n_at_once(device), train, |_, ()| Ok(()))?;
     Ok(keys)
+}
+
+fn check(mlp: &Mlp) -> Result<(), TrainError> {
+    if let Some(decay) = mlp.weight_decay.filter(|decay| !(decay.is_finite() && *decay >= 0.0)) {
+        return Err(TrainError::setting("mlp.weight_decay", format!("is {decay}; leave it out, or write at least 0")));
+    }
+    if mlp.early_stopping.is_some_and(|stopping| stopping.patience == 0) {
+        return Err(TrainError::setting("mlp.early_stopping.patience", "is 0; it would stop before it starts"));
+    }
+    if mlp.batch_size == 0 {
+        return Err(TrainError::setting("mlp.batch_size", "is 0"));
+    }
+    Ok(())
 }

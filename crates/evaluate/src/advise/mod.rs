@@ -1,0 +1,401 @@
+//! Budget advice: which feedback, and how many images of it, for a given budget.
+//!
+//! Each arm's sizes give a learning curve of its test AUC ([`curve`]); its cost per image says how many images the budget
+//! buys. Every bootstrap replicate (prompts and seeds redrawn, the same for all arms) has curves of its own, so expectations
+//! and differences between arms have intervals. Where the data cannot tell, the advice says so and why.
+
+mod curve;
+mod words;
+
+use serde::Serialize;
+use tables::{Split, Tables};
+
+pub use self::curve::Curve;
+use crate::arms::{cost_equal, cost_seconds};
+use crate::bootstrap::{Interval, percentiles};
+use crate::error::EvaluateError;
+use crate::inputs::Inputs;
+use crate::metrics::{PointMetrics, ROC_AUC, evaluate};
+use crate::settings::{Advice as Limits, Settings};
+
+/// What a budget is counted in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unit {
+    /// Seconds of raters' time.
+    Seconds,
+    /// Labels, each costing 1.
+    Labels,
+}
+
+/// What is asked.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// What may be spent; above 0.
+    pub budget: f64,
+    /// In which unit.
+    pub unit: Unit,
+    /// One experiment only.
+    pub experiment: Option<String>,
+    /// There are no more images than this to be labelled.
+    pub images: Option<u64>,
+}
+
+/// A value with its 95 % interval.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Expected {
+    /// The value.
+    pub value: f64,
+    /// Lower end.
+    pub ci_low: f64,
+    /// Upper end.
+    pub ci_high: f64,
+}
+
+/// What one arm would bring for the budget, or why nobody can say.
+#[derive(Debug, Clone, Serialize)]
+pub struct ArmAdvice {
+    /// The arm.
+    pub arm: String,
+    /// Cost of one image's labels in the budget's unit.
+    pub cost_per_image: Option<f64>,
+    /// Images to label: what the budget buys, at most the images there are, and no farther than the curve may be followed.
+    pub n_images: Option<u64>,
+    /// What bounds that number: `budget`, `images` or `extrapolation`.
+    pub bounded_by: Option<&'static str>,
+    /// What they cost.
+    pub cost: Option<f64>,
+    /// Expected test AUC.
+    pub expected_auc: Option<Expected>,
+    /// What twice as many images would add to it; null beyond what the curve may be followed to.
+    pub doubling_adds: Option<Expected>,
+    /// The fitted curve.
+    pub curve: Option<Curve>,
+    /// Why there is nothing to say of this arm.
+    pub reason: Option<String>,
+    #[serde(skip)]
+    replicates: Vec<f64>,
+}
+
+/// How sure the advice is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// The best arm's lead over the runner-up has an interval above 0.
+    Clear,
+    /// It holds 0.
+    CannotTell,
+    /// Only one arm can be judged, so there is nothing to choose from.
+    NoChoice,
+    /// No arm can be judged.
+    Refused,
+}
+
+/// The advice for one experiment.
+#[derive(Debug, Clone, Serialize)]
+pub struct Advice {
+    /// The experiment.
+    pub experiment: String,
+    /// What may be spent.
+    pub budget: f64,
+    /// Its unit.
+    pub unit: Unit,
+    /// How sure it is.
+    pub verdict: Verdict,
+    /// Expected AUC of the first arm less that of the second.
+    pub lead: Option<Expected>,
+    /// Share of the resamples in which the first arm is ahead of the second.
+    pub p_ahead: Option<f64>,
+    /// All arms, the best first, those that cannot be judged last.
+    pub arms: Vec<ArmAdvice>,
+}
+
+/// Advice from the tables of a data root, one an experiment.
+///
+/// # Errors
+/// [`EvaluateError`]: a table that is missing or broken, an experiment that no reward model has, a budget that is no amount.
+pub fn advise(tables: &Tables, settings: &Settings, request: &Request) -> Result<Vec<Advice>, EvaluateError> {
+    let inputs = Inputs::of_models(tables)?;
+    advice(&inputs, settings, request)
+}
+
+/// The same from rows.
+///
+/// # Errors
+/// As [`advise`], without the tables'.
+pub fn advice(inputs: &Inputs, settings: &Settings, request: &Request) -> Result<Vec<Advice>, EvaluateError> {
+    if !(request.budget > 0.0 && request.budget.is_finite()) {
+        return Err(EvaluateError::Budget { budget: request.budget });
+    }
+    let evaluation = evaluate(inputs, settings);
+    let experiments: Vec<&[PointMetrics]> = evaluation.points.chunk_by(|a, b| a.experiment == b.experiment).collect();
+    let wanted =
+        |points: &&&[PointMetrics]| request.experiment.as_deref().is_none_or(|wanted| points[0].experiment == wanted);
+    let found: Vec<Advice> =
+        experiments.iter().filter(wanted).map(|points| of_experiment(points, &settings.advice, request)).collect();
+    if found.is_empty() {
+        let known = experiments.iter().map(|points| points[0].experiment).collect::<Vec<_>>().join(", ");
+        let known = if known.is_empty() { "none".to_owned() } else { known };
+        return Err(EvaluateError::UnknownExperiment { value: request.experiment.clone().unwrap_or_default(), known });
+    }
+    Ok(found)
+}
+
+fn of_experiment(points: &[PointMetrics], limits: &Limits, request: &Request) -> Advice {
+    let mut arms: Vec<ArmAdvice> =
+        points.chunk_by(|a, b| a.arm == b.arm).map(|sizes| of_arm(sizes, limits, request)).collect();
+    let rank = |arm: &ArmAdvice| arm.expected_auc.map_or(f64::NEG_INFINITY, |auc| auc.value);
+    arms.sort_by(|a, b| rank(b).total_cmp(&rank(a)).then_with(|| a.arm.cmp(&b.arm)));
+    let judged: Vec<&ArmAdvice> = arms.iter().filter(|arm| arm.expected_auc.is_some()).collect();
+    let (mut lead, mut p_ahead) = (None, None);
+    let verdict = match judged[..] {
+        [] => Verdict::Refused,
+        [_] => Verdict::NoChoice,
+        [first, second, ..] => {
+            let differences: Vec<f64> =
+                first.replicates.iter().zip(&second.replicates).map(|(first, second)| first - second).collect();
+            lead = expected(rank(first) - rank(second), &differences);
+            let known = differences.iter().filter(|difference| !difference.is_nan());
+            let ahead = known
+                .clone()
+                .map(|d| {
+                    if *d > 0.0 {
+                        1.0
+                    } else if *d < 0.0 {
+                        0.0
+                    } else {
+                        0.5
+                    }
+                })
+                .sum::<f64>();
+            p_ahead = Some(ahead / known.count() as f64);
+            if lead.is_some_and(|lead| lead.ci_low > 0.0) { Verdict::Clear } else { Verdict::CannotTell }
+        }
+    };
+    Advice {
+        experiment: points[0].experiment.to_owned(),
+        budget: request.budget,
+        unit: request.unit,
+        verdict,
+        lead,
+        p_ahead,
+        arms,
+    }
+}
+
+fn expected(value: f64, replicates: &[f64]) -> Option<Expected> {
+    let Interval { low, high } = percentiles(replicates).ok()?;
+    Some(Expected { value, ci_low: low, ci_high: high })
+}
+
+/// One arm: its sizes, by `n_train`.
+fn of_arm(sizes: &[PointMetrics], limits: &Limits, request: &Request) -> ArmAdvice {
+    let mut arm = ArmAdvice {
+        arm: sizes[0].arm.to_owned(),
+        cost_per_image: None,
+        n_images: None,
+        bounded_by: None,
+        cost: None,
+        expected_auc: None,
+        doubling_adds: None,
+        curve: None,
+        reason: None,
+        replicates: Vec::new(),
+    };
+    if let Err(reason) = fill(&mut arm, sizes, limits, request) {
+        arm.reason = Some(reason);
+    }
+    arm
+}
+
+fn fill(arm: &mut ArmAdvice, sizes: &[PointMetrics], limits: &Limits, request: &Request) -> Result<(), String> {
+    let known: Vec<(f64, f64, &[f64])> = sizes
+        .iter()
+        .filter_map(|point| {
+            let seeds = point.on(Split::Test)?.metric(ROC_AUC)?;
+            Some((point.n_train as f64, seeds.mean()?, seeds.replicates.as_slice()))
+        })
+        .filter(|(n_train, ..)| *n_train > 0.0)
+        .collect();
+    let largest = sizes.iter().max_by_key(|point| point.n_train).filter(|point| point.n_train > 0);
+    let Some(largest) = largest else { return Err("it has no size above 0".to_owned()) };
+    let cost = match request.unit {
+        Unit::Seconds => cost_seconds(&largest.models).ok_or("the seconds of some of its labels are not known")?,
+        Unit::Labels => cost_equal(&largest.models),
+    };
+    let per_image = cost / largest.n_train as f64;
+    if per_image <= 0.0 {
+        return Err("its labels cost nothing".to_owned());
+    }
+    arm.cost_per_image = Some(per_image);
+    if known.len() < limits.min_sizes {
+        return Err(format!(
+            "too few sizes: {} with a test AUC, a learning curve needs {} (more of `train.n_train`)",
+            known.len(),
+            limits.min_sizes
+        ));
+    }
+    let (smallest, last) = (known[0].0, known[known.len() - 1].0);
+    let bounds = [
+        ((request.budget / per_image * (1.0 + 1e-12)).floor(), "budget"),
+        (request.images.map_or(f64::INFINITY, |images| images as f64), "images"),
+        ((last * limits.furthest).floor(), "extrapolation"),
+    ];
+    let (n, bounded_by) =
+        bounds.into_iter().reduce(|least, next| if next.0 < least.0 { next } else { least }).unwrap_or(bounds[0]);
+    if n < smallest {
+        return Err(format!("{n} images would be labelled, fewer than the smallest size that was tried ({smallest})"));
+    }
+    let weight = |replicates: &[f64]| {
+        let values: Vec<f64> = replicates.iter().copied().filter(|value| !value.is_nan()).collect();
+        let mean = values.iter().sum::<f64>() / values.len() as f64;
+        let variance = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / values.len() as f64;
+        1.0 / variance.max(1e-8)
+    };
+    let weights: Vec<f64> = known.iter().map(|(.., replicates)| weight(replicates)).collect();
+    let fit = |value: &dyn Fn(usize) -> f64| {
+        let points: Vec<(f64, f64, f64)> = (0..known.len()).map(|at| (known[at].0, value(at), weights[at])).collect();
+        Curve::fit(&points)
+    };
+    let curve = fit(&|at| known[at].1);
+    let n_replicates = known.iter().map(|(.., replicates)| replicates.len()).min().unwrap_or(0);
+    let curves: Vec<Option<Curve>> = (0..n_replicates)
+        .map(|replicate| {
+            let is_known = known.iter().all(|(.., replicates)| !replicates[replicate].is_nan());
+            is_known.then(|| fit(&|at| known[at].2[replicate]))
+        })
+        .collect();
+    let at = |of: &dyn Fn(&Curve) -> f64| -> Vec<f64> {
+        curves.iter().map(|curve| curve.as_ref().map_or(f64::NAN, of)).collect()
+    };
+    let replicates = at(&|curve| curve.at(n));
+    let auc = expected(curve.at(n), &replicates);
+    arm.expected_auc = Some(auc.ok_or("no interval: too few resamples have both classes")?);
+    if 2.0 * n <= last * limits.furthest {
+        let gain = |curve: &Curve| curve.at(2.0 * n) - curve.at(n);
+        arm.doubling_adds = expected(gain(&curve), &at(&gain));
+    }
+    (arm.n_images, arm.bounded_by) = (Some(n as u64), Some(bounded_by));
+    (arm.cost, arm.curve, arm.replicates) = (Some(n * per_image), Some(curve), replicates);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::{Rng, SeedableRng};
+    use rand_chacha::ChaCha8Rng;
+
+    use super::*;
+    use crate::fixtures::{image, model, prediction, settings, target};
+
+    const SIZES: [i64; 5] = [25, 50, 100, 200, 400];
+
+    fn normal(rng: &mut ChaCha8Rng) -> f64 {
+        (0..12).map(|_| rng.random::<f64>()).sum::<f64>() - 6.0
+    }
+
+    /// Test images whose two classes lie so far apart that an arm's AUC follows a known curve; arms are (name, attributes,
+    /// truth).
+    fn world(n_prompts: usize, arms: &[(&str, &[&str], Curve)]) -> Inputs {
+        let mut rng = ChaCha8Rng::seed_from_u64(3);
+        let images = (0..4 * n_prompts).map(|at| image(&format!("t{}-{}", at / 4, at % 4), Split::Test)).collect();
+        let mut inputs = Inputs { images, ..Inputs::default() };
+        for (at, image) in inputs.images.iter().enumerate() {
+            inputs.labels.push(target("e", &image.image_id, Some(at % 2 == 0)));
+        }
+        for (arm, attributes, truth) in arms {
+            for n_train in SIZES {
+                for seed in 0..3 {
+                    let model = model("e", arm, attributes, n_train, seed);
+                    let apart = quantile(truth.at(n_train as f64)) * 2.0_f64.sqrt();
+                    for (at, image) in inputs.images.iter().enumerate() {
+                        let x = normal(&mut rng) + if at % 2 == 0 { apart } else { 0.0 };
+                        inputs.predictions.push(prediction(&model, image, 1.0 / (1.0 + (-x).exp())));
+                    }
+                    inputs.reward_models.push(model);
+                }
+            }
+        }
+        inputs
+    }
+
+    /// The normal quantile, by halving.
+    fn quantile(p: f64) -> f64 {
+        let (mut low, mut high) = (-6.0, 6.0);
+        for _ in 0..60 {
+            let middle = f64::midpoint(low, high);
+            let below = 0.5 * libm::erfc(-middle / 2.0_f64.sqrt());
+            if below < p { low = middle } else { high = middle }
+        }
+        low
+    }
+
+    fn labels(budget: f64) -> Request {
+        Request { budget, unit: Unit::Labels, experiment: None, images: None }
+    }
+
+    const QUICK: Curve = Curve { ceiling: 0.85, loss: 1.2, exponent: 0.5 };
+    const SLOW: Curve = Curve { ceiling: 0.95, loss: 1.6, exponent: 0.35 };
+
+    #[test]
+    fn the_better_arm_for_the_budget_is_found_with_its_true_auc_in_the_interval() {
+        // 400 labels: 400 coarse images reach .79, 100 of four attributes .63.
+        let inputs = world(250, &[("coarse", &[], QUICK), ("fine", &["a", "b", "c", "d"], SLOW)]);
+        let advice = advice(&inputs, &settings(), &labels(400.0)).unwrap().remove(0);
+        assert_eq!((advice.verdict, advice.arms[0].arm.as_str()), (Verdict::Clear, "coarse"), "{advice:?}");
+        for (arm, n, truth) in [(&advice.arms[0], 400, QUICK.at(400.0)), (&advice.arms[1], 100, SLOW.at(100.0))] {
+            let auc = arm.expected_auc.unwrap();
+            assert_eq!((arm.n_images, arm.bounded_by), (Some(n), Some("budget")));
+            assert!(auc.ci_low < truth && truth < auc.ci_high && auc.ci_high - auc.ci_low < 0.1, "{auc:?}, {truth}");
+        }
+        let doubling = advice.arms[0].doubling_adds.unwrap();
+        let truth = QUICK.at(800.0) - QUICK.at(400.0);
+        assert!(doubling.ci_low < truth && truth < doubling.ci_high, "{doubling:?}, {truth}");
+    }
+
+    #[test]
+    fn equal_arms_and_few_prompts_cannot_be_told_apart() {
+        let inputs = world(12, &[("coarse", &[], QUICK), ("fine", &["a"], QUICK)]);
+        let advice = advice(&inputs, &settings(), &labels(200.0)).unwrap().remove(0);
+        assert_eq!(advice.verdict, Verdict::CannotTell);
+        let lead = advice.lead.unwrap();
+        assert!(lead.ci_low <= 0.0 && lead.value >= 0.0, "{lead:?}");
+    }
+
+    #[test]
+    fn beyond_what_was_tried_it_refuses_or_stops() {
+        let inputs = world(12, &[("coarse", &[], QUICK), ("fine", &["a", "b"], QUICK)]);
+        let little = advice(&inputs, &settings(), &labels(20.0)).unwrap().remove(0);
+        assert_eq!(little.verdict, Verdict::Refused);
+        assert!(little.arms[0].reason.as_ref().unwrap().contains("fewer than the smallest size"), "{little:?}");
+        let much = advice(&inputs, &settings(), &labels(1e6)).unwrap().remove(0);
+        let coarse = much.arms.iter().find(|arm| arm.arm == "coarse").unwrap();
+        assert_eq!((coarse.n_images, coarse.bounded_by), (Some(1_600), Some("extrapolation")));
+        assert_eq!(coarse.doubling_adds, None);
+        let few_images = Request { images: Some(150), ..labels(1e6) };
+        let few_images = advice(&inputs, &settings(), &few_images).unwrap().remove(0);
+        assert!(few_images.arms.iter().all(|arm| (arm.n_images, arm.bounded_by) == (Some(150), Some("images"))));
+    }
+
+    #[test]
+    fn too_few_sizes_and_unknown_seconds_are_reasons_and_bad_requests_errors() {
+        let mut inputs = world(12, &[("coarse", &[], QUICK)]);
+        let seconds = Request { unit: Unit::Seconds, ..labels(1_000.0) };
+        let unknown = advice(&inputs, &settings(), &seconds).unwrap().remove(0);
+        assert!(unknown.arms[0].reason.as_ref().unwrap().contains("seconds"), "{unknown:?}");
+        inputs.reward_models.retain(|model| model.n_train <= 100);
+        let few = advice(&inputs, &settings(), &labels(50.0)).unwrap().remove(0);
+        assert!(few.arms[0].reason.as_ref().unwrap().starts_with("too few sizes: 3"), "{few:?}");
+        let named = Request { experiment: Some("f".to_owned()), ..labels(50.0) };
+        assert!(advice(&inputs, &settings(), &named).unwrap_err().to_string().contains("there are: e"));
+        assert!(advice(&inputs, &settings(), &labels(f64::NAN)).is_err());
+    }
+
+    #[test]
+    fn the_words_say_what_to_buy_and_how_sure_that_is() {
+        let inputs = world(250, &[("coarse", &[], QUICK), ("fine", &["a", "b", "c", "d"], SLOW)]);
+        let text = advice(&inputs, &settings(), &labels(400.0)).unwrap().remove(0).to_string();
+        assert!(text.contains("collect \u{201c}coarse\u{201d} for 400 images"), "{text}");
+        assert!(text.contains("ahead of \u{201c}fine\u{201d}"), "{text}");
+    }
+}

@@ -1,0 +1,95 @@
+//! Adam's step (Kingma and Ba 2015; decoupled decay: Loshchilov and Hutter 2019).
+
+/// One step's numbers. The moments that are kept are m / (1 − β1) and v / (1 − β2), which saves two products a weight;
+/// the corrections for the first steps' bias are in `rate` and `epsilon`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Adam {
+    pub(crate) beta1: f32,
+    pub(crate) beta2: f32,
+    /// ε / c with c² = (1 − β2) / (1 − β2^t).
+    pub(crate) epsilon: f32,
+    /// learning rate · (1 − β1) / (1 − β1^t) / c.
+    pub(crate) rate: f32,
+    /// What weight decay leaves of a weight.
+    pub(crate) keep: f32,
+}
+
+impl Adam {
+    /// Step `t`, from 1, with β = 0.9, 0.999 and ε = 1e-8.
+    pub fn at(t: u64, learning_rate: f64, weight_decay: f64) -> Self {
+        let (beta1, beta2, epsilon) = (0.9f64, 0.999f64, 1e-8f64);
+        let t = t as f64;
+        let c = ((1.0 - beta2) / (1.0 - beta2.powf(t))).sqrt();
+        Self {
+            beta1: beta1 as f32,
+            beta2: beta2 as f32,
+            epsilon: (epsilon / c) as f32,
+            rate: (learning_rate * (1.0 - beta1) / (1.0 - beta1.powf(t)) / c) as f32,
+            keep: (1.0 - learning_rate * weight_decay) as f32,
+        }
+    }
+
+    /// The step on one number.
+    pub(crate) fn step(&self, gradient: f32, w: &mut f32, m: &mut f32, v: &mut f32) {
+        *m = self.beta1 * *m + gradient;
+        *v = self.beta2 * *v + gradient * gradient;
+        *w = *w * self.keep - self.rate * *m / (v.sqrt() + self.epsilon);
+    }
+}
+
+/// Adam's memory of a few parameters.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Moments {
+    m: Vec<f32>,
+    v: Vec<f32>,
+}
+
+impl Moments {
+    /// Of `n` parameters, before the first step.
+    pub fn zeros(n: usize) -> Self {
+        Self { m: vec![0.0; n], v: vec![0.0; n] }
+    }
+
+    /// One step on all of them.
+    pub fn step(&mut self, adam: &Adam, gradient: &[f32], parameters: &mut [f32]) {
+        for (((g, w), m), v) in gradient.iter().zip(parameters).zip(&mut self.m).zip(&mut self.v) {
+            adam.step(*g, w, m, v);
+        }
+    }
+}
+
+/// Below this a moment no longer moves a weight. Left alone it would decay into denormal numbers, which are slow.
+pub(crate) fn flush(moments: &mut [f32], smallest: f32) {
+    for x in moments {
+        *x = if x.abs() < smallest { 0.0 } else { *x };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_are_the_definition_s_with_gradients_of_every_size() {
+        for scale in [1e-12, 1e-8, 1e-3, 1.0, 1e6] {
+            let (mut w, mut moments) = ([0.5f32], Moments::zeros(1));
+            let (mut expect, mut m, mut v) = (0.5f64, 0.0f64, 0.0f64);
+            for t in 1..=300u64 {
+                let g = scale * (0.3 + (t as f64 * 0.7).sin());
+                moments.step(&Adam::at(t, 1e-3, 0.1), &[g as f32], &mut w);
+                m = 0.9 * m + 0.1 * g;
+                v = 0.999 * v + 0.001 * g * g;
+                let (m_hat, v_hat) = (m / (1.0 - 0.9f64.powi(t as i32)), v / (1.0 - 0.999f64.powi(t as i32)));
+                expect -= 1e-3 * (0.1 * expect + m_hat / (v_hat.sqrt() + 1e-8));
+            }
+            assert!((f64::from(w[0]) - expect).abs() < 1e-5, "{scale}: {} {expect}", w[0]);
+        }
+    }
+
+    #[test]
+    fn without_any_gradient_a_weight_stays() {
+        let mut w = [0.25f32];
+        Moments::zeros(1).step(&Adam::at(1, 1e-3, 0.0), &[0.0], &mut w);
+        assert_eq!(w, [0.25]);
+    }
+}

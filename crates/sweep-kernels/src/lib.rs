@@ -1,0 +1,26 @@
+//! The inner loops of training a small dense network on one CPU core, in f32: forward, backward, and Adam fused into
+//! the weights' gradient.
+//!
+//! A crate of its own so that the build profile can leave out overflow checks and debug assertions here alone.
+//!
+//! Weights lie in *panels* of 32 outputs, `[panel][input][32]`, from the first step to the last. A tile of the gradient
+//! is summed in registers over the whole batch and used there and then; it is never written. Everything is done in one
+//! order whatever the machine, so equal inputs give equal bits on one kind of CPU.
+
+mod adam;
+#[cfg(target_arch = "x86_64")]
+// Loops over registers are written by number, so that each is seen to be unrolled.
+#[allow(unsafe_code, unsafe_op_in_unsafe_fn, clippy::needless_range_loop)]
+mod avx512;
+mod layer;
+mod lines;
+mod portable;
+mod rows;
+
+pub use adam::{Adam, Moments};
+pub use layer::{Layer, Use};
+pub use lines::Lines;
+pub use rows::{Activations, RowStore, Rows, round_to_bf16};
+
+/// Outputs of a panel: two vectors.
+const PANEL: usize = 32;

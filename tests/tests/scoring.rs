@@ -1,0 +1,151 @@
+//! `finegrain score` and the example in numpy: a model's folder says of pictures what `predictions` says.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests: a panic names the failing line")]
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::process::{Command, Stdio};
+
+use finegrain_tests::{Project, repository};
+use tables::{
+    ConceptPrediction, Image, ImageConcept, ImageEmbedding, ImageScore, Prediction, Prompt, Storage, Table, Tables,
+};
+
+const COARSE: &str = "controlled/coarse/n16/s0";
+const FINE: &str = "preferences/all/n16/s0";
+
+fn folder(run_id: &str) -> String {
+    format!("data/run/models/{run_id}")
+}
+
+fn rewards(project: &Project, run_id: &str) -> BTreeMap<String, f64> {
+    let of_run = |row: &Prediction| row.run_id == run_id;
+    project.rows::<Prediction>().into_iter().filter(of_run).map(|row| (row.image_id, row.reward)).collect()
+}
+
+/// A file with a table's columns, read as one of its name.
+fn read<T: Table>(project: &Project, path: &str) -> Vec<T> {
+    let root = tempfile::tempdir().unwrap();
+    let place = root.path().join(Tables::key(T::NAME));
+    std::fs::create_dir_all(place.parent().unwrap()).unwrap();
+    std::fs::copy(project.folder().join(path), place).unwrap();
+    Tables::new(Storage::open(&root.path().into()).unwrap()).read().unwrap()
+}
+
+#[test]
+fn new_pictures_get_the_rewards_and_concepts_of_the_tables_and_other_encoders_are_refused() {
+    let project = Project::new(8);
+    project.runs(&[]);
+    // A folder, for a model that reads pictures alone; a list with prompts, for one that reads both.
+    let (out, coarse) = ("out/coarse.parquet", folder(COARSE));
+    project.succeeds(&["score", "--model", &coarse, "--images", "data/demo/images", "--out", out]);
+    let scores: Vec<ImageScore> = read(&project, out);
+    let path_of: BTreeMap<String, String> =
+        project.rows::<Image>().into_iter().map(|image| (image.path.unwrap(), image.image_id)).collect();
+    let expect = rewards(&project, COARSE);
+    assert_eq!(scores.len(), expect.len());
+    for row in &scores {
+        assert_eq!((row.run_id.as_str(), &row.prompt_id), (COARSE, &None));
+        assert!((row.reward - expect[&path_of[&row.image_id]]).abs() < 1e-5, "{}", row.image_id);
+    }
+
+    let prompts: BTreeMap<String, String> =
+        project.rows::<Prompt>().into_iter().map(|row| (row.prompt_id, row.prompt)).collect();
+    let cell = |text: &str| format!("\"{}\"", text.replace('"', "\"\""));
+    let rows = project.rows::<Image>().into_iter().take(5).map(|image| {
+        let (path, prompt) = (image.path.unwrap(), &prompts[&image.prompt_id]);
+        format!("{},{},{},{}\n", cell(&image.image_id), cell(&path), cell(&image.prompt_id), cell(prompt))
+    });
+    project.write("list.csv", format!("image_id,path,prompt_id,prompt\n{}", rows.collect::<String>()));
+    let fine = folder(FINE);
+    let words =
+        ["score", "--model", &fine, "--model", &coarse, "--images", "list.csv", "--image-root", "data/demo/images"];
+    project.succeeds(&[&words[..], &["--out", "both.parquet", "--concepts", "concepts.parquet"]].concat());
+    let scores: Vec<ImageScore> = read(&project, "both.parquet");
+    assert_eq!(scores.len(), 10);
+    for run_id in [COARSE, FINE] {
+        let expect = rewards(&project, run_id);
+        let of_run: Vec<&ImageScore> = scores.iter().filter(|row| row.run_id == run_id).collect();
+        assert!(of_run.len() == 5 && of_run.iter().all(|row| (row.reward - expect[&row.image_id]).abs() < 1e-5));
+        assert!(of_run.iter().all(|row| row.prompt_id.is_some()));
+    }
+    let said: Vec<ImageConcept> = read(&project, "concepts.parquet");
+    let known: BTreeMap<(String, String), f64> = project
+        .rows::<ConceptPrediction>()
+        .into_iter()
+        .filter(|row| row.run_id == FINE)
+        .map(|row| ((row.image_id, row.attribute), row.p))
+        .collect();
+    assert_eq!(said.len(), 5 * 12);
+    for row in said {
+        assert!((row.p - known[&(row.image_id, row.attribute)]).abs() < 1e-5);
+    }
+
+    let refused = |words: &[&str], expect: &str| {
+        let ended = project.finegrain(&[&["score", "--out", "no.parquet"], words].concat());
+        assert!(ended.code() == Some(2) && ended.text().contains(expect), "{expect:?} is not in\n{}", ended.text());
+        assert!(!project.folder().join("no.parquet").exists());
+    };
+    refused(&["--model", &fine, "--images", "data/demo/images"], "has no prompt, which one of the models reads");
+    refused(
+        &["--model", "data/run/models/preferences/checklist/n16/s0", "--images", "list.csv"],
+        "reads attribute scores",
+    );
+    refused(&["--model", &coarse, "--model", &coarse, "--images", "list.csv"], "two of the models are called");
+    refused(&["--model", "nowhere", "--images", "list.csv"], "nowhere/card.json");
+    let card = project.text(&format!("{coarse}/card.json"));
+    let value: serde_json::Value = serde_json::from_str(&card).unwrap();
+    let weights = value["embeddings"]["image_weights"].as_str().unwrap();
+    project.write(&format!("{coarse}/card.json"), card.replace(weights, "0123456789abcdef"));
+    refused(
+        &["--model", &coarse, "--images", "data/demo/images"],
+        "`image_weights` was `0123456789abcdef`, here it is",
+    );
+}
+
+/// A version 1.0 .npy file of float32.
+fn npy(rows: &[Vec<f32>]) -> Vec<u8> {
+    let header = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({}, {}), }}", rows.len(), rows[0].len());
+    let header = format!("{header:<117}\n");
+    let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+    bytes.extend((header.len() as u16).to_le_bytes());
+    bytes.extend(header.as_bytes());
+    bytes.extend(rows.iter().flatten().flat_map(|value| value.to_le_bytes()));
+    bytes
+}
+
+#[test]
+fn the_example_in_numpy_scores_as_the_tables_say() {
+    let python = repository().join("tests/.python");
+    assert!(python.join("ready").exists(), "tests/.python is not there: run `make test`");
+    let project = Project::new(4);
+    project.runs(&[]);
+    let embeddings: Vec<ImageEmbedding> = project.rows();
+    for run_id in [COARSE, FINE] {
+        let reads_text = run_id == FINE;
+        let vectors: Vec<Vec<f32>> = embeddings
+            .iter()
+            .map(|row| {
+                let text = row.text_embedding.clone().filter(|_| reads_text).unwrap_or_default();
+                [row.image_embedding.clone().unwrap(), text].concat()
+            })
+            .collect();
+        let mut example = Command::new(std::env::var_os("PYTHON").unwrap_or("python3".into()))
+            .arg(repository().join("examples/score_with_numpy.py"))
+            .arg(project.folder().join(folder(run_id)))
+            .env("PYTHONPATH", &python)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        example.stdin.take().unwrap().write_all(&npy(&vectors)).unwrap();
+        let output = example.wait_with_output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let numbers = &output.stdout[output.stdout.len() - 8 * vectors.len()..];
+        let expect = rewards(&project, run_id);
+        for (row, bytes) in embeddings.iter().zip(numbers.as_chunks().0) {
+            assert!((f64::from_le_bytes(*bytes) - expect[&row.image_id]).abs() < 1e-5, "{run_id} {}", row.image_id);
+        }
+    }
+}
