@@ -140,7 +140,8 @@ def embedded(data, n_threads, *sets, stages=("ingest", "embed")):
     sets = [f"image_root={data / 'images'}", f"ingest.sources={{ {sources} }}", "embed.device=cpu", *sets]
     options = [option for value in sets for option in ("--set", value)] + ["--data-root", str(data / "run")]
     for stage in stages:
-        command = [str(ROOT / "target/debug/finegrain"), "run", stage, *options]
+        program = os.environ.get("FINEGRAIN", str(ROOT / "target/debug/finegrain"))
+        command = [program, "run", stage, *options]
         environment = {**os.environ, "OMP_NUM_THREADS": str(n_threads)}
         subprocess.run(command, check=True, cwd=ROOT, env=environment, capture_output=True)
     return json.loads((data / "run/runs/embed.json").read_text())

@@ -162,18 +162,12 @@ fn what_raters_click_in_a_browser_is_what_is_tallied() {
     let project = Project::new(24);
     // Whatever a data set writes into a prompt is text to the page.
     let hostile = "</script><script>window.hostile=1</script><img src=x onerror='window.hostile=1'> ";
-    let mut lines = project.text("data/demo/prompts.csv").lines().map(str::to_owned).collect::<Vec<_>>();
-    let prompt_at = lines[0].split(',').position(|name| name == "prompt").unwrap();
-    for line in &mut lines[1..] {
-        let before: usize = line.split(',').take(prompt_at).map(|cell| cell.len() + 1).sum();
-        let at = before + usize::from(line[before..].starts_with('"'));
-        line.insert_str(at, hostile);
-    }
-    project.write("data/demo/prompts.csv", lines.join("\n") + "\n");
     project.runs(&[]);
     let pairs = project.rows::<SxsPair>();
+    let prompts: String = pairs.iter().map(|pair| format!("{},{hostile}\n", pair.prompt_id)).collect();
+    project.write("prompts.csv", format!("prompt_id,prompt\n{prompts}"));
     for (out, page) in [("page.html", "page.html"), ("site", "site/index.html")] {
-        sxs(&project, &["page", "--out", out]);
+        sxs(&project, &["page", "--prompts", "prompts.csv", "--out", out]);
         let (page, downloads) = (project.folder().join(page), project.folder().join("downloads").join(out));
         let output = std::process::Command::new(std::env::var_os("PYTHON").unwrap_or("python3".into()))
             .arg(finegrain_tests::repository().join("tests/browser/check_sxs.py"))

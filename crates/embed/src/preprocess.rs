@@ -220,6 +220,8 @@ mod tests {
             let on_cpu = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
             on_cpu.split(' ').next().unwrap().parse::<f64>().unwrap() * 1e-9
         };
+        // As each of the stage's workers.
+        tch::set_num_threads(1);
         let measure = |what: &str, mut once: Box<dyn FnMut(&[u8])>| {
             files.iter().for_each(|file| once(file));
             let (start, mut n) = (seconds(), 0);

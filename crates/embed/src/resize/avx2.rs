@@ -204,13 +204,13 @@ fn clip8(high: __m256i, low: __m256i) -> u64 {
 #[target_feature(enable = "avx2")]
 fn load(bytes: &[u8; 16]) -> __m128i {
     // SAFETY: both are 128 bits, any of which are valid.
-    unsafe { std::mem::transmute(*bytes) }
+    unsafe { std::mem::transmute::<[u8; 16], __m128i>(*bytes) }
 }
 
 #[target_feature(enable = "avx2")]
 fn load_pairs(pairs: &[u16; 8]) -> __m128i {
     // SAFETY: as above.
-    unsafe { std::mem::transmute(*pairs) }
+    unsafe { std::mem::transmute::<[u16; 8], __m128i>(*pairs) }
 }
 
 /// 16 bytes from `at` on; zeros beyond the end.

@@ -150,6 +150,14 @@ fn standalone(panel: &Panel, legend: &[Legend]) -> String {
          <rect width=\"100%\" height=\"100%\" fill=\"{GROUND}\"/>\n{above}{inner}\n</svg>\n"
     )
     .replace("currentColor", INK)
+    .chars()
+    .filter(|letter| is_of_xml(*letter))
+    .collect()
+}
+
+/// XML has no form at all for most control characters; a name that holds one must not cost the figure.
+fn is_of_xml(letter: char) -> bool {
+    !(letter.is_control() && !matches!(letter, '\t' | '\n' | '\r') || matches!(letter, '\u{fffe}' | '\u{ffff}'))
 }
 
 fn wrapped(text: &str, width: f64, size: f64) -> Vec<String> {
@@ -196,6 +204,12 @@ mod tests {
         numbers.push(vec!["c".to_owned(), exact(None)]);
         let text = String::from_utf8(numbers.csv().unwrap()).unwrap();
         assert_eq!(text, "arm,auc\n\"a,\"\"b\"\"\n\",0.30000000000000004\nc,\n");
+    }
+
+    #[test]
+    fn control_characters_do_not_reach_the_file() {
+        let kept: String = "a\0b\u{1b}\n\u{ffff}c".chars().filter(|letter| is_of_xml(*letter)).collect();
+        assert_eq!(kept, "ab\nc");
     }
 
     #[test]

@@ -225,7 +225,7 @@ mod tests {
     fn a_model_that_spreads_its_rewards_ten_times_wider_decides_alone_in_rewards_but_not_in_ranks() {
         // The coarse model's margin is large on p1, the fine one's on p2; the coarse rewards are ten times as spread.
         let world =
-            [("p1-0", 0.9, 0.50), ("p1-1", 0.1, 0.51), ("p2-0", 0.45, 0.46), ("p2-1", 0.4, 0.55), ("p3-0", 0.2, 0.47)];
+            [("p1-0", 0.9, 0.50), ("p1-1", 0.1, 0.51), ("p2-0", 0.45, 0.46), ("p2-1", 0.4, 0.55), ("p3-0", 0.95, 0.47)];
         let first = |disagreement| {
             pairs(&inputs(&world), &SideBySide { disagreement, ..settings() }).unwrap()[0].prompt_id.clone()
         };
