@@ -20,7 +20,8 @@ pub fn identity(settings: &Settings) -> Result<BTreeMap<String, String>, EmbedEr
     settings.validate()?;
     let device = torch_device::resolve(settings.device)?;
     let mut metadata = Vec::new();
-    if let Some(encoder) = settings.image_encoder.as_ref().map(ImageEncoder::new).transpose()? {
+    let of_images_with = |image_encoder| ImageEncoder::new(image_encoder, settings.exif_orientation);
+    if let Some(encoder) = settings.image_encoder.as_ref().map(of_images_with).transpose()? {
         metadata.extend(of_images(&encoder, settings, device)?);
     }
     if let Some(encoder) = settings.text_encoder.as_ref().map(TextEncoder::new).transpose()? {

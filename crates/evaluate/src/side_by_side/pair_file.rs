@@ -57,6 +57,16 @@ pub fn pairs(location: &Location) -> Result<Vec<SxsPair>, EvaluateError> {
     }
 }
 
+/// Where images lie, by `image_id`, from a file with the columns `image_id` and `path`.
+///
+/// # Errors
+/// [`EvaluateError::Source`] for another kind of file or other columns.
+pub fn paths(location: &Location) -> Result<HashMap<String, String>, EvaluateError> {
+    let wanted = [WantedColumn::text("image_id"), WantedColumn::text("path")];
+    let rows = select(location, "SELECT image_id, path FROM file", "the images", &wanted)?;
+    Ok(rows.required_text("image_id").into_iter().zip(rows.required_text("path")).collect())
+}
+
 /// The texts of prompts, by `prompt_id`, from a file with the columns `prompt_id` and `prompt`.
 ///
 /// # Errors
