@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use finegrain_tests::{Ended, Project, repository};
-use tables::{AttributeScore, AttributeValidity, Image, Label, MetricValue, Preference, Rating, ScoreSource, Storage, Tables};
+use tables::{
+    AttributeScore, AttributeValidity, Image, Label, MetricValue, Preference, Rating, ScoreSource, Storage, Tables,
+};
 
 fn data(variable: &str, folder: &str) -> Option<PathBuf> {
     let named = std::env::var_os(variable).map(PathBuf::from);

@@ -118,7 +118,7 @@ fn npy(rows: &[Vec<f32>]) -> Vec<u8> {
 fn the_example_in_numpy_scores_as_the_tables_say() {
     let python = repository().join("tests/.python");
     assert!(python.join("ready").exists(), "tests/.python is not there: run `make test`");
-    let project = Project::new(4);
+    let project = Project::new(8);
     project.runs(&[]);
     let embeddings: Vec<ImageEmbedding> = project.rows();
     for run_id in [COARSE, FINE] {
@@ -139,9 +139,10 @@ fn the_example_in_numpy_scores_as_the_tables_say() {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        example.stdin.take().unwrap().write_all(&npy(&vectors)).unwrap();
+        let taken = example.stdin.take().unwrap().write_all(&npy(&vectors));
         let output = example.wait_with_output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        taken.unwrap();
         let numbers = &output.stdout[output.stdout.len() - 8 * vectors.len()..];
         let expect = rewards(&project, run_id);
         for (row, bytes) in embeddings.iter().zip(numbers.as_chunks().0) {

@@ -48,7 +48,9 @@ fn answer(mut stream: &TcpStream, n_with_key: &AtomicUsize) -> Option<()> {
          [{{\"token\":\"Yes\",\"logprob\":-0.5}},{{\"token\":\"No\",\"logprob\":-1.5}}]}}]}}}}]}}"
     );
     let escaped = KEY.replace('/', "\\/").replacen('s', "\\u0073", 1);
-    let token = tokens.replace("\"No\"", &format!("\"{KEY}\"")).replace("top_logprobs\":[", "top_logprobs\":[{\"token\":\"No\",\"logprob\":-1.6},");
+    let token = tokens
+        .replace("\"No\"", &format!("\"{KEY}\""))
+        .replace("top_logprobs\":[", "top_logprobs\":[{\"token\":\"No\",\"logprob\":-1.6},");
     // The first requests are the probe's, which a server that says nonsense would end.
     let n_before = n_with_key.fetch_add(1, Ordering::SeqCst);
     let (status, headers, body) = match if n_before < 12 { 9 } else { n_before % 10 } {

@@ -104,7 +104,8 @@ impl Breaker {
             self.streak >= self.concurrency
         } else {
             // A server may fail on one picture again and again, and still be up.
-            self.streak >= 2 * self.concurrency && (self.last_was_unreachable || self.streak_pictures.len() >= SEVERAL_PICTURES)
+            self.streak >= 2 * self.concurrency
+                && (self.last_was_unreachable || self.streak_pictures.len() >= SEVERAL_PICTURES)
         };
         if is_down { Err(self.down(self.streak)) } else { Ok(()) }
     }

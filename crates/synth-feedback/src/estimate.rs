@@ -184,7 +184,8 @@ mod tests {
         // 2,000 times 1,000 tokens at 2 a million, and 0.001 each.
         assert_eq!(shown[2], "about 6.00 EUR without retries, at the prices of the pipeline file");
         assert_eq!(shown.len(), 3);
-        let over = |limit: &str| lines(&endpoint(&format!("{prices}{limit}")), MeasuredUsage::default(), SIZE, ONE).pop();
+        let over =
+            |limit: &str| lines(&endpoint(&format!("{prices}{limit}")), MeasuredUsage::default(), SIZE, ONE).pop();
         assert_eq!(over("max_cost: 6.5"), Some(shown[2].clone()));
         assert!(over("max_cost: 5").unwrap().ends_with("before it spends 5.00 EUR"));
         assert!(over("max_requests: 1999").unwrap().contains("1,999 requests"));

@@ -11,8 +11,8 @@ use tables::{
 
 use crate::ask_model::ask_model;
 use crate::endpoint_record::known_readout;
-use crate::estimate::Effort;
 use crate::error::SynthFeedbackError;
+use crate::estimate::Effort;
 use crate::output::{self, Answers};
 use crate::plan::{Plan, PlanSize};
 use crate::question::Questions;

@@ -13,8 +13,14 @@ pub fn p_value_of_half(n_successes: u64, n: u64) -> f64 {
         return 1.0;
     }
     // Both tails are equal. The tail is its largest term times a falling sum, so that nothing cancels or underflows early.
-    let ln_largest: f64 = (1..=smaller).map(|i| ((n - smaller + i) as f64 / i as f64).ln()).sum::<f64>()
-        - n as f64 * std::f64::consts::LN_2;
+    // Of a million votes the logarithms sum to a million times what their sum may be off by: Kahan's summation.
+    let (mut ln_largest, mut lost) = (-((n - 2 * smaller) as f64) * std::f64::consts::LN_2, 0.0);
+    for i in 1..=smaller {
+        let addend = ((n - smaller + i) as f64 / (4 * i) as f64).ln() - lost;
+        let sum = ln_largest + addend;
+        lost = (sum - ln_largest) - addend;
+        ln_largest = sum;
+    }
     let (mut term, mut sum) = (1.0, 1.0);
     for i in (1..=smaller).rev() {
         term *= i as f64 / (n - i + 1) as f64;

@@ -191,9 +191,14 @@ fn csv_rows(file: &str, text: &str) -> Result<Vec<Vote>, VoteError> {
         }
     }
     let mut votes = Vec::new();
+    // Where lines end in \r\n, the reader says that a row begins between the two, and so on the line before.
+    let (mut line, mut counted) = (1, 0);
     for row in reader.records() {
         let row = row.map_err(broken)?;
-        let line = row.position().map_or(0, csv::Position::line);
+        let said = row.position().map_or(0, |position| position.byte() as usize).min(text.len());
+        let ends = text.as_bytes()[said..].iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+        line += text.as_bytes()[counted..said + ends].iter().filter(|&&byte| byte == b'\n').count() as u64;
+        counted = said + ends;
         let cell = |column: &'static str| {
             let at = header.iter().position(|name| name == column);
             Ok(at.and_then(|at| row.get(at)).filter(|cell| !cell.is_empty()).map(str::to_owned))

@@ -275,7 +275,10 @@ impl Ladder<'_> {
                         let thinks = thinks(&page, &completion);
                         return Ok(Outcome::Answer { completion, thinks });
                     }
-                    Err(malformed) => reason = format!("the answer is not a chat completion: {}", one_line(&page.redacted(&malformed))),
+                    Err(malformed) => {
+                        reason =
+                            format!("the answer is not a chat completion: {}", one_line(&page.redacted(&malformed)))
+                    }
                 },
                 401..=404 => return Err(self.wire.denied(&page)),
                 300..=399 => reason = "it redirects to another server".to_owned(),

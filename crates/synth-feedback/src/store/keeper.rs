@@ -20,8 +20,13 @@ struct Rhythm {
 }
 
 /// With a journal, parts may be few and large.
-const WITH_JOURNAL: Rhythm =
-    Rhythm { n_part: 4_000, part_bytes: 32 << 20, part: Duration::from_secs(60), n_sync: 1_000, sync: Duration::from_secs(2) };
+const WITH_JOURNAL: Rhythm = Rhythm {
+    n_part: 4_000,
+    part_bytes: 32 << 20,
+    part: Duration::from_secs(60),
+    n_sync: 1_000,
+    sync: Duration::from_secs(2),
+};
 /// Without one, what is in no part is lost with the program.
 const WITHOUT_JOURNAL: Rhythm = Rhythm { n_part: 1_000, part: Duration::from_secs(2), ..WITH_JOURNAL };
 
