@@ -23,7 +23,7 @@ fn main() {
 
 fn write(storage: &Storage, n_runs: usize, n_images: usize) {
     let mut rng = ChaCha8Rng::seed_from_u64(0);
-    let split = |prompt: usize| if prompt % 2 == 0 { Split::Test } else { Split::Validation };
+    let split = |prompt: usize| if prompt.is_multiple_of(2) { Split::Test } else { Split::Validation };
     let images: Vec<Image> = (0..n_images)
         .map(|at| Image {
             image_id: format!("image-{at:07}"),

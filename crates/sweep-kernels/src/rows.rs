@@ -171,7 +171,7 @@ mod tests {
             let rows = store.rows([2, 0].into_iter());
             assert_eq!((rows.n(), rows.row(0), rows.row(1)), (2, &values[2 * width..], &values[..width]));
             let lines = (rows.starts()[0] as usize - rows.starts()[1] as usize) / 64 / 2;
-            assert!(lines % 2 == 1 && rows.starts()[1] as usize % 64 == 0);
+            assert!(lines % 2 == 1 && (rows.starts()[1] as usize).is_multiple_of(64));
         }
     }
 }

@@ -282,7 +282,7 @@ mod tests {
     #[test]
     fn the_interval_is_near_that_of_independent_draws_where_pairs_have_one_vote() {
         // 400 pairs, one vote each, 100 for fine: the normal interval is .25 +- 1.96 * sqrt(.25 * .75 / 400) = +- .0424.
-        let choice = |at: usize| if at % 4 == 0 { SxsChoice::Fine } else { SxsChoice::Coarse };
+        let choice = |at: usize| if at.is_multiple_of(4) { SxsChoice::Fine } else { SxsChoice::Coarse };
         let votes: Vec<SxsVote> =
             (0..400).map(|at| sxs_vote(&format!("p{at}"), "ann", "overall", choice(at))).collect();
         let tests = summary(&votes, &Bootstrap { replicates: 4_000, seed: 0 }).tests;

@@ -290,7 +290,7 @@ fn in_milliseconds(time: &str) -> Option<String> {
     let fraction = rest.strip_suffix('Z')?;
     let digits = if fraction.is_empty() { "" } else { fraction.strip_prefix('.')? };
     let are_digits = digits.bytes().all(|byte| byte.is_ascii_digit()) && (fraction.is_empty() || !digits.is_empty());
-    (is_time && are_digits).then(|| format!("{whole}.{:0<3.3}Z", digits))
+    (is_time && are_digits).then(|| format!("{whole}.{digits:0<3.3}Z"))
 }
 
 #[cfg(test)]

@@ -276,8 +276,8 @@ impl Ladder<'_> {
                         return Ok(Outcome::Answer { completion, thinks });
                     }
                     Err(malformed) => {
-                        reason =
-                            format!("the answer is not a chat completion: {}", one_line(&page.redacted(&malformed)))
+                        let malformed = one_line(&page.redacted(&malformed));
+                        reason = format!("the answer is not a chat completion: {malformed}");
                     }
                 },
                 401..=404 => return Err(self.wire.denied(&page)),
