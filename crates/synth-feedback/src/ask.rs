@@ -292,7 +292,7 @@ impl<'a> Asking<'a> {
         let reading = match &outcome {
             Err(error) => Err((error.to_string(), error.clone())),
             Ok(completion) => {
-                self.readout.read(completion).map_err(|reason| (reason.clone(), CallError::Malformed(reason)))
+                self.readout.read(completion).map_err(|reason| (reason.clone(), CallError::Unreadable(reason)))
             }
         };
         let row = self.stored(&question, outcome.as_ref().ok(), &reading, seconds);
@@ -374,6 +374,7 @@ fn billed(outcome: &Result<Answered, CallError>) -> Billed {
             | CallError::Stalled(_)
             | CallError::Broken(_)
             | CallError::Malformed(_)
+            | CallError::Unreadable(_)
             | CallError::TooLarge { .. },
         ) => Billed::Unknown,
     }

@@ -259,6 +259,10 @@ mod tests {
         assert!(breaker.failed(15, &nonsense).unwrap_err().retry_later());
         let mut one_picture = Breaker::new("http://host", 4, true);
         (0..100).for_each(|at| one_picture.failed(at % 2, &nonsense).unwrap());
+        // A rerun begins with the questions that failed before, each for a reason of its own.
+        let unreadable = CallError::Unreadable("it has no log-probabilities".into());
+        let mut rerun = Breaker::new("http://host", 4, true);
+        (0..1_000).for_each(|picture| rerun.failed(picture, &unreadable).unwrap());
     }
 
     #[test]

@@ -30,6 +30,9 @@ pub enum CallError {
     /// The answer is none.
     #[error("the answer is not a chat completion: {0}")]
     Malformed(String),
+    /// The answer is one, but has not what its probability is read from. That may be so of this question alone.
+    #[error("the answer is not a chat completion that can be read: {0}")]
+    Unreadable(String),
     /// The server wants us elsewhere.
     #[error("it redirects to {0}, where no question is sent; set `base_url` to that if it is meant")]
     Redirected(String),
