@@ -62,7 +62,7 @@ experiments:
 
 /// The tree is no sum of its attributes, so that the linear aggregator can only come near it: with many labels coarse
 /// feedback catches up. What was measured when the bounds were set, as the mean over the four worlds of tree less coarse:
-/// +.011 at 60 pairs (−.026 to +.038), −.006 at 240 (−.025 to +.011); not in tree less tree: −.40 at least.
+/// +.011 at 60 pairs (−.026 to +.038), −.011 at 240 (−.025 to +.011); not in tree less tree: −.36 at least.
 #[test]
 fn the_tree_s_attributes_do_as_well_as_coarse_labels_and_better_with_few_and_those_not_in_it_far_worse() {
     let settings = parse(EXPERIMENT).unwrap();
