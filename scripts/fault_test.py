@@ -7,8 +7,9 @@ moments spread over its work, and then run to its end. It checks that
 
 - every answer equals the undisturbed run's to the last bit, or has another status than `ok`, and for `error` the answer
   store holds the reason;
-- no answer was asked for more often than the attempts that the store holds explain, but for what was under way at the
-  kills (`concurrency` requests each);
+- nothing was asked more often than retries explain, by the log of the simulated VLM, which has every request with its
+  fault: no question more often than `max_attempts` in one run; in the last run, which nobody killed, each question just as
+  often as the store says; and no answer was asked for again, but for those under way at a kill (`concurrency` each);
 - merging the store's parts (`finegrain answers compact`), killed at any moment too, loses and doubles no answer, and
   reading all answers anew (`answers rescore`) changes none.
 
@@ -16,7 +17,6 @@ Needs tests/.python (`make test` installs it). Takes some minutes, most of them 
 """
 
 import argparse
-import collections
 import json
 import pathlib
 import random
@@ -94,17 +94,17 @@ def kill_on_the_way(folder, arguments, n_questions, n_kills, draw):
     for number in range(n_kills):
         running = subprocess.Popen([PROGRAM, *arguments], cwd=folder, stderr=subprocess.DEVNULL)
         due = int(n_questions * (number + draw.uniform(0.1, 0.9)) / (n_kills + 1))
-        while n_lines(folder / "faulty.log") < due:
+        while n_answered(folder / "faulty.log") < due:
             if running.poll() is not None:
                 sys.exit(f"the run ended ({running.returncode}) before it could be killed at {due} answers")
             time.sleep(0.005)
         running.send_signal(signal.SIGKILL)
         running.wait()
-        print(f"kill {number + 1} after {n_lines(folder / 'faulty.log')} answers", flush=True)
+        print(f"kill {number + 1} after {n_answered(folder / 'faulty.log')} answers", flush=True)
 
 
-def n_lines(path):
-    return path.read_bytes().count(b"\n") if path.exists() else 0
+def n_answered(path):
+    return path.read_bytes().count(b'"fault":null') if path.exists() else 0
 
 
 def answers(folder, name):
@@ -136,16 +136,26 @@ def check_answers(undisturbed, faulty, kept):
 
 
 def check_asked(folder, kept, n_kills):
-    lines = (folder / "faulty.log").read_text().splitlines()
-    sent = collections.Counter((line["sha256"], line["query"]) for line in map(json.loads, lines))
-    attempts = collections.Counter()
-    for sha256, query, n in kept.select("sha256", "query", "attempts").iter_rows():
-        attempts[sha256, query] += n
-    n_lost = sum(max(0, n - attempts[question]) for question, n in sent.items())
-    print(f"asked: {len(lines)} answers sent to {len(sent)} questions, {sum(attempts.values())} attempts on record; "
-          f"{n_lost} answers lost in {n_kills} kills")
-    if n_lost > n_kills * CONCURRENCY:
-        sys.exit(f"{n_lost} answers were given that no attempt explains, more than were under way at the kills")
+    requests = polars.read_ndjson(folder / "faulty.log", schema={
+        "server": polars.Int64, "sha256": polars.String, "query": polars.String, "fault": polars.String})
+    question = ["sha256", "query"]
+    of_a_run = requests.group_by("server", *question, maintain_order=True).agg(
+        n=polars.len(), answered=polars.col("fault").is_null().any())
+    if of_a_run["n"].max() > MAX_ATTEMPTS:
+        sys.exit(f"questions were asked more than {MAX_ATTEMPTS} times in one run:\n{of_a_run.sort('n').tail()}")
+    # What could not be read is rightly asked again in the next run.
+    errors = kept.filter(polars.col("status") == "error").select(question).unique()
+    n_runs = of_a_run.filter("answered").join(errors, on=question, how="anti").group_by(question).len()["len"]
+    n_again = int((n_runs - 1).sum())
+    print(f"asked: {requests.height} requests for {requests.select(question).n_unique()} questions, at most "
+          f"{of_a_run['n'].max()} a run; {n_again} answers asked for again after {n_kills} kills")
+    if n_again > n_kills * CONCURRENCY:
+        sys.exit(f"{n_again} answers were asked for again, more than were under way at the kills")
+    last = of_a_run.filter(polars.col("server") == requests["server"][-1])
+    newest = kept.sort("answered_at").unique(question, keep="last")
+    differs = last.join(newest, on=question, how="left").filter(polars.col("n").ne_missing(polars.col("attempts")))
+    if differs.height:
+        sys.exit(f"the last run asked {differs.height} questions more or less often than is on record:\n{differs}")
 
 
 def check_compaction(folder, draw):

@@ -77,9 +77,10 @@ def main():
 def answered_again(folder):
     """How many answers the simulated VLM gave more than once; forgets them."""
     log = folder / "asked.log"
-    asked = log.read_text().splitlines()
+    lines = map(json.loads, log.read_text().splitlines())
+    answered = [(line["sha256"], line["query"]) for line in lines if line["fault"] is None]
     log.unlink()
-    return len(asked) - len(set(asked))
+    return len(answered) - len(set(answered))
 
 
 def prepare(folder, n_prompts):

@@ -101,7 +101,7 @@ fn a_vendor_without_logprobs_is_voted_over_and_its_answers_are_marked() {
 
     // The same endpoint with log-probabilities: another readout, and nothing of the votes in its table.
     let said = project.finegrain(&["doctor", "--endpoint", "--set", &serving("")]).text();
-    assert!(said.contains("top_logprobs/1") && said.contains("was sample:n10:t1:s0:m8/1 until now"), "{said}");
+    assert!(said.contains("top_logprobs/1") && said.contains("was sample:n10:t1:s0:m8/2 until now"), "{said}");
     let said = project.runs(&["--set", &serving(""), "--until", "synth-feedback", "--force"]);
     let answers = with_truth(&project);
     assert!(answers.iter().all(|(answer, _)| answer.readout == AnswerReadout::TopLogprobs), "{said}");

@@ -49,7 +49,8 @@ pub struct ServeSettings {
     pub faults: Faults,
     /// How long every answer takes.
     pub latency: Duration,
-    /// A file to which every answered question is appended, one JSON object a line, before the answer is sent.
+    /// A file to which every question is appended each time it is asked, one JSON object a line: before its answer is sent,
+    /// or with the fault that it meets.
     pub log: Option<PathBuf>,
     /// Stop when the process that started this one is gone.
     pub exit_with_parent: bool,
@@ -318,6 +319,11 @@ async fn complete(State(vlm): State<Arc<Vlm>>, request: Request) -> Response {
         }
     };
     let (misbehaviour, id) = vlm.next_attempt(&asked);
+    if let Some(fault) = misbehaviour.attempt
+        && let Err(rejection) = vlm.log(&asked, Some(fault))
+    {
+        return vlm.reject(&rejection);
+    }
     let stall = if misbehaviour.attempt == Some(Fault::Stall) { vlm.faults.time(Fault::Stall) } else { Duration::ZERO };
     let wait = vlm.latency + misbehaviour.wait.unwrap_or_default() + stall;
     if !wait.is_zero() {
@@ -436,8 +442,7 @@ impl Vlm {
             Some(Fault::Drip) => dripping(body, self.faults.time(Fault::Drip)),
             _ => match self.record(asked) {
                 Ok(()) => with_json_header(Body::from(body)),
-                // An answer that is not on record must not be given, or the record is no proof.
-                Err(e) => reject(500, &format!("the log cannot be written: {e}")),
+                Err(rejection) => self.reject(&rejection),
             },
         }
     }
@@ -467,20 +472,29 @@ impl Vlm {
         }
     }
 
-    fn record(&self, asked: &Asked) -> std::io::Result<()> {
+    fn record(&self, asked: &Asked) -> Result<(), Rejection> {
         if asked.is_test() {
             return Ok(());
         }
-        if let Some(log) = &self.log {
-            let line = json!({"sha256": asked.picture.sha256, "query": asked.text}).to_string() + "\n";
-            // One write of a file opened for appending: a kill leaves whole lines.
-            let (_, file) = &mut *lock(log);
-            file.write_all(line.as_bytes())?;
-        }
+        self.log(asked, None)?;
         let mut counts = lock(&self.counts);
         counts.answered += 1;
         counts.distinct.insert(asked.digest);
         Ok(())
+    }
+
+    // An answer that is not on record must not be given, or the record is no proof.
+    fn log(&self, asked: &Asked, fault: Option<Fault>) -> Result<(), Rejection> {
+        let Some(log) = self.log.as_ref().filter(|_| !asked.is_test()) else { return Ok(()) };
+        let line = json!({
+            "server": std::process::id(), "sha256": asked.picture.sha256, "query": asked.text,
+            "fault": fault.map(Fault::name),
+        });
+        let line = line.to_string() + "\n";
+        // One write of a file opened for appending: a kill leaves whole lines.
+        let (_, file) = &mut *lock(log);
+        let failed = |e| Rejection::with_status(500, &format!("the log cannot be written: {e}"));
+        file.write_all(line.as_bytes()).map_err(failed)
     }
 
     fn loading(&self) -> Option<Response> {

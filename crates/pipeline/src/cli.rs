@@ -220,7 +220,7 @@ struct DemoVlmArgs {
     /// Wait this long before each answer
     #[arg(long, default_value_t = 0)]
     latency_ms: u64,
-    /// Append a line to this file for each answer that was sent
+    /// Append a line to this file for each question, with the fault that it met
     #[arg(long)]
     log: Option<PathBuf>,
     /// End when the program that started this one ends

@@ -62,9 +62,10 @@ pub fn keep(storage: &Storage, endpoint: &Endpoint, found: &Found) -> Result<(),
 /// How answers are sampled is the pipeline file's to say, now as then; if it does not say it, there is nothing to go by.
 fn under(readout: Readout, endpoint: &Endpoint) -> Option<Readout> {
     let source = match readout.source {
-        Source::Sample { per_request, .. } => {
-            let sampling = endpoint.sample?;
-            Source::Sample { sampling, per_request: per_request.min(sampling.n) }
+        Source::Sample { per_request, refuses_temperature, .. } => {
+            // What can only be sampled at 1 is probed again for another temperature, and says that it refuses that.
+            let sampling = endpoint.sample.filter(|sampling| !refuses_temperature || sampling.temperature == 1.0)?;
+            Source::Sample { sampling, per_request: per_request.min(sampling.n), refuses_temperature }
         }
         source => source,
     };
@@ -132,12 +133,19 @@ mod tests {
     fn sampling_is_as_the_pipeline_file_says_now() {
         let (_folder, storage) = storage();
         let ten = endpoint("sample: { n: 10, temperature: 1, seed: 0, max_tokens: 8 }");
-        let source = Source::Sample { sampling: ten.sample.unwrap(), per_request: 10 };
-        keep(&storage, &ten, &found(Readout { source, token_limit: TokenLimit::MaxTokens })).unwrap();
+        let sampled = |refuses_temperature| {
+            let source = Source::Sample { sampling: ten.sample.unwrap(), per_request: 10, refuses_temperature };
+            found(Readout { source, token_limit: TokenLimit::MaxTokens })
+        };
+        keep(&storage, &ten, &sampled(false)).unwrap();
         let four = endpoint("sample: { n: 4, temperature: 0.5, seed: 0, max_tokens: 8 }");
         let known = known_readout(&storage, &four).unwrap().unwrap();
-        assert_eq!(known.source, Source::Sample { sampling: four.sample.unwrap(), per_request: 4 });
+        let source = Source::Sample { sampling: four.sample.unwrap(), per_request: 4, refuses_temperature: false };
+        assert_eq!(known.source, source);
         assert_eq!(known_readout(&storage, &endpoint("")).unwrap(), None);
+        keep(&storage, &ten, &sampled(true)).unwrap();
+        assert!(known_readout(&storage, &ten).unwrap().is_some());
+        assert_eq!(known_readout(&storage, &four).unwrap(), None, "it is sampled at 1 or not at all");
     }
 
     #[test]

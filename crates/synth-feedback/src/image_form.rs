@@ -4,12 +4,8 @@
 //! is transparent, scaled, and encoded as a JPEG; of an animation that is the first frame. The form is part of an answer's
 //! name in the store, for a VLM may answer otherwise.
 
-use std::io::Cursor;
-
 use bytes::Bytes;
-use image::codecs::jpeg::JpegEncoder;
-use image::imageops::FilterType;
-use image::{DynamicImage, ImageDecoder, ImageReader, Rgb, RgbImage};
+use shown_pictures::Opened;
 use serde::{Deserialize, Serialize};
 
 /// How large a picture may be when it is sent.
@@ -53,23 +49,20 @@ impl ImageLimits {
         if self.max_side.is_none() && file.len() <= max_bytes {
             return Ok(None);
         }
-        let reader = ImageReader::new(Cursor::new(file)).with_guessed_format().map_err(|error| error.to_string())?;
-        let mut decoder = reader.into_decoder().map_err(|error| error.to_string())?;
-        let (width, height) = decoder.dimensions();
+        let said = |error: image::ImageError| error.to_string();
+        let opened = Opened::new(file).map_err(said)?;
+        let longer_side = opened.longer_side();
         let max_side = self.max_side.unwrap_or(u32::MAX);
-        if width.max(height) <= max_side && file.len() <= max_bytes {
+        if longer_side <= max_side && file.len() <= max_bytes {
             return Ok(None);
         }
-        let orientation = decoder.orientation().map_err(|error| error.to_string())?;
-        let mut picture = DynamicImage::from_decoder(decoder).map_err(|error| error.to_string())?;
-        picture.apply_orientation(orientation);
-        let mut picture = on_white(&picture);
-        let mut side = width.max(height).min(max_side);
+        let mut picture = opened.shown().map_err(said)?;
+        let mut side = longer_side.min(max_side);
         loop {
-            picture = scaled(picture, side);
+            picture = shown_pictures::scaled(picture, side);
             let mut smallest = usize::MAX;
             for quality in QUALITIES {
-                let jpeg = encoded(&picture, quality)?;
+                let jpeg = shown_pictures::jpeg(&picture, quality).map_err(said)?;
                 if jpeg.len() <= max_bytes {
                     return Ok(Some(jpeg.into()));
                 }
@@ -85,39 +78,11 @@ impl ImageLimits {
     }
 }
 
-fn on_white(picture: &DynamicImage) -> RgbImage {
-    if !picture.color().has_alpha() {
-        return picture.to_rgb8();
-    }
-    let with_alpha = picture.to_rgba8();
-    RgbImage::from_fn(with_alpha.width(), with_alpha.height(), |x, y| {
-        let [red, green, blue, alpha] = with_alpha.get_pixel(x, y).0.map(u32::from);
-        let over = |colour: u32| ((colour * alpha + 255 * (255 - alpha) + 127) / 255) as u8;
-        Rgb([over(red), over(green), over(blue)])
-    })
-}
-
-/// The picture with its longer side as given; never larger than it was.
-fn scaled(picture: RgbImage, side: u32) -> RgbImage {
-    let (width, height) = picture.dimensions();
-    let longer = width.max(height);
-    if longer <= side {
-        return picture;
-    }
-    let scale = |length: u32| ((f64::from(length) * f64::from(side) / f64::from(longer)).round() as u32).max(1);
-    image::imageops::resize(&picture, scale(width), scale(height), FilterType::Lanczos3)
-}
-
-fn encoded(picture: &RgbImage, quality: u8) -> Result<Vec<u8>, String> {
-    let mut jpeg = Vec::new();
-    let encoder = JpegEncoder::new_with_quality(&mut jpeg, quality);
-    picture.write_with_encoder(encoder).map_err(|error| error.to_string())?;
-    Ok(jpeg)
-}
-
 #[cfg(test)]
 mod tests {
-    use image::{ImageFormat, RgbaImage};
+    use std::io::Cursor;
+
+    use image::{DynamicImage, ImageFormat, Rgb, RgbImage, RgbaImage};
 
     use super::*;
 

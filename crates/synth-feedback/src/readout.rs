@@ -43,6 +43,8 @@ pub enum Source {
         sampling: Sampling,
         /// How many of them one request may ask for.
         per_request: u32,
+        /// Whether it refuses to be told a temperature, as OpenAI's reasoning models do. They sample at 1.
+        refuses_temperature: bool,
     },
 }
 
@@ -68,6 +70,8 @@ impl TokenLimit {
 
 /// Raised when what is asked or how it is read changes, so that answers of both are never mixed.
 const VERSION: u32 = 1;
+/// As [`VERSION`], of sampled answers. 1 did not send a temperature of 1, and a server's own default may be another.
+const SAMPLE_VERSION: u32 = 2;
 
 /// The most first tokens that OpenAI and vLLM list; more is refused with status 400.
 pub const MOST_TOP_LOGPROBS: u32 = 20;
@@ -85,7 +89,7 @@ impl Readout {
             Source::TopLogprobs { n } => format!("top_logprobs:{n}/{VERSION}"),
             Source::TokenIds { .. } => format!("token_ids/{VERSION}"),
             Source::Sample { sampling: Sampling { n, temperature, seed, max_tokens }, .. } => {
-                format!("sample:n{n}:t{temperature}:s{seed}:m{max_tokens}/{VERSION}")
+                format!("sample:n{n}:t{temperature}:s{seed}:m{max_tokens}/{SAMPLE_VERSION}")
             }
         }
     }
@@ -124,13 +128,12 @@ impl Readout {
             Source::TokenIds { ids } => {
                 vec![json!({ limit: 1, "temperature": 0, "logprobs": true, "logprob_token_ids": ids })]
             }
-            Source::Sample { sampling, per_request } => {
+            Source::Sample { sampling, per_request, refuses_temperature } => {
                 let Sampling { n, temperature, seed, max_tokens } = *sampling;
                 let per_request = (*per_request).max(1);
                 let request = |first: u32| {
                     let mut fields = json!({ limit: max_tokens, "seed": seed + u64::from(first) });
-                    // Reasoning models refuse a temperature, even the 1 that they use.
-                    if temperature != 1.0 {
+                    if !refuses_temperature {
                         fields["temperature"] = temperature.into();
                     }
                     if per_request > 1 {

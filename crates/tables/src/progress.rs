@@ -59,8 +59,10 @@ impl Progress {
         let Ok(mut last_line) = self.last_line.lock() else { return };
         if last_line.elapsed() >= BETWEEN_LINES {
             *last_line = Instant::now();
-            let per_second = self.bar.per_sec().round();
-            tracing::info!(done = self.bar.position(), of = self.bar.length(), per_second, "{}", self.things);
+            let (done, of, per_second) = (self.bar.position(), self.bar.length(), self.bar.per_sec().round());
+            let (seconds_left, remark) = (self.bar.eta().as_secs(), self.bar.message());
+            let remark = Some(remark.as_str()).filter(|remark| !remark.is_empty());
+            tracing::info!(done, of, per_second, seconds_left, remark, "{}", self.things);
         }
     }
 

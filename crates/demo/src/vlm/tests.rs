@@ -425,7 +425,7 @@ async fn slow_answers_come_late_and_latency_is_for_all() {
 }
 
 #[tokio::test]
-async fn every_answer_is_logged_before_it_is_sent_and_a_failure_is_not() {
+async fn every_question_is_logged_before_its_answer_is_sent_and_a_fault_with_its_name() {
     let log = tempfile::tempdir().unwrap();
     let path = log.path().join("answers.jsonl");
     let flaky = served(|settings| {
@@ -436,14 +436,15 @@ async fn every_answer_is_logged_before_it_is_sent_and_a_failure_is_not() {
     let mut expect = Vec::new();
     for image in 0..8 {
         let query = "is \"a\ncat\" true for \"what?\"";
-        if flaky.ask(image, query).await.unwrap().status() == 200 {
-            expect.push(json!({"sha256": flaky.scenes[image].sha256, "query": query}));
-            let text = std::fs::read_to_string(&path).unwrap();
-            let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-            assert_eq!(lines, expect);
-        }
+        let fault = (flaky.ask(image, query).await.unwrap().status() != 200).then_some("http_500");
+        let server = std::process::id();
+        expect.push(json!({"server": server, "sha256": flaky.scenes[image].sha256, "query": query, "fault": fault}));
+        let text = std::fs::read_to_string(&path).unwrap();
+        let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(lines, expect);
     }
-    assert!(!expect.is_empty() && expect.len() < 8);
+    let n_failed = expect.iter().filter(|line| !line["fault"].is_null()).count();
+    assert!((1..8).contains(&n_failed), "{n_failed}");
 }
 
 #[tokio::test]

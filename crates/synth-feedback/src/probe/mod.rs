@@ -228,13 +228,17 @@ impl Ladder<'_> {
     /// Samples answers, all with one request if the server can.
     async fn sample(&mut self, sampling: Sampling) -> Result<Option<Step>, SynthFeedbackError> {
         let what = format!("{} sampled answers", sampling.n);
-        let mut found = String::new();
+        let (mut found, mut refuses_temperature) = (String::new(), false);
         let together = (sampling.n > 1).then_some(sampling.n);
         for per_request in together.into_iter().chain([1]) {
-            let source = Source::Sample { sampling, per_request };
+            let source = Source::Sample { sampling, per_request, refuses_temperature };
             let mut readout = Readout { source, token_limit: self.token_limit };
             let question = self.questions[0].clone();
-            let completion = match self.asked(&mut readout, &question).await? {
+            let outcome = self.asked(&mut readout, &question).await?;
+            if let Source::Sample { refuses_temperature: refuses, .. } = readout.source {
+                refuses_temperature = refuses;
+            }
+            let completion = match outcome {
                 Outcome::Answer { completion, .. } => completion,
                 Outcome::Refused(message) => {
                     found = format!("no, it refuses that ({message})");
@@ -247,7 +251,7 @@ impl Ladder<'_> {
             }
             let n_texts = if let Completion::Texts(texts) = &completion { texts.len() } else { 1 };
             let per_request = u32::try_from(n_texts).unwrap_or(1).clamp(1, sampling.n);
-            readout.source = Source::Sample { sampling, per_request };
+            readout.source = Source::Sample { sampling, per_request, refuses_temperature };
             // This is one request of those that a question takes.
             let is_text = matches!(completion, Completion::Texts(_));
             let reading = if is_text { read(&completion) } else { readout.read(&completion) };
@@ -263,10 +267,11 @@ impl Ladder<'_> {
         Ok(None)
     }
 
-    /// Asks one question. What the server calls the bound on an answer's length is found out on the way.
+    /// Asks one question. What the server calls the bound on an answer's length, and whether it wants to be told a
+    /// temperature, is found out on the way.
     async fn asked(&mut self, readout: &mut Readout, question: &str) -> Result<Outcome, SynthFeedbackError> {
         let mut reason = String::new();
-        for _ in 0..self.max_attempts.max(2) {
+        for _ in 0..self.max_attempts.max(3) {
             let tail = readout.tails().swap_remove(0);
             let page = self.wire.ask(self.request.body(question, &tail).concat()).await?;
             match page.status {
@@ -287,6 +292,14 @@ impl Ladder<'_> {
                     let newer = TokenLimit::MaxCompletionTokens;
                     if message.contains("max_completion_tokens") && readout.token_limit != newer {
                         (self.token_limit, readout.token_limit) = (newer, newer);
+                        continue;
+                    }
+                    if let Source::Sample { sampling, refuses_temperature, .. } = &mut readout.source
+                        && message.contains("temperature")
+                        && sampling.temperature == 1.0
+                        && !*refuses_temperature
+                    {
+                        *refuses_temperature = true;
                         continue;
                     }
                     return Ok(Outcome::Refused(format!("status {status}: {message}")));

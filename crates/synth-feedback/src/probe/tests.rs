@@ -182,6 +182,26 @@ fn a_model_that_wants_the_newer_name_of_the_limit_gets_it() {
 }
 
 #[test]
+fn a_model_that_refuses_a_temperature_is_sampled_at_its_own_which_is_one() {
+    let server = server("system", |body| {
+        if body["logprobs"] == true {
+            return refused("logprobs are not supported with reasoning models");
+        }
+        if body.get("max_tokens").is_some() {
+            return refused("Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens' instead.");
+        }
+        if body.get("temperature").is_some() {
+            return refused("Unsupported parameter: 'temperature' is not supported with this model.");
+        }
+        texts(&["Yes", "no", "Yes", "Yes"])
+    });
+    let found = probed(&server.base_url(), SAMPLE).unwrap();
+    assert!(matches!(found.readout.source, Source::Sample { refuses_temperature: true, per_request: 4, .. }), "{found:?}");
+    let error = probed(&server.base_url(), &SAMPLE.replace("temperature: 1", "temperature: 0.5")).unwrap_err().to_string();
+    assert!(error.contains("'temperature' is not supported"), "{error}");
+}
+
+#[test]
 fn a_server_that_is_busy_is_asked_again_and_one_that_is_down_is_worth_retrying() {
     let n = std::sync::atomic::AtomicUsize::new(0);
     let server = server("llamacpp", move |_| match n.fetch_add(1, std::sync::atomic::Ordering::SeqCst) {

@@ -3,7 +3,7 @@ use crate::completion::TokenLogprob;
 
 fn sample(n: u32, per_request: u32) -> Readout {
     let sampling = Sampling { n, temperature: 0.7, seed: 5, max_tokens: 8 };
-    Readout { source: Source::Sample { sampling, per_request }, token_limit: TokenLimit::MaxTokens }
+    Readout { source: Source::Sample { sampling, per_request, refuses_temperature: false }, token_limit: TokenLimit::MaxTokens }
 }
 
 fn token_ids(ids: &[u32]) -> Readout {
@@ -43,8 +43,12 @@ fn samples_are_asked_for_together_where_the_server_can_and_each_has_a_seed_of_it
     assert_eq!(singly.iter().map(|request| request["seed"].as_u64().unwrap()).collect::<Vec<_>>(), [5, 6, 7]);
     assert!(singly.iter().all(|request| request.get("n").is_none()));
     let sampling = Sampling { n: 1, temperature: 1.0, seed: 0, max_tokens: 900 };
-    let reasoning = Readout { source: Source::Sample { sampling, per_request: 1 }, ..sample(1, 1) };
-    assert!(requests(&reasoning)[0].get("temperature").is_none(), "1 is what it uses anyway");
+    let at_one = |refuses_temperature| {
+        let source = Source::Sample { sampling, per_request: 1, refuses_temperature };
+        requests(&Readout { source, ..sample(1, 1) }).swap_remove(0)
+    };
+    assert_eq!(at_one(false)["temperature"], 1.0, "a server's own default may be another");
+    assert!(at_one(true).get("temperature").is_none());
 }
 
 #[test]
@@ -55,7 +59,7 @@ fn every_readout_has_a_name_of_its_own_that_tells_its_word() {
         ("top_logprobs/1", Readout::top_logprobs()),
         ("top_logprobs:5/1", five),
         ("token_ids/1", token_ids(&[1, 2])),
-        ("sample:n10:t0.7:s5:m8/1", sample(10, 4)),
+        ("sample:n10:t0.7:s5:m8/2", sample(10, 4)),
     ];
     for (key, readout) in keys {
         assert_eq!(readout.key(), key);
@@ -85,6 +89,9 @@ fn an_answer_of_another_shape_is_an_error_and_no_probability() {
 
     let votes = sample(2, 1);
     assert_eq!(votes.read(&texts(&["Yes", "no"])).unwrap().p_yes, Some(0.5));
+    for other in [&["Yes"][..], &["Yes", "no", "no"]] {
+        assert!(votes.read(&texts(other)).unwrap_err().contains("though 2 were asked for"));
+    }
     assert!(votes.read(&listed).is_err());
     for readout in [top, ids, votes] {
         assert_eq!(readout.read(&Completion::Refused).unwrap().status, tables::AnswerStatus::Refused);

@@ -249,6 +249,23 @@ mod tests {
     }
 
     #[test]
+    fn a_few_large_answers_make_a_part_too() {
+        let (_folder, store) = store();
+        let keeper = Keeper::start(&store).unwrap();
+        let raw = format!("[\"{}\"]", "long ".repeat(WITH_JOURNAL.part_bytes / 5 / 30));
+        for answer in numbered(0..40) {
+            assert!(keeper.keep(StoredAnswer { raw: Some(raw.clone()), ..answer }));
+        }
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while n_in_parts(&store) == 0 {
+            assert!(Instant::now() < deadline, "a server decides how large they are");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        keeper.finish().unwrap();
+        assert_eq!(n_in_parts(&store), 40);
+    }
+
+    #[test]
     fn what_a_killed_keeper_leaves_is_whole() {
         let (folder, store) = store();
         let keeper = Keeper::start(&store).unwrap();

@@ -135,6 +135,46 @@ fn a_limit_of_requests_stops_the_run_cleanly_and_the_next_one_goes_on() {
     assert_eq!((counts["reused"], counts["ok"] as usize, server.n_seen()), (34, N_QUESTIONS, N_QUESTIONS));
 }
 
+#[test]
+fn answers_that_are_under_way_when_a_run_fails_are_waited_for_and_kept() {
+    let world = World::new();
+    let server = TestServer::start(|seen, _| Deed::Late(Duration::from_millis(300), Box::new(vlm(seen))));
+    // The pictures after the first are not what they were: the run fails while its questions are under way.
+    (1..N_IMAGES).for_each(|at| std::fs::write(world.image_root().join(format!("{at}.png")), picture(99)).unwrap());
+    let message = text(&world.run(&asking(&server)).unwrap_err());
+    assert!(message.contains(".png"), "{message}");
+    assert!(server.n_seen() > 0);
+    assert_eq!(world.n_stored(), server.n_seen(), "all that was asked is paid for");
+}
+
+#[test]
+fn all_requests_of_a_question_have_one_deadline_together() {
+    let world = World::new();
+    let server = TestServer::start(|seen, _| {
+        if seen.body["logprobs"] == true {
+            return Deed::status(400, "", "{\"error\":{\"message\":\"logprobs are not supported\"}}");
+        }
+        let answer = "{\"choices\":[{\"message\":{\"content\":\"Yes\"}}]}";
+        Deed::Late(Duration::from_millis(400), Box::new(Deed::ok(answer)))
+    });
+    let sampled = |deadline: f64| {
+        let more =
+            format!("  deadline_seconds: {deadline}\n  sample: {{ n: 3, temperature: 1, seed: 0, max_tokens: 2 }}\n");
+        let yaml = endpoint_yaml("bright", &server.base_url(), &more);
+        stage(&yaml.replace("alignment: true", "alignment: false").replace("readout: top_logprobs", "readout: sample"))
+    };
+    // Three requests of .4 s each, one after the other: within 1 s two of them.
+    let start = Instant::now();
+    match world.run(&sampled(1.0)) {
+        Err(error) => assert!(error.retry_later, "{}", text(&error)),
+        Ok(counts) => assert_eq!(counts["error"] as usize, N_IMAGES),
+    }
+    let kept = world.kept();
+    assert!(!kept.is_empty() && kept.iter().all(|answer| answer.status == AnswerStatus::Error), "{kept:?}");
+    assert!(start.elapsed() < Duration::from_secs(12), "{:?}", start.elapsed());
+    assert_eq!(world.run(&sampled(60.0)).unwrap()["ok"] as usize, N_IMAGES);
+}
+
 /// The answer of the test world's VLM with a bill.
 fn billed(seen: &Seen, prompt_tokens: u64) -> Deed {
     let Deed::Answer(status, headers, body) = vlm(seen) else { return Deed::status(404, "", "") };
