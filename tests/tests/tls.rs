@@ -82,14 +82,14 @@ async fn serve(listener: TcpListener, acceptor: TlsAcceptor, seen: Arc<Seen>) {
             // A client that does not like the certificate hangs up.
             let Ok(stream) = acceptor.accept(stream).await else { return };
             seen.n_connections.fetch_add(1, Ordering::SeqCst);
-            let service = service_fn(|request| answer(request, &seen));
+            let service = service_fn(move |request| answer(request, Arc::clone(&seen)));
             let http2 = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
             let _ = http2.serve_connection(TokioIo::new(stream), service).await;
         });
     }
 }
 
-async fn answer(request: Request<Incoming>, seen: &Seen) -> Result<Response<Full<Bytes>>, Infallible> {
+async fn answer(request: Request<Incoming>, seen: Arc<Seen>) -> Result<Response<Full<Bytes>>, Infallible> {
     assert_eq!(request.version(), Version::HTTP_2);
     let is_question = request.uri().path() == "/v1/chat/completions";
     let whole = request.into_body().collect().await.map(|body| body.to_bytes()).unwrap_or_default();

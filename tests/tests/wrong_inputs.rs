@@ -39,7 +39,7 @@ fn a_rating_for_an_unknown_image() {
     let project = Project::new(4);
     edit_row(&project, "data/demo/ratings.csv", 3, |cells| cells[0] = "nobody".into());
     let said = fails(&project, &[], 1, &["stage `ingest`", "nobody"]);
-    assert!(said.contains("resume with: finegrain run"), "{said}");
+    assert!(said.contains("resume with: ") && said.contains("/finegrain run"), "{said}");
 }
 
 #[test]

@@ -92,7 +92,8 @@ pub struct Server {
 pub async fn serve(settings: ServeSettings) -> Result<(), DemoError> {
     let server = Server::bind(settings).await?;
     let n_images = server.state.scenes.len();
-    tracing::info!(address = %server.address, n_images, model = MODEL, "simulated VLM is listening");
+    let base_url = format!("http://{}/v1", server.address);
+    tracing::info!(base_url, n_images, model = MODEL, "simulated VLM is listening");
     server.run().await
 }
 

@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use synth_feedback::date::millis_of_date;
 use synth_feedback::store::{AnswerStore, Pruning, compact, inspect, prune, rescore};
 use synth_feedback::{Settings, SynthFeedback, SynthFeedbackError};
-use tables::StageName;
+use tables::{AnswerStatus, StageName};
 
 use crate::config::Config;
 use crate::exit::{Failure, failed, usage};
@@ -39,6 +39,9 @@ pub struct PruneArgs {
     /// Read in this way: top_logprobs, or with its version top_logprobs/1
     #[arg(long)]
     readout: Option<String>,
+    /// That came out so, such as refused; the next run asks their questions again
+    #[arg(long, value_parser = parse_status)]
+    status: Option<AnswerStatus>,
     /// That came before this day (UTC), such as 2026-11-23
     #[arg(long, value_name = "DATE", value_parser = parse_date)]
     before: Option<i64>,
@@ -48,6 +51,11 @@ pub struct PruneArgs {
     /// Do it
     #[arg(long)]
     delete: bool,
+}
+
+fn parse_status(word: &str) -> Result<AnswerStatus, String> {
+    let known = || AnswerStatus::ALL.iter().map(|status| status.as_str()).collect::<Vec<_>>().join(", ");
+    word.parse().map_err(|_| format!("no such status, expected one of {}", known()))
 }
 
 fn parse_date(word: &str) -> Result<i64, String> {
@@ -62,7 +70,7 @@ pub fn answers(config: &Config, action: &Action, out: &mut dyn Write) -> Result<
     let settings: Option<Settings> = config.section(StageName::SynthFeedback).map_err(usage)?;
     let settings = settings.ok_or_else(|| usage(anyhow!("the pipeline file has no section `synth-feedback`")))?;
     let stage = SynthFeedback::new(settings).map_err(usage)?;
-    let root = DataRoot::open(&config.data_root().map_err(usage)?)?;
+    let root = DataRoot::open_existing(&config.data_root().map_err(usage)?)?;
     let store = stage.store(root.tables.storage()).map_err(failed)?;
     let text = match action {
         Action::Inspect => inspected(&store)?,
@@ -94,7 +102,7 @@ fn pruned(
     store: &AnswerStore,
     arguments: &PruneArgs,
 ) -> Result<String, Failure> {
-    let PruneArgs { model, readout, before, unreferenced, delete } = arguments.clone();
+    let PruneArgs { model, readout, status, before, unreferenced, delete } = arguments.clone();
     let unless_asked =
         if unreferenced {
             let asked =
@@ -105,12 +113,15 @@ fn pruned(
         } else {
             None
         };
-    let pruning = Pruning { model, readout, before, unless_asked };
+    let pruning = Pruning { model, readout, status, before, unless_asked };
     if pruning.means_all() {
-        return Err(usage(anyhow!("say which answers: --model, --readout, --before or --unreferenced")));
+        return Err(usage(anyhow!("say which answers: --model, --readout, --status, --before or --unreferenced")));
     }
     let gone = prune(store, &pruning, delete).map_err(of_store)?;
     let n = gone.n_answers();
+    if n == 0 {
+        return Ok(format!("no answer is meant; the store has:\n{}", inspected(store)?));
+    }
     let what = if delete { "answers are gone" } else { "answers would go; --delete takes them out for good" };
     Ok(format!("{gone}{n} {what}\n"))
 }

@@ -208,7 +208,7 @@ struct DemoVlmArgs {
     /// Which server it passes for: openai, vllm or llama-server
     #[arg(long, default_value = "openai")]
     dialect: String,
-    /// What goes wrong, and how often: http_429=0.05,half_json=0.01,drip=0.05:50ms,…
+    /// What goes wrong, and how often: http_429=0.05,half_json=0.01,drip=0.05:50ms,… (`--fault ?` lists all faults)
     #[arg(long, default_value = "")]
     fault: String,
     /// The environment variable that holds the API key that it wants; none: it wants no key
@@ -266,14 +266,19 @@ pub fn main() -> ExitCode {
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
+        // Who reads no further, as `head` does, has what was wanted.
+        Err(failure) if failure.is_broken_pipe() => ExitCode::SUCCESS,
         Err(failure) => {
             tracing::error!("{failure}");
-            if let (Command::Run { pipeline, selection, .. }, Failure::Failed(_) | Failure::RetryLater(_)) =
+            if let (Command::Run { pipeline, selection, force }, Failure::Failed(_) | Failure::RetryLater(_)) =
                 (&cli.command, &failure)
             {
+                let program = std::env::args().next().unwrap_or_else(|| "finegrain".to_owned());
                 tracing::error!(
-                    "what was computed is kept; resume with: finegrain run{}{}",
+                    "what was computed is kept; resume with: {} run{}{}{}",
+                    shell_word(&program),
                     selection.typed(),
+                    if *force { " --force" } else { "" },
                     pipeline.typed()
                 );
             }

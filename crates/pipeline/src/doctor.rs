@@ -4,7 +4,7 @@ use std::io::Write;
 
 use anyhow::anyhow;
 use synth_feedback::{Endpoint, Found, WantedReadout, keep_endpoint_record, known_readout, probe_endpoint};
-use tables::{Stage, StageName};
+use tables::{InputFile, Stage, StageName};
 
 use crate::config::Config;
 use crate::exit::{Failure, failed, usage};
@@ -100,10 +100,12 @@ fn files(stage: &dyn Stage, root: &DataRoot) -> Vec<Finding> {
         Err(error) => return vec![Finding::bad(about, error.source.to_string(), "see `finegrain check`")],
     };
     let missing = files.iter().filter(|file| file.location.local_path().is_some_and(|path| !path.exists()));
-    let mend =
-        if stage.name() == StageName::Embed { "run `make setup`" } else { "check the path in the pipeline file" };
+    let mend = |file: &InputFile| {
+        let of_setup = file.location.local_path().is_some_and(|path| path.iter().any(|part| part == ".deps"));
+        if of_setup { "run `make setup`" } else { "check the path in the pipeline file" }
+    };
     let mut findings: Vec<Finding> = missing
-        .map(|file| Finding::bad(about, format!("`{}` ({}) is not there", file.location, file.name), mend))
+        .map(|file| Finding::bad(about, format!("`{}` ({}) is not there", file.location, file.name), mend(file)))
         .collect();
     if findings.is_empty() && !files.is_empty() {
         findings.push(Finding::good(about, format!("{} input files are there", files.len())));
@@ -141,6 +143,9 @@ pub struct NamedEndpoint {
 /// [`Failure::RetryLater`] if it is down.
 pub fn doctor_endpoint(config: &Config, named: Option<&NamedEndpoint>, out: &mut dyn Write) -> Result<(), Failure> {
     let settings = config.section::<synth_feedback::Settings>(StageName::SynthFeedback).map_err(usage)?;
+    if let (Some(settings), None) = (&settings, named) {
+        settings.validate().map_err(|error| usage(anyhow::Error::new(error)))?;
+    }
     let instruction = settings.as_ref().and_then(|settings| settings.instruction.as_deref());
     let models = settings.as_ref().map(synth_feedback::Settings::models).unwrap_or_default();
     if let Some(named) = named {
@@ -172,11 +177,7 @@ pub fn doctor_endpoint(config: &Config, named: Option<&NamedEndpoint>, out: &mut
 
 /// Probes one endpoint and writes what was found.
 fn report(endpoint: &Endpoint, instruction: Option<&str>, out: &mut dyn Write) -> Result<Found, Failure> {
-    let found = probe_endpoint(endpoint, instruction).map_err(|error| {
-        let retry_later = error.retry_later();
-        let error = anyhow::Error::new(error);
-        if retry_later { Failure::RetryLater(error) } else { Failure::Failed(error) }
-    })?;
+    let found = probe_endpoint(endpoint, instruction).map_err(of_endpoint)?;
     for (about, what) in found.lines() {
         writeln!(out, "{about:<28} {what}").map_err(failed)?;
     }
@@ -197,14 +198,18 @@ fn at_url(of_file: Option<Endpoint>, named: &NamedEndpoint) -> Result<Endpoint, 
     endpoint.api_key_env.clone_from(&named.api_key_env);
     endpoint.serve = None;
     endpoint.readout = WantedReadout::Auto;
-    match &named.model {
-        Some(model) => endpoint.model.clone_from(model),
-        None => {
-            let models = synth_feedback::models_of(&endpoint).map_err(|error| failed(anyhow::Error::new(error)))?;
-            let first = models.into_iter().next();
-            endpoint.model = first.ok_or_else(|| failed(anyhow!("`{}` lists no model: say --model", named.url)))?;
-        }
-    }
+    endpoint.model = named.model.clone().unwrap_or_else(|| "the first that it lists".to_owned());
     endpoint.validate().map_err(|error| usage(anyhow::Error::new(error)))?;
+    if named.model.is_none() {
+        let models = synth_feedback::models_of(&endpoint).map_err(of_endpoint)?;
+        let none = || failed(anyhow!("`{}` lists no model: say --model, and end the URL in /v1", named.url));
+        endpoint.model = models.into_iter().next().ok_or_else(none)?;
+    }
     Ok(endpoint)
+}
+
+fn of_endpoint(error: synth_feedback::SynthFeedbackError) -> Failure {
+    let retry_later = error.retry_later();
+    let error = anyhow::Error::new(error);
+    if retry_later { Failure::RetryLater(error) } else { Failure::Failed(error) }
 }

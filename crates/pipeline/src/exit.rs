@@ -18,6 +18,13 @@ pub enum Failure {
 }
 
 impl Failure {
+    /// Whether nobody reads what is written any more.
+    pub fn is_broken_pipe(&self) -> bool {
+        let (Self::Usage(error) | Self::Failed(error) | Self::RetryLater(error)) = self;
+        let cause = error.downcast_ref::<std::io::Error>();
+        cause.is_some_and(|cause| cause.kind() == std::io::ErrorKind::BrokenPipe)
+    }
+
     /// The process's exit code.
     pub fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {

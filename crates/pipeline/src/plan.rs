@@ -16,6 +16,7 @@ use crate::run::Selection;
 /// [`Failure`].
 pub fn plan(config: &Config, selection: &Selection, out: &mut dyn Write) -> Result<(), Failure> {
     let stages = crate::stages::from_config(config)?;
+    selection.check(&stages)?;
     let root = DataRoot::open(&config.data_root().map_err(usage)?)?;
     let written = root.written()?;
     // Tables that a stage above would write anew, with the stage.
@@ -40,7 +41,8 @@ pub fn plan(config: &Config, selection: &Selection, out: &mut dyn Write) -> Resu
         lines.extend(
             waits.iter().map(|(table, writer)| format!("    after `{}` writes table `{table}`", writer.command())),
         );
-        if waits.is_empty() {
+        // By tables that are to be written anew nothing is estimated; without any, the stage says what it would take.
+        if waits.is_empty() || !reads.iter().all(|table| written.contains_key(*table)) {
             let estimate = stage.estimate(&root.tables).unwrap_or_else(|error| vec![unread(error)]);
             lines.extend(estimate.iter().map(|line| format!("    {line}")));
         }

@@ -6,7 +6,7 @@ use std::fs::{File, TryLockError};
 use anyhow::{Context, anyhow};
 use tables::{Location, StageName, Storage, Tables, WrittenTable};
 
-use crate::exit::{Failure, failed};
+use crate::exit::{Failure, failed, usage};
 use crate::record::RunRecord;
 
 /// The tables of a data root.
@@ -48,6 +48,17 @@ impl DataRoot {
             put_right(&storage)?;
         }
         Ok(Self { tables: Tables::new(storage), _lock: None })
+    }
+
+    /// As [`open`](Self::open), for what makes no sense without a run before.
+    ///
+    /// # Errors
+    /// [`Failure::Usage`] if nothing is there: a folder is not made of a slip of the keyboard.
+    pub fn open_existing(location: &Location) -> Result<Self, Failure> {
+        if location.local_path().is_some_and(|folder| !folder.exists()) {
+            return Err(usage(anyhow!("the data root `{location}` is not there")));
+        }
+        Self::open(location)
     }
 
     /// What the records say of every table.

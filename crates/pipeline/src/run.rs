@@ -47,10 +47,21 @@ impl Selection {
         named.chain(from).chain(until).collect()
     }
 
-    /// A named stage that the pipeline file has no section for.
-    fn missing<'a>(&'a self, stages: &'a [Box<dyn Stage>]) -> impl Iterator<Item = StageName> + 'a {
-        let named = self.stages.iter().chain(&self.from).chain(&self.until).copied();
-        named.filter(|&name| !stages.iter().any(|stage| stage.name() == name))
+    /// Checks that it means stages of the pipeline file.
+    ///
+    /// # Errors
+    /// [`Failure::Usage`] if a named one has no section there, or if none is meant.
+    pub fn check(&self, stages: &[Box<dyn Stage>]) -> Result<(), Failure> {
+        let mut named = self.stages.iter().chain(&self.from).chain(&self.until);
+        if let Some(missing) = named.find(|name| !stages.iter().any(|stage| stage.name() == **name)) {
+            return Err(usage(anyhow!("the pipeline file has no section `{}`", missing.command())));
+        }
+        match (self.from, self.until) {
+            (Some(from), Some(until)) if from > until => {
+                Err(usage(anyhow!("`{}` comes after `{}`: no stage is meant", from.command(), until.command())))
+            }
+            _ => Ok(()),
+        }
     }
 }
 
@@ -60,9 +71,7 @@ impl Selection {
 /// [`Failure`]: the first stage that fails, with what it read and how to resume.
 pub fn run(config: &Config, selection: &Selection, force: bool, progress: ProgressStyle) -> Result<(), Failure> {
     let stages = crate::stages::from_config(config)?;
-    if let Some(missing) = selection.missing(&stages).next() {
-        return Err(usage(anyhow!("the pipeline file has no section `{}`", missing.command())));
-    }
+    selection.check(&stages)?;
     let root = DataRoot::open_to_write(&config.data_root().map_err(usage)?)?;
     let images = ImageFiles::open(&config.image_root().map_err(usage)?).map_err(usage)?;
     let mut n_run = 0;

@@ -109,6 +109,14 @@ pub enum SynthFeedbackError {
         /// The last failure.
         reason: String,
     },
+    /// The endpoint does not answer the first question that it is asked: time may mend it.
+    #[error("`{url}` cannot be asked: {reason}")]
+    NotThere {
+        /// The URL.
+        url: String,
+        /// The failure of the last attempt.
+        reason: String,
+    },
     /// The endpoint is down or overloaded: time may mend it.
     #[error(
         "`{url}` failed {n_failed} questions in a row, the last with: {reason}; what was answered is kept, a rerun asks the rest"
@@ -182,6 +190,6 @@ impl From<StorageError> for SynthFeedbackError {
 impl SynthFeedbackError {
     /// Whether the same command may well succeed later.
     pub fn retry_later(&self) -> bool {
-        matches!(self, Self::Down { .. } | Self::Interrupted | Self::StoreBusy { .. })
+        matches!(self, Self::Down { .. } | Self::NotThere { .. } | Self::Interrupted | Self::StoreBusy { .. })
     }
 }

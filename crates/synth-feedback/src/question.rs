@@ -64,7 +64,7 @@ impl Questions {
         self.quality.iter().map(text).collect()
     }
 
-    /// With an instruction after every text, those that are added later too; a space stands between them.
+    /// With an instruction after every text, those that are added later too.
     pub fn with_instruction(mut self, instruction: Option<&str>) -> Self {
         self.instruction = instruction.map(str::to_owned);
         for question in self.quality.iter_mut().chain(self.by_prompt.values_mut().flatten()) {
@@ -137,7 +137,10 @@ impl Questions {
 
 /// A question's text with the instruction after it.
 pub(crate) fn with_instruction(query: &str, instruction: Option<&str>) -> String {
-    instruction.map_or_else(|| query.to_owned(), |instruction| format!("{query} {}", instruction.trim()))
+    let Some(instruction) = instruction else { return query.to_owned() };
+    // Two sentences: a question without its mark would run into the instruction.
+    let mark = if query.ends_with(|c: char| c.is_alphanumeric()) { "?" } else { "" };
+    format!("{query}{mark} {}", instruction.trim())
 }
 
 #[cfg(test)]
@@ -204,7 +207,7 @@ pub(crate) mod tests {
             questions.about(&image).map(|question| question.query.as_ref().to_owned()).collect()
         };
         let expected = [
-            "is the image bright Answer yes or no.",
+            "is the image bright? Answer yes or no.",
             "Does this figure show \"a red dog\"?",
             "is there a dog? Answer yes or no.",
         ];

@@ -30,7 +30,7 @@ pub fn readout_of(
     let mut found = probed(first, instruction, first_backoff);
     for endpoint in &model.endpoints[1..] {
         // One that is down is left alone by the run too.
-        if matches!(found, Err(SynthFeedbackError::Down { .. })) {
+        if matches!(found, Err(SynthFeedbackError::NotThere { .. })) {
             found = probed(endpoint, instruction, first_backoff);
         }
     }

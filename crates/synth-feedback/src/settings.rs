@@ -1,13 +1,13 @@
 //! The `synth-feedback` section of the pipeline file.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt;
 use std::num::NonZeroU32;
 
 use serde::de::{Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sources::Sources;
-use tables::{Bucket, Location, VQ2};
+use tables::{Bucket, Location, ScoreSource, VQ2};
 
 use crate::api_key::ApiKey;
 use crate::concurrency::Concurrency;
@@ -101,12 +101,14 @@ pub struct Endpoint {
     /// How many requests are under way at once: a number, `auto` (what it can take is found out), or bounds for that.
     #[serde(default)]
     pub concurrency: Concurrency,
-    /// How long one request may take, in seconds.
+    /// How long one request may take, in seconds; 60 if it is not said.
+    #[serde(default = "default_timeout_seconds")]
     pub timeout_seconds: f64,
     /// How long one question may take with all its attempts and the waits between them, in seconds; ten timeouts if it is
     /// not said.
     pub deadline_seconds: Option<f64>,
-    /// How often a question is tried before it is an `error`.
+    /// How often a question is tried before it is an `error`; 6 if it is not said.
+    #[serde(default = "default_max_attempts")]
     pub max_attempts: u32,
     /// How the probability of "yes" is read; `auto` if it is not said: the best way that the endpoint has.
     #[serde(default)]
@@ -135,6 +137,14 @@ pub struct Endpoint {
     pub max_requests: Option<u64>,
     /// What one run may spend on this model, in the currency of `prices`; counted as `max_requests` is.
     pub max_cost: Option<f64>,
+}
+
+fn default_timeout_seconds() -> f64 {
+    60.0
+}
+
+fn default_max_attempts() -> u32 {
+    6
 }
 
 /// How the probability of "yes" is to be read.
@@ -288,6 +298,23 @@ impl Settings {
             }
         }
         models
+    }
+
+    /// The attributes that a source gives scores of.
+    pub fn scored_attributes(&self, source: ScoreSource) -> BTreeSet<&str> {
+        let of_images = || {
+            let quality = self.quality.iter().flat_map(|quality| &quality.attributes).map(String::as_str);
+            let alignment = Bucket::ALL.iter().map(|bucket| bucket.as_str()).chain([VQ2]).filter(|_| self.alignment);
+            quality.chain(alignment)
+        };
+        match source {
+            ScoreSource::Human => self.human.iter().flatten().map(String::as_str).collect(),
+            ScoreSource::Import if self.import.is_some() => of_images().collect(),
+            ScoreSource::Vlm if !self.models().is_empty() => {
+                of_images().chain(self.vqascore.iter().map(|vqascore| vqascore.attribute.as_str())).collect()
+            }
+            ScoreSource::Import | ScoreSource::Vlm => BTreeSet::new(),
+        }
     }
 
     /// The model whose answers make the scores, if any model is asked.

@@ -95,8 +95,9 @@ impl Stage for SynthFeedback {
             return Ok(Vec::new());
         }
         let Some((images, questions)) = self.images_and_questions(tables)? else {
-            let unknown =
-                |model: &Model<'_>| format!("VLM calls to `{}`: known when the stages before have run", model.name);
+            let unknown = |model: &Model<'_>| {
+                format!("VLM calls to `{}`: counted when `finegrain run --until vq2-parse` has run", model.name)
+            };
             return Ok(models.iter().map(unknown).collect());
         };
         let store = self.store(tables.storage())?;

@@ -11,7 +11,7 @@ use crate::storage::{Storage, StorageError};
 #[derive(Debug, thiserror::Error)]
 pub enum ImageError {
     /// The path would leave the image root.
-    #[error("`{path}` leaves the image root")]
+    #[error("`{path}` leaves the image root: paths are relative to that folder, without `..`")]
     Escapes {
         /// The path as the table has it.
         path: String,

@@ -5,9 +5,10 @@
 //! that is not there, or cannot be read, is shown as missing.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+
 use image::DynamicImage;
-use shown_pictures::Opened;
 use rayon::prelude::*;
+use shown_pictures::Opened;
 use tables::{ConceptPrediction, Image, ImageFiles, ScoreSource, Split, StageRun, TableError};
 
 use crate::inputs::Inputs;
@@ -282,7 +283,7 @@ mod tests {
         assert!(why(&sheet.highest[0]).contains("`3.png` cannot be read"), "{:?}", sheet.highest[0]);
         assert_eq!(why(&sheet.highest[1]), "`2.png` is not there");
         assert_eq!(why(&sheet.lowest[0]), "it has no pixels");
-        assert_eq!(why(&sheet.lowest[1]), "`../1.png` leaves the image root");
+        assert!(why(&sheet.lowest[1]).starts_with("`../1.png` leaves the image root"));
     }
 
     #[test]

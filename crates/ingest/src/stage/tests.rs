@@ -194,7 +194,7 @@ fn bad_images_are_listed_with_row_id_path_and_reason() {
         "4 bad images",
         "ingest.images row 1, image `i1`: `a/i1.png`: it is HTML and not an image",
         "ingest.images row 2, image `i2`: `a/i2.jpg` is not there",
-        "ingest.images row 3, image `i3`: `../../etc/passwd` leaves the image root",
+        "ingest.images row 3, image `i3`: `../../etc/passwd` leaves the image root: paths are relative to that folder, without `..`",
         "ingest.images row 4, image `i4`: `i4.png`: it is broken: ",
         "on_bad_image",
     ] {

@@ -45,17 +45,22 @@ pub fn probe_endpoint(endpoint: &Endpoint, instruction: Option<&str>) -> Result<
     runtime.block_on(probe(&endpoint, &base_url, key, instruction, FIRST_BACKOFF))
 }
 
-/// The models that an endpoint lists; none if it has no such list, or cannot be reached.
+/// The models that an endpoint lists; none if it has no such list.
 ///
 /// # Errors
-/// [`SynthFeedbackError::Setting`] for a key that is not there.
+/// [`SynthFeedbackError::Setting`] for a key that is not there, [`SynthFeedbackError::NotThere`] if it cannot be reached,
+/// [`SynthFeedbackError::Denied`] if it lets nobody in.
 pub fn models_of(endpoint: &Endpoint) -> Result<Vec<String>, SynthFeedbackError> {
     let key = endpoint.api_key()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(SynthFeedbackError::Runtime)?;
     let timeout = Duration::from_secs_f64(endpoint.timeout_seconds);
     let wire = Wire::new(&endpoint.base_url, key, timeout, 1, FIRST_BACKOFF)?;
-    Ok(found::model_names(runtime.block_on(wire.models()).as_ref()))
+    let page = runtime.block_on(wire.models())?;
+    match page.status {
+        401..=403 => Err(wire.denied(&page)),
+        _ => Ok(found::model_names(Some(&page))),
+    }
 }
 
 /// With the waits between them some eight seconds: a server that is down should be told of before a run's patience ends.
@@ -65,7 +70,7 @@ const FIRST_BACKOFF: Duration = Duration::from_millis(250);
 /// Probes an endpoint at a URL. `instruction` follows the questions, as it will in a run.
 ///
 /// # Errors
-/// [`SynthFeedbackError::Down`] if it is not there, [`SynthFeedbackError::Denied`] if it lets nobody in or has no such
+/// [`SynthFeedbackError::NotThere`] if nothing answers, [`SynthFeedbackError::Denied`] if it lets nobody in or has no such
 /// model, [`SynthFeedbackError::Probe`] if its answers cannot be read in the wanted way.
 pub async fn probe(
     endpoint: &Endpoint,
@@ -77,7 +82,8 @@ pub async fn probe(
     let timeout = Duration::from_secs_f64(endpoint.timeout_seconds);
     let max_attempts = endpoint.max_attempts.min(MOST_ATTEMPTS);
     let wire = Wire::new(base_url, key, timeout, max_attempts, first_backoff)?;
-    let models = wire.models().await;
+    // It decides nothing: whoever does not list his models may still answer.
+    let models = wire.models().await.ok();
     let request =
         ImageRequest::new(&endpoint.model, TEST_PICTURE).unwrap_or_else(|| unreachable!("the test picture is a PNG"));
     let mut ladder = Ladder {

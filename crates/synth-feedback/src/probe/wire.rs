@@ -70,9 +70,9 @@ impl Wire {
         format!("{}/chat/completions", self.base_url)
     }
 
-    /// The list of models; tried once, for it decides nothing.
-    pub(super) async fn models(&self) -> Option<Page> {
-        self.send(self.http.get(format!("{}/models", self.base_url)), 1).await.ok()
+    /// The list of models; tried once.
+    pub(super) async fn models(&self) -> Result<Page, SynthFeedbackError> {
+        self.send(self.http.get(format!("{}/models", self.base_url)), 1).await
     }
 
     /// Asks for a completion.
@@ -119,7 +119,7 @@ impl Wire {
             };
             n_failed += 1;
             if n_failed >= max_attempts {
-                return Err(SynthFeedbackError::Down { url: self.url(), n_failed: 1, reason });
+                return Err(SynthFeedbackError::NotThere { url: self.url(), reason });
             }
             tracing::debug!(reason, "the probe asks again");
             tokio::time::sleep(asked.unwrap_or(wait).min(LONGEST_WAIT)).await;

@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use tables::AnswerStatus;
+
 use super::rewrite::{for_each_valid, lock, rewrite};
 use super::{AnswerStore, Inspected, Key, StoredAnswer, question_key};
 use crate::error::SynthFeedbackError;
@@ -13,6 +15,8 @@ pub struct Pruning {
     pub model: Option<String>,
     /// Read in this way: a whole key (`top_logprobs/1`), or all of a kind (`top_logprobs`).
     pub readout: Option<String>,
+    /// That came out so: a VLM's refusals, say, to ask them again.
+    pub status: Option<AnswerStatus>,
     /// That came before this, in milliseconds since 1970.
     pub before: Option<i64>,
     /// To none of these questions.
@@ -37,7 +41,8 @@ impl AskedQuestions {
 impl Pruning {
     /// Whether nothing is set, so that everything would go.
     pub fn means_all(&self) -> bool {
-        self.model.is_none() && self.readout.is_none() && self.before.is_none() && self.unless_asked.is_none()
+        let Self { model, readout, status, before, unless_asked } = self;
+        model.is_none() && readout.is_none() && status.is_none() && before.is_none() && unless_asked.is_none()
     }
 
     fn takes(&self, answer: &StoredAnswer) -> bool {
@@ -46,6 +51,7 @@ impl Pruning {
         };
         self.model.as_ref().is_none_or(|model| answer.model == *model)
             && self.readout.as_ref().is_none_or(is_readout)
+            && self.status.is_none_or(|status| answer.status == status)
             && self.before.is_none_or(|before| answer.answered_at < before)
             && self.unless_asked.as_ref().is_none_or(|asked| !asked.has(answer))
     }
@@ -77,8 +83,6 @@ pub fn prune(store: &AnswerStore, pruning: &Pruning, delete: bool) -> Result<Ins
 
 #[cfg(test)]
 mod tests {
-    use tables::AnswerStatus;
-
     use super::*;
     use crate::store::tests::{store, stored};
 
@@ -93,7 +97,7 @@ mod tests {
         let check = |pruning: Pruning, expect: &str| {
             let (_folder, store) = store();
             let plain = |query: &str, answered_at| StoredAnswer { answered_at, ..stored(query, AnswerStatus::Ok) };
-            let other = StoredAnswer { model: "n".into(), ..plain("c", 5) };
+            let other = StoredAnswer { model: "n".into(), status: AnswerStatus::Refused, p_yes: None, ..plain("c", 5) };
             let sampled = StoredAnswer { readout: "sample:n5/1".into(), ..plain("d", 50) };
             store.parts().append(&[plain("a", 10), plain("b", 20), other]).unwrap();
             store.parts().append(&[sampled]).unwrap();
@@ -109,6 +113,7 @@ mod tests {
         check(Pruning { readout: Some("sample".into()), ..none() }, "abc");
         check(Pruning { readout: Some("top_logprobs/1".into()), ..none() }, "d");
         check(Pruning { readout: Some("top".into()), ..none() }, "abcd");
+        check(Pruning { status: Some(AnswerStatus::Refused), ..none() }, "abd");
         check(Pruning { before: Some(20), ..none() }, "bd");
         check(Pruning { model: Some("m".into()), before: Some(20), ..none() }, "bcd");
         let mut asked = AskedQuestions::default();
