@@ -7,10 +7,13 @@
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
+use std::future::ready;
 use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
+use futures::future::Either;
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt};
 use tables::{AnswerStatus, Progress};
@@ -58,6 +61,8 @@ pub struct Asking<'a> {
 
 /// How long questions under way may take after Ctrl-C, or after a failure that ends the run: they are paid for.
 const GRACE: Duration = Duration::from_secs(5);
+/// Requests that are dealt with in a row before others are sent in their places.
+const MOST_IN_A_ROW: usize = 8;
 
 /// One question about one picture, until it is answered or given up.
 pub struct Question {
@@ -136,7 +141,7 @@ impl<'a> Asking<'a> {
         let mut under_way = FuturesUnordered::new();
         let mut tally = Tally::new(self.progress);
         let (mut all_loaded, mut stop) = (false, None);
-        let (mut failure, mut grace_over) = (None, None);
+        let (mut failure, mut grace_over, mut is_crowded) = (None, None, false);
         loop {
             let now = Instant::now();
             while waiting.peek().is_some_and(|Reverse(first)| first.until <= now) {
@@ -160,7 +165,16 @@ impl<'a> Asking<'a> {
                 if question.attempts == 0 {
                     question.answered_before = breaker.n_answered();
                 }
-                under_way.push(self.send(lane, question, self.spending.admit()));
+                // On its way at once, and not when those that have landed before are dealt with.
+                let mut request = Box::pin(self.send(lane, question, self.spending.admit()));
+                under_way.push(match futures::poll!(&mut request) {
+                    Poll::Ready(landed) => Either::Left(ready(landed)),
+                    Poll::Pending => Either::Right(request),
+                });
+            }
+            if std::mem::take(&mut is_crowded) {
+                // The connections are tasks of this thread too.
+                tokio::task::yield_now().await;
             }
             if stop.is_some() {
                 (all_loaded, stock) = (true, VecDeque::new());
@@ -180,8 +194,9 @@ impl<'a> Asking<'a> {
                 }
                 () = sleep_until(grace_over.unwrap_or(now)), if grace_over.is_some() => break,
                 Some(landed) = under_way.next() => {
-                    let mut next = Some(landed);
+                    let (mut next, mut n_in_a_row) = (Some(landed), 0);
                     while let Some(landed) = next {
+                        n_in_a_row += 1;
                         let ended = self.landed(landed, &mut lanes, &mut waiting, &mut tally);
                         if let Some((question, outcome, seconds)) = ended {
                             match self.keep(question, outcome, seconds, &mut breaker, &mut tally, known) {
@@ -194,8 +209,11 @@ impl<'a> Asking<'a> {
                         if let Some(n_failed) = lanes.all_down() {
                             failure.get_or_insert_with(|| breaker.all_down(n_failed));
                         }
-                        next = under_way.next().now_or_never().flatten();
+                        // Their places stand empty until others are sent.
+                        let more = n_in_a_row < MOST_IN_A_ROW;
+                        next = if more { under_way.next().now_or_never().flatten() } else { None };
                     }
+                    is_crowded = n_in_a_row == MOST_IN_A_ROW;
                     tally.show(Instant::now(), under_way.len(), || self.spending.shown_cost());
                 }
                 loaded = loading.next(), if !all_loaded && stock.len() < self.clients.len() => match loaded {

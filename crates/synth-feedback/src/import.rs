@@ -4,8 +4,9 @@ use std::collections::{HashMap, HashSet};
 use std::str::FromStr;
 
 use sources::{Selected, WantedColumn};
-use tables::{Answer, AnswerKind, AnswerStatus, Image};
+use tables::{Answer, AnswerKind, AnswerStatus};
 
+use crate::asked_image::AskedImage;
 use crate::error::SynthFeedbackError;
 use crate::question::Questions;
 
@@ -60,10 +61,10 @@ pub fn rows_of(selected: &Selected) -> Vec<ImportedRow> {
 pub fn answers_of(
     rows: &[ImportedRow],
     model: &str,
-    images: &[Image],
+    images: &[AskedImage],
     questions: &Questions,
 ) -> Result<Vec<Answer>, SynthFeedbackError> {
-    let images: HashMap<&str, &Image> = images.iter().map(|image| (image.image_id.as_str(), image)).collect();
+    let images: HashMap<&str, &AskedImage> = images.iter().map(|image| (&*image.image_id, image)).collect();
     let mut known: HashMap<(AnswerKind, &str), HashSet<&str>> = HashMap::new();
     let mut seen = HashSet::new();
     let mut answers = Vec::with_capacity(rows.len());
@@ -74,7 +75,7 @@ pub fn answers_of(
             return Err(wrong(format!("`image_id` is `{}`, which is not in `images`", row.image_id)));
         };
         let kind = kind_of(row.kind.as_deref()).map_err(wrong)?;
-        let group = if kind == AnswerKind::Quality { "" } else { image.prompt_id.as_str() };
+        let group = if kind == AnswerKind::Quality { "" } else { &image.prompt_id };
         let asked = known.entry((kind, group)).or_insert_with(|| {
             let asked = match kind {
                 AnswerKind::Quality => questions.quality(),

@@ -3,7 +3,7 @@
 //! Reads `images`, `questions`, `preferences`; writes `answers` and `attribute_scores`. Three sources, in any mix: a VLM
 //! behind an OpenAI-compatible endpoint, answers that someone else collected, people's ratings. Source: §5.1, App. B.5.
 //!
-//! - What is asked: [`question`], [`plan`]. How an answer is read: [`readout`], [`completion`], [`reading`], [`vote`]; which
+//! - What is asked: `asked_image`, [`question`], [`plan`]. How an answer is read: [`readout`], [`completion`], [`reading`], [`vote`]; which
 //!   ways an endpoint has: [`probe`], `endpoint_record`, `readout_of`. What it comes to: [`score`].
 //! - One request: `request`, `image_form`, [`client`], `call_error`, `api_key`. Many: `ask_model`, `ask`, `pictures`, `tally`.
 //! - Flow control: `lane`, `adaptive`, `budget`, `retry`, [`breaker`], `interrupt`. A server of our own: [`serve`].
@@ -13,6 +13,7 @@ mod adaptive;
 mod api_key;
 mod ask;
 mod ask_model;
+mod asked_image;
 pub mod breaker;
 mod budget;
 mod call_error;

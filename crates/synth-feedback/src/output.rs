@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use tables::{
-    Answer, AnswerKind, AnswerReadout, AnswerStatus, AttributeScore, Counts, Image, ScoreSource, StageRun, Table,
-    TableError, TableWriter,
+    Answer, AnswerKind, AnswerReadout, AnswerStatus, AttributeScore, Counts, ScoreSource, StageRun, Table, TableError,
+    TableWriter,
 };
 
+use crate::asked_image::{AskedImage, PictureFile};
 use crate::question::Questions;
 use crate::reading::p_yes_alone;
 use crate::readout::word_of_key;
@@ -35,15 +36,15 @@ impl Answers<'_> {
         Self::Imported(by_image)
     }
 
-    fn about(&self, image: &Image, questions: &Questions) -> Vec<Answer> {
+    fn about(&self, image: &AskedImage, questions: &Questions) -> Vec<Answer> {
         match self {
             Self::Endpoint { known, .. } => answers_of_endpoint(known, image, questions),
-            Self::Imported(by_image) => by_image.get(&image.image_id).cloned().unwrap_or_default(),
+            Self::Imported(by_image) => by_image.get(&*image.image_id).cloned().unwrap_or_default(),
         }
     }
 
     /// The kinds of question that it answers anything of; `None` if its answers make no scores.
-    fn scored(&self, images: &[Image], questions: &Questions) -> Option<(ScoreSource, HashSet<AnswerKind>)> {
+    fn scored(&self, images: &[AskedImage], questions: &Questions) -> Option<(ScoreSource, HashSet<AnswerKind>)> {
         match self {
             Self::Endpoint { is_scored: false, .. } => None,
             Self::Endpoint { .. } => {
@@ -63,7 +64,7 @@ impl Answers<'_> {
 /// [`TableError`]: a full disk.
 pub fn write(
     run: &mut StageRun,
-    images: &[Image],
+    images: &[AskedImage],
     questions: &Questions,
     sources: &[Answers<'_>],
     of_people: Vec<AttributeScore>,
@@ -72,7 +73,7 @@ pub fn write(
     let scored: Vec<_> = sources.iter().map(|source| source.scored(images, questions)).collect();
     let mut people: BTreeMap<String, Vec<AttributeScore>> = BTreeMap::new();
     of_people.into_iter().for_each(|score| people.entry(score.image_id.clone()).or_default().push(score));
-    let mut in_order: Vec<&Image> = images.iter().collect();
+    let mut in_order: Vec<&AskedImage> = images.iter().collect();
     in_order.sort_unstable_by(|a, b| a.image_id.cmp(&b.image_id));
 
     let mut statuses: BTreeMap<AnswerStatus, u64> = BTreeMap::new();
@@ -81,7 +82,7 @@ pub fn write(
     let mut scores = Rows::start(run, &questions.texts())?;
     for image in in_order {
         let mut of_image = Vec::new();
-        let mut score_rows = people.remove(&image.image_id).unwrap_or_default();
+        let mut score_rows = people.remove(&*image.image_id).unwrap_or_default();
         for (source, scored) in sources.iter().zip(&scored) {
             let given = source.about(image, questions);
             if let Some((source, kinds)) = scored {
@@ -105,13 +106,14 @@ pub fn write(
 }
 
 /// One row per question. A question that was somehow left out is an `error` of no attempts, not a gap.
-fn answers_of_endpoint(known: &KnownAnswers, image: &Image, questions: &Questions) -> Vec<Answer> {
+fn answers_of_endpoint(known: &KnownAnswers, image: &AskedImage, questions: &Questions) -> Vec<Answer> {
     // An `error` of no attempts would have been read in this way.
     let readout = word_of_key(&known.manner().readout).unwrap_or(AnswerReadout::TopLogprobs);
+    let sha256 = image.file.as_ref().map(PictureFile::sha256);
     let row = |question: &crate::question::ImageQuestion| {
-        let answer = image.sha256.as_deref().and_then(|sha256| known.get(sha256, &question.query));
+        let answer = sha256.as_ref().and_then(|sha256| known.get(sha256, &question.query));
         Answer {
-            image_id: image.image_id.clone(),
+            image_id: image.image_id.to_string(),
             question_id: question.question_id.as_ref().to_owned(),
             kind: question.kind,
             status: answer.map_or(AnswerStatus::Error, |answer| answer.status),

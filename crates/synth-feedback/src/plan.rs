@@ -3,8 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use tables::Image;
-
+use crate::asked_image::{AskedImage, PictureFile};
 use crate::question::Questions;
 
 /// What a VLM is to be asked about one picture.
@@ -26,7 +25,7 @@ pub struct PictureQueries {
 /// once. Of each question it remembers only whether it is open.
 #[derive(Debug)]
 pub struct Plan<'a> {
-    images: &'a [Image],
+    images: &'a [AskedImage],
     questions: &'a Questions,
     /// The images that have questions, those of one picture together.
     order: Vec<u32>,
@@ -56,24 +55,24 @@ impl<'a> Plan<'a> {
     /// # Errors
     /// The images that have questions but no pixels.
     pub fn new(
-        images: &'a [Image],
+        images: &'a [AskedImage],
         questions: &'a Questions,
         is_answered: impl Fn(&str, &str) -> bool,
     ) -> Result<Self, Vec<String>> {
         let mut without_pixels = Vec::new();
-        let mut of_picture: HashMap<&str, Vec<u32>> = HashMap::new();
-        let mut firsts: Vec<&str> = Vec::new();
+        let mut of_picture: HashMap<&[u8; 32], Vec<u32>> = HashMap::new();
+        let mut firsts: Vec<&[u8; 32]> = Vec::new();
         for (at, image) in (0_u32..).zip(images) {
             if questions.about(image).next().is_none() {
                 continue;
             }
-            let (Some(_), Some(sha256), Some(_)) = (&image.path, &image.sha256, image.bytes) else {
-                without_pixels.push(image.image_id.clone());
+            let Some(file) = &image.file else {
+                without_pixels.push(image.image_id.to_string());
                 continue;
             };
-            let shown_by = of_picture.entry(sha256).or_default();
+            let shown_by = of_picture.entry(file.digest()).or_default();
             if shown_by.is_empty() {
-                firsts.push(sha256);
+                firsts.push(file.digest());
             }
             shown_by.push(at);
         }
@@ -81,9 +80,9 @@ impl<'a> Plan<'a> {
             return Err(without_pixels);
         }
         let (mut order, mut starts) = (Vec::new(), Vec::with_capacity(firsts.len()));
-        for sha256 in firsts {
+        for digest in firsts {
             starts.push(order.len() as u32);
-            order.extend(of_picture.remove(sha256).unwrap_or_default());
+            order.extend(of_picture.remove(digest).unwrap_or_default());
         }
         let mut plan = Self { images, questions, order, starts, is_open: Vec::new(), size: PlanSize::default() };
         plan.leave_out(is_answered);
@@ -93,10 +92,10 @@ impl<'a> Plan<'a> {
     fn leave_out(&mut self, is_answered: impl Fn(&str, &str) -> bool) {
         let (mut is_open, mut size) = (Vec::new(), PlanSize::default());
         for picture in 0..self.starts.len() {
-            let sha256 = self.first_image(picture).sha256.as_deref().unwrap_or_default();
+            let sha256 = self.sha256(picture);
             let n_before = size.n_open;
             for query in self.texts(picture) {
-                let open = !is_answered(sha256, query);
+                let open = !is_answered(&sha256, query);
                 is_open.push(open);
                 size.n_open += usize::from(open);
                 size.text_bytes += if open { query.len() as u64 } else { 0 };
@@ -122,11 +121,12 @@ impl<'a> Plan<'a> {
             let queries: Vec<_> =
                 texts.into_iter().zip(open).filter(|(_, open)| **open).map(|(text, _)| text).collect();
             let image = self.first_image(picture);
-            (!queries.is_empty()).then(|| PictureQueries {
-                image_id: image.image_id.clone(),
-                path: image.path.clone().unwrap_or_default(),
-                sha256: image.sha256.clone().unwrap_or_default(),
-                n_bytes: image.bytes.unwrap_or_default().unsigned_abs(),
+            let file = image.file.as_ref().filter(|_| !queries.is_empty())?;
+            Some(PictureQueries {
+                image_id: image.image_id.to_string(),
+                path: file.path.to_string(),
+                sha256: file.sha256(),
+                n_bytes: file.n_bytes,
                 queries: queries.into_iter().cloned().collect(),
             })
         })
@@ -135,13 +135,17 @@ impl<'a> Plan<'a> {
     /// Every question with its picture, those that are answered too.
     pub fn for_each(&self, mut take: impl FnMut(&str, &str)) {
         for picture in 0..self.starts.len() {
-            let sha256 = self.first_image(picture).sha256.as_deref().unwrap_or_default();
-            self.texts(picture).into_iter().for_each(|query| take(sha256, query));
+            let sha256 = self.sha256(picture);
+            self.texts(picture).into_iter().for_each(|query| take(&sha256, query));
         }
     }
 
-    fn first_image(&self, picture: usize) -> &'a Image {
+    fn first_image(&self, picture: usize) -> &'a AskedImage {
         &self.images[self.order[self.starts[picture] as usize] as usize]
+    }
+
+    fn sha256(&self, picture: usize) -> String {
+        self.first_image(picture).file.as_ref().map(PictureFile::sha256).unwrap_or_default()
     }
 
     /// The texts about a picture, each once.
@@ -159,7 +163,7 @@ mod tests {
     use tables::Bucket;
 
     use super::*;
-    use crate::question::tests::{image, quality, question};
+    use crate::question::tests::{image, quality, question, sha256};
 
     fn queries(picture: &PictureQueries) -> Vec<&str> {
         picture.queries.iter().map(AsRef::as_ref).collect()
@@ -177,7 +181,7 @@ mod tests {
             question("p2", "q1", "is there a cat?", Bucket::Noun),
         ];
         let questions = Questions::new(Some(&quality(&["bright"])), &asked);
-        let images = [image("i1", "p1", Some("a")), image("i2", "p3", Some("b")), image("i3", "p2", Some("a"))];
+        let images = [image("i1", "p1", Some(1)), image("i2", "p3", Some(2)), image("i3", "p2", Some(1))];
         let plan = Plan::new(&images, &questions, nothing).unwrap();
         let pictures: Vec<PictureQueries> = plan.pictures().collect();
         assert_eq!(pictures.len(), 2);
@@ -195,13 +199,14 @@ mod tests {
     #[test]
     fn what_is_answered_is_left_out_and_a_picture_without_an_open_question_too() {
         let questions = Questions::new(Some(&quality(&["bright", "funny"])), &[]);
-        let images = ["a", "b", "c"].map(|name| image(name, "p", Some(name)));
-        let answered = |sha256: &str, query: &str| sha256 == "b" || (sha256 == "c" && query.ends_with("bright"));
+        let images = [1, 2, 3].map(|at| image(&format!("i{at}"), "p", Some(at)));
+        let answered =
+            |asked: &str, query: &str| asked == sha256(2) || (asked == sha256(3) && query.ends_with("bright"));
         let plan = Plan::new(&images, &questions, answered).unwrap();
         let pictures: Vec<PictureQueries> = plan.pictures().collect();
-        let open: Vec<(&str, Vec<&str>)> = pictures.iter().map(|p| (p.sha256.as_str(), queries(p))).collect();
+        let open: Vec<(String, Vec<&str>)> = pictures.iter().map(|p| (p.sha256.clone(), queries(p))).collect();
         let (bright, funny) = ("is the image bright", "is the image funny");
-        assert_eq!(open, [("a", vec![bright, funny]), ("c", vec![funny])]);
+        assert_eq!(open, [(sha256(1), vec![bright, funny]), (sha256(3), vec![funny])]);
         let text_bytes = (bright.len() + 2 * funny.len()) as u64;
         assert_eq!(plan.size(), PlanSize { n_questions: 6, n_open: 3, n_pictures: 2, text_bytes });
     }

@@ -3,8 +3,9 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use tables::{AnswerKind, Bucket, Image, Prompt, Question};
+use tables::{AnswerKind, Bucket, Prompt, Question};
 
+use crate::asked_image::AskedImage;
 use crate::settings::{Quality, VqaScore};
 
 /// One question about an image.
@@ -130,7 +131,7 @@ impl Questions {
     }
 
     /// All questions about an image.
-    pub fn about(&self, image: &Image) -> impl Iterator<Item = &ImageQuestion> {
+    pub fn about(&self, image: &AskedImage) -> impl Iterator<Item = &ImageQuestion> {
         self.quality.iter().chain(self.vqascore(&image.prompt_id)).chain(self.alignment(&image.prompt_id))
     }
 }
@@ -145,22 +146,31 @@ pub(crate) fn with_instruction(query: &str, instruction: Option<&str>) -> String
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use tables::{QuestionSource, Split};
+    use tables::{Image, QuestionSource, Split};
 
     use super::*;
 
-    pub(crate) fn image(image_id: &str, prompt_id: &str, sha256: Option<&str>) -> Image {
-        Image {
+    /// An image whose file has this digest.
+    pub(crate) fn image(image_id: &str, prompt_id: &str, digest: Option<u8>) -> AskedImage {
+        let row = Image {
             image_id: image_id.into(),
             prompt_id: prompt_id.into(),
             generator: None,
-            path: sha256.map(|_| format!("{image_id}.png")),
-            sha256: sha256.map(str::to_owned),
-            width: sha256.map(|_| 1),
-            height: sha256.map(|_| 1),
-            bytes: sha256.map(|_| 9),
+            path: digest.map(|_| format!("{image_id}.png")),
+            sha256: digest.map(sha256),
+            width: digest.map(|_| 1),
+            height: digest.map(|_| 1),
+            bytes: digest.map(|_| 9),
             split: Split::Train,
-        }
+        };
+        let mut images = Vec::new();
+        crate::asked_image::take(&mut images, &[row]);
+        images.remove(0)
+    }
+
+    /// A digest of the same byte all over, as tables spell it.
+    pub(crate) fn sha256(byte: u8) -> String {
+        hex::encode([byte; 32])
     }
 
     pub(crate) fn question(prompt_id: &str, question_id: &str, query: &str, bucket: Bucket) -> Question {
@@ -203,7 +213,7 @@ pub(crate) mod tests {
             .with_vqascore(&vqascore, &[prompt]);
         questions.add(&asked);
         let about = |prompt_id| -> Vec<String> {
-            let image = image("i", prompt_id, Some("a"));
+            let image = image("i", prompt_id, Some(1));
             questions.about(&image).map(|question| question.query.as_ref().to_owned()).collect()
         };
         let expected = [

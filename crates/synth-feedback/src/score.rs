@@ -4,8 +4,9 @@
 
 use std::collections::{HashMap, HashSet};
 
-use tables::{Answer, AnswerKind, AnswerStatus, AttributeScore, Bucket, Image, Preference, ScoreSource, VQ2};
+use tables::{Answer, AnswerKind, AnswerStatus, AttributeScore, Bucket, Preference, ScoreSource, VQ2};
 
+use crate::asked_image::AskedImage;
 use crate::dependencies::ruled_out;
 use crate::error::SynthFeedbackError;
 use crate::question::{ImageQuestion, Questions};
@@ -19,7 +20,7 @@ use crate::settings::MissingAnswer;
 /// not asked of that image and counts nowhere; one that ended in an `error` was asked, but its answer is unknown, never
 /// a "no". One that depends on a question whose answer is "no" counts as 0, whatever was answered to it.
 pub fn scores_of_answers(
-    image: &Image,
+    image: &AskedImage,
     questions: &Questions,
     answers: &[Answer],
     kinds: &HashSet<AnswerKind>,
@@ -45,7 +46,7 @@ pub fn scores_of_answers(
             }
         }
         scores.push(AttributeScore {
-            image_id: image.image_id.clone(),
+            image_id: image.image_id.to_string(),
             attribute: attribute.to_owned(),
             source,
             score: mean_p_yes(&p_yes, missing),
@@ -142,15 +143,15 @@ mod tests {
 
     /// The scores of all images.
     fn scores_of_all(
-        images: &[Image],
+        images: &[AskedImage],
         questions: &Questions,
         answers: &[Answer],
         source: ScoreSource,
         missing: MissingAnswer,
     ) -> Vec<AttributeScore> {
         let kinds: HashSet<AnswerKind> = answers.iter().map(|answer| answer.kind).collect();
-        let about = |image: &Image| -> Vec<Answer> {
-            answers.iter().filter(|answer| answer.image_id == image.image_id).cloned().collect()
+        let about = |image: &AskedImage| -> Vec<Answer> {
+            answers.iter().filter(|answer| *answer.image_id == *image.image_id).cloned().collect()
         };
         let scores = |image| scores_of_answers(image, questions, &about(image), &kinds, source, missing);
         images.iter().flat_map(scores).collect()
@@ -160,7 +161,7 @@ mod tests {
         scores.iter().find(|score| score.image_id == image_id && score.attribute == attribute).unwrap()
     }
 
-    fn world() -> (Vec<Image>, Questions, Vec<Answer>) {
+    fn world() -> (Vec<AskedImage>, Questions, Vec<Answer>) {
         let images = vec![image("i1", "p1", None), image("i2", "p1", None), image("i3", "p2", None)];
         let asked = [
             question("p1", "q1", "dog?", Bucket::Noun),
@@ -296,7 +297,7 @@ mod tests {
 
     /// The same by the definition: for every image, attribute and answer, look whether it belongs.
     fn slow_score(
-        image: &Image,
+        image: &AskedImage,
         attribute: &str,
         questions: &Questions,
         answers: &[Answer],
@@ -312,7 +313,7 @@ mod tests {
                 continue;
             }
             let found = answers.iter().find(|answer| {
-                answer.image_id == image.image_id
+                *answer.image_id == *image.image_id
                     && answer.kind == question.kind
                     && answer.question_id == question.question_id.as_ref()
             });
@@ -335,7 +336,7 @@ mod tests {
             (state >> 33) % n
         };
         for _ in 0..200 {
-            let images: Vec<Image> =
+            let images: Vec<AskedImage> =
                 (0..draw(5)).map(|i| image(&format!("i{i}"), &format!("p{}", draw(3)), None)).collect();
             let mut asked = Vec::new();
             for prompt in 0..3 {
@@ -366,7 +367,7 @@ mod tests {
             }
             for missing in [MissingAnswer::Null, MissingAnswer::No] {
                 for score in scores_of_all(&images, &questions, &answers, ScoreSource::Vlm, missing) {
-                    let image = images.iter().find(|image| image.image_id == score.image_id).unwrap();
+                    let image = images.iter().find(|image| *image.image_id == *score.image_id).unwrap();
                     let slow = slow_score(image, &score.attribute, &questions, &answers, missing);
                     assert_eq!(score.score, slow, "{score:?}");
                 }

@@ -10,6 +10,7 @@ use tables::{
 };
 
 use crate::ask_model::ask_model;
+use crate::asked_image::{AskedImage, take};
 use crate::endpoint_record::known_readout;
 use crate::error::SynthFeedbackError;
 use crate::estimate::Effort;
@@ -126,7 +127,7 @@ impl Stage for SynthFeedback {
 
     fn run(&self, run: &mut StageRun) -> Result<Counts, StageError> {
         let Settings { import, human, missing_answer, .. } = &self.settings;
-        let images: Vec<Image> = run.read()?;
+        let images = all_images(run.reader()?)?;
         let alignment = if self.settings.alignment { Some(run.reader()?) } else { None };
         let prompts = if self.settings.vqascore.is_some() { run.read()? } else { Vec::new() };
         let questions = self.questions(alignment, &prompts)?;
@@ -180,19 +181,19 @@ impl SynthFeedback {
     pub fn asked_questions(&self, tables: &Tables) -> Result<Option<AskedQuestions>, StageError> {
         let Some((images, questions)) = self.images_and_questions(tables)? else { return Ok(None) };
         let mut asked = AskedQuestions::default();
-        let with_pixels: Vec<Image> = images.into_iter().filter(|image| image.sha256.is_some()).collect();
+        let with_pixels: Vec<AskedImage> = images.into_iter().filter(|image| image.file.is_some()).collect();
         let plan = Plan::new(&with_pixels, &questions, |_, _| false).map_err(|without| no_pixels(&without))?;
         plan.for_each(|sha256, query| asked.insert(sha256, query));
         Ok(Some(asked))
     }
 
-    fn images_and_questions(&self, tables: &Tables) -> Result<Option<(Vec<Image>, Questions)>, StageError> {
+    fn images_and_questions(&self, tables: &Tables) -> Result<Option<(Vec<AskedImage>, Questions)>, StageError> {
         let images = tables.open::<Image>()?;
         let questions = if self.settings.alignment { tables.open::<Question>()? } else { None };
         let (Some(images), true) = (images, questions.is_some() || !self.settings.alignment) else { return Ok(None) };
         let prompts = if self.settings.vqascore.is_some() { tables.open::<Prompt>()? } else { None };
         let prompts = prompts.map(|reader| reader.rows()).transpose()?.unwrap_or_default();
-        Ok(Some((images.rows()?, self.questions(questions, &prompts)?)))
+        Ok(Some((all_images(images)?, self.questions(questions, &prompts)?)))
     }
 
     fn questions(&self, alignment: Option<TableReader<Question>>, prompts: &[Prompt]) -> Result<Questions, TableError> {
@@ -211,7 +212,7 @@ impl SynthFeedback {
     fn ask(
         &self,
         model: &Model<'_>,
-        images: &[Image],
+        images: &[AskedImage],
         questions: &Questions,
         run: &StageRun,
         counts: &mut Counts,
@@ -257,6 +258,12 @@ impl SynthFeedback {
     }
 }
 
+fn all_images(table: TableReader<Image>) -> Result<Vec<AskedImage>, TableError> {
+    let mut images = Vec::new();
+    table.for_each_chunk(|rows| take(&mut images, &rows))?;
+    Ok(images)
+}
+
 fn failed(error: SynthFeedbackError) -> StageError {
     StageError { retry_later: error.retry_later(), source: error.into() }
 }
@@ -288,7 +295,7 @@ fn manner_of(model: &Model<'_>, readout: Option<&Readout>) -> Manner {
 }
 
 fn planned<'a>(
-    images: &'a [Image],
+    images: &'a [AskedImage],
     questions: &'a Questions,
     known: &KnownAnswers,
 ) -> Result<Plan<'a>, SynthFeedbackError> {
