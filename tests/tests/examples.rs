@@ -42,7 +42,7 @@ fn refused(setting: &str, parts: &[&str]) {
 
 #[test]
 fn a_name_that_no_other_section_gives_is_found_before_anything_is_asked() {
-    refused("train.experiments.preferences.arms.quality.attributes=[brightt]", &["`brightt`", "bright, colorful"]);
+    refused("train.experiments.preferences.arms.quality.attributes=[brightt]", &["`brightt`", "bright, captivating"]);
     refused("synth-feedback.alignment=false", &["`adjective`"]);
     refused("evaluate.sxs.fine=nope", &["`evaluate.sxs.fine`", "`nope`", "coarse"]);
     refused("evaluate.sxs.experiment=nope", &["`nope`", "preferences"]);

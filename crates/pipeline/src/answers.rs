@@ -120,7 +120,7 @@ fn pruned(
     let gone = prune(store, &pruning, delete).map_err(of_store)?;
     let n = gone.n_answers();
     if n == 0 {
-        return Ok(format!("no answer is meant; the store has:\n{}", inspected(store)?));
+        return Ok(format!("0 answers would go; the store has:\n{}", inspected(store)?));
     }
     let what = if delete { "answers are gone" } else { "answers would go; --delete takes them out for good" };
     Ok(format!("{gone}{n} {what}\n"))

@@ -8,6 +8,7 @@ use tables::all_contracts;
 use crate::config::Config;
 use crate::exit::{Failure, failed, usage};
 use crate::root::DataRoot;
+use crate::run::Selection;
 
 /// Checks everything that is there; writes one line a table.
 ///
@@ -15,6 +16,7 @@ use crate::root::DataRoot;
 /// [`Failure::Usage`] for the configuration; [`Failure::Failed`] after all findings were written.
 pub fn check(config: &Config, out: &mut dyn Write) -> Result<(), Failure> {
     let stages = crate::stages::from_config(config)?;
+    crate::names::check(config, &Selection::default())?;
     let root = DataRoot::open(&config.data_root().map_err(usage)?)?;
     let mut say = |line: String| writeln!(out, "{line}").map_err(failed);
     say(format!("configuration: {} stages", stages.len()))?;

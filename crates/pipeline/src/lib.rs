@@ -5,7 +5,7 @@
 //! | [`cli`] | the commands and their arguments |
 //! | [`config`] | the pipeline file: variables, `--set`, unknown keys |
 //! | [`stages`] | the six stages, made from their settings |
-//! | `names` | names that one section uses and another one gives |
+//! | [`names`] | names that one section uses and another one gives |
 //! | [`freshness`] | why a stage would run again |
 //! | [`record`] | what a run leaves beside its tables |
 //! | [`run`], [`plan`], [`check`], [`schemas`], [`doctor`], [`answers`], [`sxs`], [`advise`], `score` | one command each |
@@ -20,7 +20,6 @@ pub mod doctor;
 pub mod exit;
 pub mod freshness;
 pub mod logging;
-#[cfg(feature = "torch")]
 pub mod names;
 #[cfg(feature = "torch")]
 pub mod pictures;

@@ -1,26 +1,44 @@
 //! Names that one section of the pipeline file uses and another one gives: a slip is found before a VLM is paid.
 
-use std::collections::BTreeSet;
-
-use anyhow::anyhow;
-use tables::StageName;
+#[cfg(feature = "torch")]
+use {crate::exit::usage, anyhow::anyhow, std::collections::BTreeSet, tables::StageName};
 
 use crate::config::Config;
-use crate::exit::{Failure, usage};
+use crate::exit::Failure;
+use crate::run::Selection;
 
-/// Checks that `train` learns from attributes that `synth-feedback` scores, and that `evaluate.sxs` compares models of
-/// arms that there are.
+/// Checks, for the selected stages, that `train` learns from attributes that `synth-feedback` scores, and that
+/// `evaluate.sxs` compares models of arms that there are.
 ///
 /// # Errors
 /// [`Failure::Usage`] with the name and those that there are.
-pub fn check(config: &Config) -> Result<(), Failure> {
+#[cfg(feature = "torch")]
+pub fn check(config: &Config, selection: &Selection) -> Result<(), Failure> {
     let Some(train) = config.section::<train::Settings>(StageName::Train).map_err(usage)? else { return Ok(()) };
-    let feedback = config.section::<synth_feedback::Settings>(StageName::SynthFeedback).map_err(usage)?;
-    // Without that section the scores are somebody else's.
-    let feedback = feedback.as_ref();
-    for (feedback, (name, experiment)) in
-        feedback.into_iter().flat_map(|one| train.experiments.iter().map(move |it| (one, it)))
+    if selection.has(StageName::Train)
+        && let Some(feedback) = config.section(StageName::SynthFeedback).map_err(usage)?
     {
+        attributes(&train, &feedback)?;
+    }
+    let evaluate = config.section::<evaluate::Settings>(StageName::Evaluate).map_err(usage)?;
+    match evaluate.and_then(|evaluate| evaluate.sxs) {
+        Some(sxs) if selection.has(StageName::Evaluate) => arms(&train, &sxs),
+        _ => Ok(()),
+    }
+}
+
+/// Without LibTorch there is no `train`, and so nobody who uses a name.
+///
+/// # Errors
+/// None.
+#[cfg(not(feature = "torch"))]
+pub fn check(_: &Config, _: &Selection) -> Result<(), Failure> {
+    Ok(())
+}
+
+#[cfg(feature = "torch")]
+fn attributes(train: &train::Settings, feedback: &synth_feedback::Settings) -> Result<(), Failure> {
+    for (name, experiment) in &train.experiments {
         let scored = feedback.scored_attributes(experiment.source);
         if let Some(unknown) = experiment.attributes().into_iter().find(|attribute| !scored.contains(attribute)) {
             return Err(usage(anyhow!(
@@ -31,25 +49,27 @@ pub fn check(config: &Config) -> Result<(), Failure> {
             )));
         }
     }
-    let evaluate = config.section::<evaluate::Settings>(StageName::Evaluate).map_err(usage)?;
-    let Some(sxs) = evaluate.and_then(|evaluate| evaluate.sxs) else { return Ok(()) };
+    Ok(())
+}
+
+#[cfg(feature = "torch")]
+fn arms(train: &train::Settings, sxs: &evaluate::SideBySide) -> Result<(), Failure> {
+    let unknown = |key: &str, name: &str, known: BTreeSet<&str>| {
+        Err(usage(anyhow!("`evaluate.sxs.{key}`: `train` has no `{name}` there; it has {}", listed(&known))))
+    };
     let Some(experiment) = train.experiments.get(&sxs.experiment) else {
-        let known = train.experiments.keys().map(String::as_str).collect();
-        let message =
-            format!("`evaluate.sxs.experiment`: no `{}` in `train.experiments`: {}", sxs.experiment, listed(&known));
-        return Err(usage(anyhow!(message)));
+        return unknown("experiment", &sxs.experiment, train.experiments.keys().map(String::as_str).collect());
     };
     for (key, arm) in [("coarse", &sxs.coarse), ("fine", &sxs.fine)] {
         // With a slash it is one model's run id.
         if !arm.contains('/') && !experiment.arms.contains_key(arm) {
-            let known = experiment.arms.keys().map(String::as_str).collect();
-            let message = format!("`evaluate.sxs.{key}`: no arm `{arm}` in `{}`: {}", sxs.experiment, listed(&known));
-            return Err(usage(anyhow!(message)));
+            return unknown(key, arm, experiment.arms.keys().map(String::as_str).collect());
         }
     }
     Ok(())
 }
 
+#[cfg(feature = "torch")]
 fn listed(names: &BTreeSet<&str>) -> String {
     if names.is_empty() { "none".to_owned() } else { names.iter().copied().collect::<Vec<_>>().join(", ") }
 }

@@ -17,6 +17,7 @@ use crate::run::Selection;
 pub fn plan(config: &Config, selection: &Selection, out: &mut dyn Write) -> Result<(), Failure> {
     let stages = crate::stages::from_config(config)?;
     selection.check(&stages)?;
+    crate::names::check(config, selection)?;
     let root = DataRoot::open(&config.data_root().map_err(usage)?)?;
     let written = root.written()?;
     // Tables that a stage above would write anew, with the stage.

@@ -72,6 +72,7 @@ impl Selection {
 pub fn run(config: &Config, selection: &Selection, force: bool, progress: ProgressStyle) -> Result<(), Failure> {
     let stages = crate::stages::from_config(config)?;
     selection.check(&stages)?;
+    crate::names::check(config, selection)?;
     let root = DataRoot::open_to_write(&config.data_root().map_err(usage)?)?;
     let images = ImageFiles::open(&config.image_root().map_err(usage)?).map_err(usage)?;
     let mut n_run = 0;

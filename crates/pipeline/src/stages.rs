@@ -18,8 +18,6 @@ pub fn from_config(config: &Config) -> Result<Vec<Box<dyn Stage>>, Failure> {
             stages.push(stage(name, config)?);
         }
     }
-    #[cfg(feature = "torch")]
-    crate::names::check(config)?;
     Ok(stages)
 }
 

@@ -249,7 +249,7 @@ fn the_picture_is_a_picture_and_the_instruction_follows_the_question() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let instruction = Some("Answer yes or no.");
     let found = runtime.block_on(probe(&endpoint(&url, ""), &url, None, instruction, Duration::ZERO)).unwrap();
-    assert_eq!(found.question, "is the image bright Answer yes or no.");
+    assert_eq!(found.question, "is the image bright? Answer yes or no.");
     let seen = questions(&server).remove(0);
     assert_eq!(seen.query(), found.question);
     let image = seen.body["messages"][0]["content"][0]["image_url"]["url"].as_str().unwrap().to_owned();

@@ -708,7 +708,7 @@ fn vqascore_is_p_of_yes_alone_of_a_question_with_the_whole_prompt() {
     assert!((answer.p_yes.unwrap() - yes.exp()).abs() < 1e-12, "{answer:?}");
     let score = world.scores().into_iter().find(|s| s.image_id == "i03" && s.attribute == "vqascore").unwrap();
     assert_eq!((score.score, score.n_questions), (answer.p_yes, 1));
-    let (yes, no) = opinion(&picture(3), "is the image bright Answer now.");
+    let (yes, no) = opinion(&picture(3), "is the image bright? Answer now.");
     let bright = answers.iter().find(|a| a.image_id == "i03" && a.question_id == "bright").unwrap();
     assert!((bright.p_yes.unwrap() - p_yes(yes, no)).abs() < 1e-12, "the instruction follows: {bright:?}");
 }
