@@ -38,6 +38,7 @@ impl World {
     fn new() -> Self {
         let mut random = stream(0, "stage tests");
         let (mut images, mut preferences, mut scores, mut embeddings) = (vec![], vec![], vec![], vec![]);
+        let mut ratings = vec![];
         for at in 0..4 * N_PROMPTS {
             let image_id = format!("i{at:02}");
             let prompt = at / 4;
@@ -61,7 +62,15 @@ impl World {
                 mean_rating: goodness,
                 n_ratings: 3,
                 std_rating: None,
-                mean_seconds: Some(if at % 2 == 0 { 4.0 } else { 6.0 }),
+                mean_seconds: None,
+            });
+            ratings.push(Rating {
+                image_id: image_id.clone(),
+                rater_id: "r".into(),
+                aspect: OVERALL.into(),
+                context: None,
+                rating: goodness,
+                seconds: Some(if at % 2 == 0 { 4.0 } else { 6.0 }),
             });
             let verb = if prompt % 3 == 0 { None } else { Some(random.random::<f64>()) };
             for (attribute, score) in [("bright", Some(bright)), ("distorted", Some(distorted)), ("verb", verb)] {
@@ -84,7 +93,7 @@ impl World {
             });
         }
         let folder = tempfile::tempdir().unwrap();
-        Self { folder, images, preferences, scores, ratings: vec![], embeddings: Some(embeddings) }
+        Self { folder, images, preferences, scores, ratings, embeddings: Some(embeddings) }
     }
 
     fn storage(&self) -> Storage {

@@ -78,6 +78,8 @@ fn curve(point: &ArmPoint, mark: Mark, of_run: &BTreeMap<&str, Vec<(i64, f64)>>)
 
 #[cfg(test)]
 mod tests {
+    use tables::RewardModel;
+
     use super::*;
     use crate::arms::Estimate;
     use crate::fixtures::model;
@@ -97,10 +99,8 @@ mod tests {
         }
     }
 
-    #[test]
-    fn an_order_is_a_panel_with_the_means_over_seeds_of_the_largest_models() {
-        let models = [model("e", "fine", &["a"], 10, 0), model("e", "fine", &["a"], 10, 1), model("e", "coarse", &[], 10, 0)];
-        let point = |models: &'static [tables::RewardModel]| ArmPoint {
+    fn point(models: &[RewardModel]) -> ArmPoint<'_> {
+        ArmPoint {
             experiment: "e",
             arm: &models[0].arm,
             n_train: 10,
@@ -108,8 +108,12 @@ mod tests {
             validation: None,
             test: Some(Estimate { value: 0.5, interval: None }),
             test_of_seeds: Vec::new(),
-        };
-        let models: &'static [tables::RewardModel] = Box::leak(Box::new(models));
+        }
+    }
+
+    #[test]
+    fn an_order_is_a_panel_with_the_means_over_seeds_of_the_largest_models() {
+        let models = [model("e", "fine", &["a"], 10, 0), model("e", "fine", &["a"], 10, 1), model("e", "coarse", &[], 10, 0)];
         let points = [point(&models[2..]), point(&models[..2])];
         let (random, fine) = (InterventionOrder::Random, |seed: i64| format!("e/fine/n10/s{seed}"));
         let rows = [
