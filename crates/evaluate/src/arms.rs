@@ -197,10 +197,8 @@ fn compared<'a>(fine: &ArmPoint<'a>, coarse: &ArmPoint<'a>, evaluation: &Evaluat
     let (fine_auc, coarse_auc) = (of_fine.auc()?, of_coarse.auc()?);
     let replicates: Vec<f64> =
         fine_auc.replicates.iter().zip(&coarse_auc.replicates).map(|(fine, coarse)| fine - coarse).collect();
-    let difference = Estimate {
-        value: fine_auc.mean()? - coarse_auc.mean()?,
-        interval: of_fine.interval(&replicates, draws).ok(),
-    };
+    let difference =
+        Estimate { value: fine_auc.mean()? - coarse_auc.mean()?, interval: of_fine.interval(&replicates, draws).ok() };
     Some(Comparison {
         coarse: ArmPoint { test: estimate(of_coarse, draws), ..coarse.clone() },
         fine: ArmPoint { test: estimate(of_fine, draws), ..fine.clone() },

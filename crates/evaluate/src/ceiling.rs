@@ -231,7 +231,11 @@ mod tests {
         let in_context = of_test(&inputs);
         assert!(in_context.iter().all(|row| row.context.as_deref() == Some("poster") && row.n_ratings == 36));
         assert_eq!(in_context[1].value, of_test(&whole)[1].value);
-        assert_eq!(Thresholds::new(&inputs).ratings.get("appeal"), None, "the threshold of one context is not the aspect's");
+        assert_eq!(
+            Thresholds::new(&inputs).ratings.get("appeal"),
+            None,
+            "the threshold of one context is not the aspect's"
+        );
     }
 
     #[test]

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use crate::report::{ContactSheet, StageRecord, records};
 use tables::{
-    AggregatorWeight, Answer, AttributeScore, Image, ImageEmbedding, Intervention, Label, Prediction, Preference, Prompt, Question,
-    Rating, RewardModel, Table, TableError, TableReader, Tables,
+    AggregatorWeight, Answer, AttributeScore, Image, ImageEmbedding, Intervention, Label, Prediction, Preference,
+    Prompt, Question, Rating, RewardModel, Table, TableError, TableReader, Tables,
 };
 
 use crate::predictions::Predictions;

@@ -30,7 +30,8 @@ pub fn effects(inputs: &Inputs, bootstrap: &Bootstrap) -> Vec<MissingAnswerEffec
     let people = People { ratings, threshold, clusters, draws };
     let mut rows = Vec::new();
     for ((model, attribute), scores) in model_scores(inputs) {
-        let rated: Vec<&ModelScore> = scores.iter().filter(|score| people.ratings.contains_key(score.image_id)).collect();
+        let rated: Vec<&ModelScore> =
+            scores.iter().filter(|score| people.ratings.contains_key(score.image_id)).collect();
         if rated.is_empty() {
             continue;
         }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use tables::{
     AnnotationSeconds, AnswerCoverage, ArmDifference, ArmMetric, AttributeAgreement, AttributeValidity,
-    ConceptPrediction, Counts, HumanCeiling, InputFile, Intervention, MetricValue, MissingAnswerEffect, Stage, StageError, StageName,
-    StageRun, SxsPair, SxsSummary, SxsTest, SxsVote, Table, Tables,
+    ConceptPrediction, Counts, HumanCeiling, InputFile, Intervention, MetricValue, MissingAnswerEffect, Stage,
+    StageError, StageName, StageRun, SxsPair, SxsSummary, SxsTest, SxsVote, Table, Tables,
 };
 use tracing::{info, warn};
 
@@ -105,13 +105,8 @@ pub fn outputs(inputs: &Inputs, settings: &Settings) -> Result<Outputs, Evaluate
     let evaluation = evaluate(inputs, settings);
     let results = Results::new(inputs, &evaluation, settings);
     let sxs = side_by_side::judged(inputs, settings)?;
-    let report = report::files(&report::Findings {
-        inputs,
-        settings,
-        evaluation: &evaluation,
-        results: &results,
-        sxs: &sxs,
-    })?;
+    let report =
+        report::files(&report::Findings { inputs, settings, evaluation: &evaluation, results: &results, sxs: &sxs })?;
     Ok(Outputs { results, sxs, report })
 }
 

@@ -12,8 +12,8 @@ use evaluate::side_by_side::votes::{MAX_FILE_BYTES, VoteFile};
 use evaluate::side_by_side::{Summary, count, pair_file, select, stored, summary};
 use evaluate::{Settings, SideBySide};
 use tables::{
-    Bucket, Image, ImageError, ImageFiles, Location, OVERALL, ProgressStyle, Prompt, RewardModel, StageName, SxsPair, SxsSummary,
-    SxsTest, Table, TableWriter,
+    Bucket, Image, ImageError, ImageFiles, Location, OVERALL, ProgressStyle, Prompt, RewardModel, StageName, SxsPair,
+    SxsSummary, SxsTest, Table, TableWriter,
 };
 
 use crate::config::Config;

@@ -136,8 +136,7 @@ pub fn advice(inputs: &Inputs, settings: &Settings, request: &Request) -> Result
     let experiments: Vec<&[PointMetrics]> = evaluation.points.chunk_by(|a, b| a.experiment == b.experiment).collect();
     let wanted =
         |points: &&&[PointMetrics]| request.experiment.as_deref().is_none_or(|wanted| points[0].experiment == wanted);
-    let found: Vec<Advice> =
-        experiments
+    let found: Vec<Advice> = experiments
         .iter()
         .filter(wanted)
         .map(|points| of_experiment(points, &evaluation, &settings.advice, request))
@@ -176,12 +175,9 @@ fn of_experiment<'p>(
     let draws = draws.unwrap_or(&none);
     let all: Vec<&PointMetrics> = points.iter().collect();
     let metrics = on_common_images(evaluation, &all, Split::Test);
-    let sizes: Vec<Size> =
-        points.iter().zip(metrics).map(|(point, metrics)| Size { point, metrics, draws }).collect();
-    let mut arms: Vec<ArmAdvice> = sizes
-        .chunk_by(|a, b| a.point.arm == b.point.arm)
-        .map(|sizes| of_arm(sizes, limits, request))
-        .collect();
+    let sizes: Vec<Size> = points.iter().zip(metrics).map(|(point, metrics)| Size { point, metrics, draws }).collect();
+    let mut arms: Vec<ArmAdvice> =
+        sizes.chunk_by(|a, b| a.point.arm == b.point.arm).map(|sizes| of_arm(sizes, limits, request)).collect();
     let rank = |arm: &ArmAdvice| arm.expected_auc.map_or(f64::NEG_INFINITY, |auc| auc.value);
     arms.sort_by(|a, b| rank(b).total_cmp(&rank(a)).then_with(|| a.arm.cmp(&b.arm)));
     let judged: Vec<&ArmAdvice> = arms.iter().filter(|arm| arm.expected_auc.is_some()).collect();

@@ -135,7 +135,8 @@ fn not_compared(points: &[ArmPoint]) -> Words {
             best.arm
         ),
     ];
-    let cheapest = points.iter().filter(|point| point.test.is_some()).min_by(|a, b| a.cost_equal().total_cmp(&b.cost_equal()));
+    let cheapest =
+        points.iter().filter(|point| point.test.is_some()).min_by(|a, b| a.cost_equal().total_cmp(&b.cost_equal()));
     let cheapest = cheapest.map(|point| point.arm).filter(|arm| *arm != best.arm);
     sentences.extend(budget::without_comparison(&[best.arm].into_iter().chain(cheapest).collect::<Vec<_>>(), points));
     ("Nothing to compare with".to_owned(), "lacking", sentences)

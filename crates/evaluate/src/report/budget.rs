@@ -24,7 +24,10 @@ const COSTS: [ComparedAt; 2] = [ComparedAt::CostSeconds, ComparedAt::CostEqual];
 pub fn sentences(coarse: &str, fine: &str, points: &[ArmPoint], differences: &[ArmDifference]) -> Vec<String> {
     let of_pair = |row: &&ArmDifference| {
         let is_pair = row.arm_a == fine && row.arm_b == coarse;
-        points.first().is_some_and(|point| point.experiment == row.experiment) && row.split == Split::Test && row.metric == ROC_AUC && is_pair
+        points.first().is_some_and(|point| point.experiment == row.experiment)
+            && row.split == Split::Test
+            && row.metric == ROC_AUC
+            && is_pair
     };
     let mut sentences = Vec::new();
     for compared_at in COSTS {
@@ -52,7 +55,11 @@ fn apart(arms: &[&str], points: &[ArmPoint], compared_at: ComparedAt) -> Option<
         let of_arm = points.iter().filter(|point| point.arm == *arm);
         let mut tried: Vec<(f64, f64)> = of_arm
             .filter_map(|point| {
-                let cost = if compared_at == ComparedAt::CostSeconds { point.cost_seconds() } else { Some(point.cost_equal()) };
+                let cost = if compared_at == ComparedAt::CostSeconds {
+                    point.cost_seconds()
+                } else {
+                    Some(point.cost_equal())
+                };
                 Some((cost?, point.test.as_ref()?.value))
             })
             .collect();
@@ -85,7 +92,8 @@ fn sentence(row: &ArmDifference, fine: &str) -> Option<String> {
     let interval = row.ci_low.zip(row.ci_high).map(|(low, high)| turned(low, high));
     let lead = format!("AUC difference {}", with_interval(difference.abs(), interval, 2));
     let fine = format!("\u{201c}{fine}\u{201d}");
-    let coarse = if row.arm_b == "coarse" { "coarse".to_owned() } else { format!("coarse (\u{201c}{}\u{201d})", row.arm_b) };
+    let coarse =
+        if row.arm_b == "coarse" { "coarse".to_owned() } else { format!("coarse (\u{201c}{}\u{201d})", row.arm_b) };
     let (first, second) = if fine_leads { (&fine, &coarse) } else { (&coarse, &fine) };
     let verdict = match interval {
         Some(interval) if interval.low > 0.0 && row.p_adjusted.is_some_and(|p| p < 0.05) => {
@@ -202,7 +210,10 @@ mod tests {
         ];
         assert_eq!(said("coarse", "all", &rows), expected);
         let seconds = [row(ComparedAt::CostSeconds, None, 0.0, None)];
-        assert_eq!(said("coarse", "all", &seconds), ["They cannot be compared at an equal raters\u{2019} time: no common cost."]);
+        assert_eq!(
+            said("coarse", "all", &seconds),
+            ["They cannot be compared at an equal raters\u{2019} time: no common cost."]
+        );
         assert!(said("coarse", "other", &rows).is_empty());
     }
 }

@@ -222,10 +222,14 @@ fn ceiling(experiment: &str, findings: &Findings) -> Option<Estimate> {
 
 fn why_no_ceiling(experiment: &str, is_rule: bool, findings: &Findings) -> String {
     let rows = || findings.results.human_ceilings.iter().filter(|row| row.experiment == experiment);
-    let reason = rows().filter(|row| row.split == Split::Test && row.metric == ROC_AUC).find_map(|row| row.reason.clone());
+    let reason =
+        rows().filter(|row| row.split == Split::Test && row.metric == ROC_AUC).find_map(|row| row.reason.clone());
     reason.unwrap_or_else(|| match is_rule {
         true => "a rule makes the target, no rater".to_owned(),
-        false => "the target\u{2019}s scores are nobody\u{2019}s mean ratings (tables `labels`, `preferences`, `ratings`)".to_owned(),
+        false => {
+            "the target\u{2019}s scores are nobody\u{2019}s mean ratings (tables `labels`, `preferences`, `ratings`)"
+                .to_owned()
+        }
     })
 }
 

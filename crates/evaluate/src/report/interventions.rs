@@ -22,10 +22,9 @@ pub fn panels(
     interventions: &[Intervention],
 ) -> Result<Vec<Panel>, EvaluateError> {
     let mut panels = Vec::new();
-    for (order, how) in [
-        (InterventionOrder::Uncertainty, "the least certain first"),
-        (InterventionOrder::Random, "in random order"),
-    ] {
+    for (order, how) in
+        [(InterventionOrder::Uncertainty, "the least certain first"), (InterventionOrder::Random, "in random order")]
+    {
         let rows = interventions.iter().filter(|row| row.order == order && row.split == Split::Test);
         let mut of_run: BTreeMap<&str, Vec<(i64, f64)>> = BTreeMap::new();
         rows.filter_map(|row| Some((row, row.roc_auc?)))
@@ -113,7 +112,8 @@ mod tests {
 
     #[test]
     fn an_order_is_a_panel_with_the_means_over_seeds_of_the_largest_models() {
-        let models = [model("e", "fine", &["a"], 10, 0), model("e", "fine", &["a"], 10, 1), model("e", "coarse", &[], 10, 0)];
+        let models =
+            [model("e", "fine", &["a"], 10, 0), model("e", "fine", &["a"], 10, 1), model("e", "coarse", &[], 10, 0)];
         let points = [point(&models[2..]), point(&models[..2])];
         let (random, fine) = (InterventionOrder::Random, |seed: i64| format!("e/fine/n10/s{seed}"));
         let rows = [
@@ -127,7 +127,8 @@ mod tests {
         let mut by_run: BTreeMap<&str, Vec<(i64, f64)>> = BTreeMap::new();
         of_run.for_each(|(run_id, row)| by_run.entry(run_id).or_default().push(row));
         let drawn = curve(&points[1], marks(&points)[1].1, &by_run);
-        let found: Vec<(f64, f64, usize)> = drawn.points.iter().map(|point| (point.x, point.value, point.seeds.len())).collect();
+        let found: Vec<(f64, f64, usize)> =
+            drawn.points.iter().map(|point| (point.x, point.value, point.seeds.len())).collect();
         assert_eq!(found, [(0.0, 0.65, 2), (1.0, 0.8, 1)]);
         let panels = panels(&points, &marks(&points), &rows).unwrap();
         assert_eq!(panels.len(), 1, "no row in the other order");

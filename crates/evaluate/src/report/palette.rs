@@ -207,7 +207,8 @@ mod tests {
     fn no_two_of_four_coarse_and_eleven_fine_arms_look_the_same() {
         let names: Vec<String> = (0..15).map(|at| format!("arm {at:02}")).collect();
         let attributes = |at: usize| if at < 4 { &[][..] } else { &QUALITY[..2] };
-        let arms: Vec<(&str, &[&str])> = names.iter().enumerate().map(|(at, name)| (name.as_str(), attributes(at))).collect();
+        let arms: Vec<(&str, &[&str])> =
+            names.iter().enumerate().map(|(at, name)| (name.as_str(), attributes(at))).collect();
         let marks = drawn(&arms);
         for (at, (arm, mark)) in marks.iter().enumerate() {
             assert!(marks[..at].iter().all(|(_, other)| other != mark), "{arm} {mark:?}");
