@@ -242,7 +242,7 @@ fn judged<'e, 'a>(point: &ArmPoint, evaluation: &'e Evaluation<'a>) -> Option<&'
     evaluation.points.iter().find(|point| (point.experiment, point.arm, point.n_train) == key)
 }
 
-fn draws<'e>(evaluation: &'e Evaluation, point: &PointMetrics, split: Split) -> Option<&'e Draws> {
+fn draws<'e>(evaluation: &'e Evaluation, point: &'e PointMetrics, split: Split) -> Option<&'e Draws> {
     evaluation.targets.get(&(point.experiment, split)).map(|target| &*target.draws)
 }
 

@@ -60,11 +60,12 @@ fn means_in_contexts(inputs: &Inputs) -> BTreeMap<(Option<&str>, &str), HashMap<
         let of_image = given.entry((rating.context.as_deref(), &rating.aspect)).or_default();
         of_image.entry(&rating.image_id).or_default().push(rating.rating);
     }
-    let mean = |(image_id, mut values): (&'_ str, Vec<f64>)| {
+    let mean = |mut values: Vec<f64>| {
         values.sort_by(f64::total_cmp);
-        (image_id, values.iter().sum::<f64>() / values.len() as f64)
+        values.iter().sum::<f64>() / values.len() as f64
     };
-    given.into_iter().map(|(key, of_images)| (key, of_images.into_iter().map(mean).collect())).collect()
+    let means = |of_images: HashMap<_, _>| of_images.into_iter().map(|(id, values)| (id, mean(values))).collect();
+    given.into_iter().map(|(key, of_images)| (key, means(of_images))).collect()
 }
 
 /// Every row, by key.
