@@ -246,7 +246,7 @@ fn the_default_pipeline_file_parses_and_serialises_to_what_it_was() {
     let stage = Train::new(settings.clone()).unwrap();
     assert_eq!(serde_json::from_value::<Settings>(stage.settings()).unwrap(), settings);
     assert_eq!(settings.experiments["preferences"].arms.len(), 5);
-    assert_eq!(stage.reads(), ["images", "preferences", "attribute_scores", "embeddings"]);
+    assert_eq!(stage.reads(), ["images", "preferences", "ratings", "attribute_scores", "embeddings"]);
     let expect =
         ["labels", "reward_models", "predictions", "concept_predictions", "aggregator_weights", "interventions"];
     assert_eq!(stage.writes(), expect);

@@ -119,7 +119,7 @@ mod tests {
         let rows = [
             row(&fine(0), random, 0, Some(0.6)),
             row(&fine(0), random, 1, Some(0.8)),
-            row(&fine(1), random, 0, Some(0.7)),
+            row(&fine(1), random, 0, Some(0.8)),
             row(&fine(1), random, 1, None),
             row("e/fine/n5/s0", random, 0, Some(0.1)),
         ];
@@ -129,7 +129,7 @@ mod tests {
         let drawn = curve(&points[1], marks(&points)[1].1, &by_run);
         let found: Vec<(f64, f64, usize)> =
             drawn.points.iter().map(|point| (point.x, point.value, point.seeds.len())).collect();
-        assert_eq!(found, [(0.0, 0.65, 2), (1.0, 0.8, 1)]);
+        assert_eq!(found, [(0.0, 0.7, 2), (1.0, 0.8, 1)]);
         let panels = panels(&points, &marks(&points), &rows).unwrap();
         assert_eq!(panels.len(), 1, "no row in the other order");
         assert!(panels[0].heading.contains("in random order"));
