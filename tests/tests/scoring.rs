@@ -35,7 +35,7 @@ fn read<T: Table>(project: &Project, path: &str) -> Vec<T> {
 #[test]
 fn new_pictures_get_the_rewards_and_concepts_of_the_tables_and_other_encoders_are_refused() {
     let project = Project::new(8);
-    project.runs(&[]);
+    project.runs(&["--set", "train.seeds=[0,1]"]);
     // A folder, for a model that reads pictures alone; a list with prompts, for one that reads both.
     let (out, coarse) = ("out/coarse.parquet", folder(COARSE));
     project.succeeds(&["score", "--model", &coarse, "--images", "data/demo/images", "--out", out]);
@@ -93,6 +93,12 @@ fn new_pictures_get_the_rewards_and_concepts_of_the_tables_and_other_encoders_ar
     );
     refused(&["--model", &coarse, "--model", &coarse, "--images", "list.csv"], "two of the models are called");
     refused(&["--model", "nowhere", "--images", "list.csv"], "nowhere/card.json");
+    // The weights of another model of the same shape are not those that the card is about.
+    let (own, other) = (format!("{coarse}/model.safetensors"), folder(&COARSE.replace("/s0", "/s1")));
+    let kept = std::fs::read(project.folder().join(&own)).unwrap();
+    project.write(&own, std::fs::read(project.folder().join(other).join("model.safetensors")).unwrap());
+    refused(&["--model", &coarse, "--images", "data/demo/images"], "another model's weights");
+    project.write(&own, kept);
     let card = project.text(&format!("{coarse}/card.json"));
     let value: serde_json::Value = serde_json::from_str(&card).unwrap();
     let weights = value["embeddings"]["image_weights"].as_str().unwrap();

@@ -126,7 +126,7 @@ pub fn sxs(experiment: &str, coarse: &str, fine: &str) -> SideBySide {
 
 pub fn sxs_pair(coarse_image_id: &str, fine_image_id: &str) -> SxsPair {
     SxsPair {
-        pair_id: format!("{coarse_image_id}~{fine_image_id}"),
+        pair_id: format!("{}~{}", coarse_image_id.min(fine_image_id), coarse_image_id.max(fine_image_id)),
         prompt_id: "p1".to_owned(),
         coarse_run_id: "e/coarse/n40/s0".to_owned(),
         fine_run_id: "e/all/n40/s0".to_owned(),

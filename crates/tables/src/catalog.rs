@@ -401,7 +401,7 @@ table! {
 
 table! {
     /// How far one attribute's score alone agrees with people; and one rater with the mean of the others, as the ceiling.
-    "attribute_validity" version 2 by Evaluate key [attribute, source, model, aspect]
+    "attribute_validity" version 3 by Evaluate key [attribute, source, model, aspect]
     pub struct AttributeValidity {
         /// The attribute whose score it is; `one rater` for the ceiling.
         attribute: String where NotEmpty,
@@ -415,7 +415,7 @@ table! {
         n: i64 where AtLeast(0.0),
         /// Spearman's rank correlation of the score with the mean rating, ties by mean ranks.
         spearman: Option<f64> where Between(-1.000001, 1.000001),
-        /// ROC-AUC of the score for a mean rating above the median.
+        /// ROC-AUC of the score for a mean rating of at least `rating_threshold`.
         roc_auc: Option<f64> where Between(0.0, 1.0),
         /// Lower end of the 95 % bootstrap interval of the AUC, clustered by prompt.
         ci_low: Option<f64>,
@@ -456,9 +456,9 @@ table! {
 table! {
     /// Two images of one prompt to be shown side by side: one that each of two reward models likes best (App. B.9).
     /// Images and prompts of fresh generations (`evaluate.sxs.scores`) are not those of `images` and `prompts`.
-    "sxs_pairs" version 2 by Evaluate key [pair_id]
+    "sxs_pairs" version 3 by Evaluate key [pair_id]
     pub struct SxsPair {
-        /// Names the pair: its two images, the coarse model's first.
+        /// Names the pair: its two images in the order of their ids, which tells no rater which model likes which.
         pair_id: String where NotEmpty,
         /// The prompt of both images.
         prompt_id: String where NotEmpty,

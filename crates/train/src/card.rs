@@ -18,7 +18,7 @@ use crate::threshold::Policy;
 use crate::validate::TARGET;
 
 /// Raised when a card's keys change.
-pub(crate) const VERSION: u32 = 2;
+pub(crate) const VERSION: u32 = 3;
 
 /// What the tables that were read say about where their rows come from.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -34,6 +34,8 @@ pub struct Sources {
 pub struct Card<'a> {
     card_version: u32,
     run_id: &'a str,
+    /// BLAKE3 of `model.safetensors`: the weights that this card is about.
+    model_digest: String,
     experiment: &'a str,
     arm: &'a str,
     feedback: &'static str,
@@ -111,6 +113,7 @@ impl<'a> Card<'a> {
         run: &'a PlannedRun<'a>,
         fitted: &'a Fitted,
         model: &RewardModel,
+        model_digest: String,
         labels: &ExperimentLabels,
         data: Data<'a>,
         sources: &'a Sources,
@@ -129,6 +132,7 @@ impl<'a> Card<'a> {
         Self {
             card_version: VERSION,
             run_id: &run.run_id,
+            model_digest,
             experiment: run.experiment,
             arm: run.arm,
             feedback: if *run.feedback == Feedback::Coarse { "coarse" } else { "fine" },

@@ -47,7 +47,7 @@ pub fn seconds_of_label(
 
 #[cfg(test)]
 mod tests {
-    use tables::{Image, Preference, Split};
+    use tables::{Image, Rating, Split};
 
     use super::*;
     use crate::threshold::Policy;
@@ -65,22 +65,24 @@ mod tests {
             bytes: None,
             split: Split::Train,
         };
-        let rating = |at: usize, aspect: &str, mean_seconds: Option<f64>| Preference {
+        let rating = |at: usize, rater: &str, aspect: &str, seconds: Option<f64>| Rating {
             image_id: format!("i{at}"),
+            rater_id: rater.into(),
             aspect: aspect.into(),
-            mean_rating: 1.0,
-            n_ratings: 1,
-            std_rating: None,
-            mean_seconds,
+            context: None,
+            rating: 1.0,
+            seconds,
         };
+        // One image has two times, the other one: each rating counts once, not each image.
         let ratings = vec![
-            rating(0, OVERALL, Some(4.0)),
-            rating(1, OVERALL, Some(8.0)),
-            rating(2, OVERALL, None),
-            rating(0, "realism", Some(3.0)),
-            rating(0, "bright", None),
+            rating(0, "a", OVERALL, Some(2.0)),
+            rating(0, "b", OVERALL, Some(4.0)),
+            rating(1, "a", OVERALL, Some(12.0)),
+            rating(2, "a", OVERALL, None),
+            rating(0, "a", "realism", Some(3.0)),
+            rating(0, "a", "bright", None),
         ];
-        Images::new((0..3).map(image).collect(), vec![], ratings, vec![])
+        Images::new((0..3).map(image).collect(), vec![], vec![], vec![]).with_ratings(ratings)
     }
 
     #[test]
@@ -92,7 +94,7 @@ mod tests {
         let tree = Target::Tree(Tree::Leaf(true));
         let fine = |names: &[&str]| Feedback::Fine(names.iter().map(|&name| name.to_owned()).collect());
         let cost = |feedback: &Feedback, target: &Target| seconds_cost(10, feedback, target, &images(), &stated);
-        assert_eq!(cost(&Feedback::Coarse, &overall), Some(60.0), "the mean over the two images with a time");
+        assert_eq!(cost(&Feedback::Coarse, &overall), Some(60.0), "the mean over the three ratings with a time");
         assert_eq!(cost(&Feedback::Coarse, &tree), Some(60.0));
         assert_eq!(cost(&Feedback::Coarse, &appeal), Some(500.0));
         assert_eq!(cost(&fine(&["realism", "bright"]), &overall), Some(10.0 * (3.0 + 10.0)));

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use tables::{
     AggregatorWeight, ConceptPrediction, Intervention, Prediction, RewardModel as RewardModelRow, StageRun, Table,
-    TableError, TableWriter,
+    TableError, TableWriter, digest_bytes,
 };
 
 use crate::card::{Card, Sources, model_file};
@@ -66,9 +66,10 @@ impl Output {
                 let seconds = &data.settings.seconds_per_label;
                 self.interventions.extend(interventions(planned, model, labels, data.images, seconds, settings.seed));
             }
-            let card = Card::new(planned, &fitted, model, labels, data, &self.sources);
+            let file = model_file(planned, model)?;
+            let card = Card::new(planned, &fitted, model, digest_bytes(&file), labels, data, &self.sources);
             let folder = format!("models/{}", planned.run_id);
-            run.write_file(&format!("{folder}/model.safetensors"), model_file(planned, model)?)?;
+            run.write_file(&format!("{folder}/model.safetensors"), file)?;
             run.write_file(&format!("{folder}/card.json"), format!("{:#}\n", serde_json::json!(card)))?;
         }
         self.models.push(model_row(planned, fitted, data));
