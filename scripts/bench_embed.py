@@ -2,14 +2,14 @@
 
     pip install torch==2.11.0 transformers==4.46.3 pillow==12.3.0 numpy efficientnet-lite-pytorch==0.1.0
     python scripts/bench_embed.py [CLIP_FOLDER] [--images 32] [--work /tmp/bench-embed] [--only preprocessing|clip|small|memory]
-    python scripts/bench_embed.py --only memory --pictures FOLDER
+    python scripts/bench_embed.py --only memory|jpeg --pictures FOLDER
 
 CLIP_FOLDER (for `clip`) is a ViT-L/14 in the Hugging Face layout; scripts/clip_fixtures.py makes one of random weights, which is as
-slow as the real one. The pictures are made here, but for `memory`, which takes those of FOLDER. What is compared: pictures on
+slow as the real one. The pictures are made here, but for `memory` and `jpeg`, which take those of FOLDER. What is compared: pictures on
 disk to the finished Parquet table by the whole command `finegrain run embed`, start and end included, against `get_image_features` on tensors in memory, nothing else
 included; the default encoders against the same ones in eager PyTorch, on tensors in memory and with the images read by
 Pillow; one core from a file's bytes to the tensor of CLIP, ours against Pillow's (by CPU time). `memory` fails where the peak
-for many images is over its bound.
+for many images is over its bound; `jpeg` says how far the decoders differ.
 """
 
 import argparse
@@ -24,6 +24,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import PIL
 import torch
 from PIL import Image
 
@@ -41,13 +42,16 @@ def picture(side, seed):
     return Image.fromarray(mixed.clip(0, 255).astype(np.uint8))
 
 
-def pillow(data):
-    im = Image.open(io.BytesIO(data))
+def centre_square(im):
     w, h = im.size
     size = (224, int(224 * h / w)) if w <= h else (int(224 * w / h), 224)
     im = im.resize(size, Image.BICUBIC)
     left, top = int(round((size[0] - 224) / 2)), int(round((size[1] - 224) / 2))
-    im = im.crop((left, top, left + 224, top + 224)).convert("RGB")
+    return im.crop((left, top, left + 224, top + 224)).convert("RGB")
+
+
+def pillow(data):
+    im = centre_square(Image.open(io.BytesIO(data)))
     return (torch.from_numpy(np.asarray(im).copy()).permute(2, 0, 1).float() / 255 - MEAN) / STD
 
 
@@ -58,6 +62,31 @@ def rate(once, n, seconds=4.0, clock=time.perf_counter):
         once()
         done += n
     return done / (clock() - start)
+
+
+def measured(test, folder):
+    """What one of the embed crate's measuring tests prints of a folder of pictures."""
+    command = ["cargo", "test", "-q", "--workspace", "--lib", "--", "--ignored", "--nocapture", test]
+    if os.environ.get("EMBED_TEST_PROGRAM"):  # Built already.
+        command = [os.environ["EMBED_TEST_PROGRAM"], "--ignored", "--nocapture", test]
+    ended = subprocess.run(command, env={**os.environ, "BENCH_IMAGES": str(folder)}, capture_output=True, text=True, cwd=ROOT)
+    if ended.returncode != 0 or "1 passed" not in ended.stdout:
+        sys.exit(f"{' '.join(command)} failed:\n{ended.stdout}{ended.stderr}")
+    return ended.stdout
+
+
+def jpeg(work, pictures):
+    """How far our decoder's pixels are from Pillow's, before any resize and after CLIP's."""
+    folder = work / "jpeg"
+    folder.mkdir()
+    files = sorted(pictures.rglob("*.jpg"))
+    for at, path in enumerate(files):
+        shutil.copy(path, folder / f"{at}.jpg")
+        im = Image.open(path)
+        (folder / f"{at}.pixels").write_bytes(im.convert("RGB").tobytes())
+        (folder / f"{at}.square").write_bytes(centre_square(im).tobytes())
+    print(f"{len(files)} JPEGs against Pillow {PIL.__version__}")
+    print("".join(f"  {line}\n" for line in measured("difference_of_jpegs", folder).splitlines() if "levels" in line), end="")
 
 
 def preprocessing(work, kind, side):
@@ -74,13 +103,7 @@ def preprocessing(work, kind, side):
         return rate(lambda: [pillow(data) for data in files], len(files), 2.0, time.thread_time)
 
     before = theirs()
-    command = ["cargo", "test", "-q", "--workspace", "--lib", "--", "--ignored", "--nocapture", "speed_of_one_core"]
-    if os.environ.get("EMBED_TEST_PROGRAM"):  # Built already.
-        command = [os.environ["EMBED_TEST_PROGRAM"], "--ignored", "--nocapture", "speed_of_one_core"]
-    ours = subprocess.run(command, env={**os.environ, "BENCH_IMAGES": str(folder)}, capture_output=True, text=True, cwd=ROOT)
-    rates = dict(re.findall(r"^(\w+): ([\d.]+) images/s", ours.stdout, re.MULTILINE))
-    if ours.returncode != 0 or "tensor" not in rates:
-        sys.exit(f"{' '.join(command)} failed:\n{ours.stdout}{ours.stderr}")
+    rates = dict(re.findall(r"^(\w+): ([\d.]+) images/s", measured("speed_of_one_core", folder), re.MULTILINE))
     best = max(before, theirs())
     print(
         f"{kind} {side} x {side} ({sum(map(len, files)) // len(files) // 1024} KiB), one core, images/s: Pillow {best:.1f}; finegrain to "
@@ -266,12 +289,12 @@ def main():
     arguments.add_argument("--pictures", type=Path)
     arguments.add_argument("--work", type=Path, default=Path("/tmp/bench-embed"))
     arguments.add_argument("--threads", type=int, default=os.cpu_count())
-    arguments.add_argument("--only", choices=["preprocessing", "clip", "small", "memory"])
+    arguments.add_argument("--only", choices=["preprocessing", "clip", "small", "memory", "jpeg"])
     options = arguments.parse_args()
     if options.only in [None, "clip"] and options.clip is None:
         arguments.error("name the folder of a ViT-L/14, or another part with --only")
-    if options.only == "memory" and options.pictures is None:
-        arguments.error("--only memory needs --pictures, a folder of JPEGs")
+    if options.only in ["memory", "jpeg"] and options.pictures is None:
+        arguments.error(f"--only {options.only} needs --pictures, a folder of JPEGs")
     work = emptied(options.work)
     print(f"{options.threads} threads, load {os.getloadavg()[0]:.1f}")
     if options.only in [None, "preprocessing"]:
@@ -288,6 +311,8 @@ def main():
                 f"{ours:.2f} images/s, {beyond:.2f} without what happens once ({beyond / theirs:.2f} times), peak "
                 f"{record['peak_memory_bytes'] / 2**20:.0f} MiB"
             )
+    if options.only == "jpeg":
+        jpeg(work, options.pictures)
     if options.only == "memory":
         memory(work, options.pictures, options.threads)
     print(f"load {os.getloadavg()[0]:.1f}")

@@ -267,6 +267,37 @@ mod tests {
         measure("tensor", Box::new(move |file| drop(std::hint::black_box(tensor(file)))));
     }
 
+    /// `scripts/bench_embed.py --only jpeg` writes what Pillow makes of each picture: all its pixels, and its square.
+    #[test]
+    #[ignore = "measures; needs BENCH_IMAGES, a folder of N.jpg, N.pixels and N.square"]
+    fn difference_of_jpegs_from_pillow() {
+        let folder = std::path::PathBuf::from(std::env::var("BENCH_IMAGES").unwrap());
+        let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        let files: Vec<_> = files.filter(|file| file.extension().is_some_and(|ending| ending == "jpg")).collect();
+        for (what, ending) in [("decoded", "pixels"), ("shrunk", "square")] {
+            let mut n_of_level = [0u64; 256];
+            for file in &files {
+                let bytes = std::fs::read(file).unwrap();
+                let ours = match (ending, decode(&bytes).unwrap()) {
+                    ("pixels", Picture::Colour(rgb)) => rgb.values,
+                    _ => centre_square(&bytes).unwrap(),
+                };
+                let theirs = std::fs::read(file.with_extension(ending)).unwrap();
+                assert_eq!(ours.len(), theirs.len());
+                ours.iter().zip(&theirs).for_each(|(a, b)| n_of_level[usize::from(a.abs_diff(*b))] += 1);
+            }
+            let n: u64 = n_of_level.iter().sum();
+            let worst = n_of_level.iter().rposition(|n| *n > 0).unwrap();
+            let sum: u64 = n_of_level.iter().zip(0u64..).map(|(n, level)| n * level).sum();
+            let equal = n_of_level[0] as f64 / n as f64;
+            println!(
+                "{what}: at most {worst} levels, {:.3} in the mean, {:.1} % equal",
+                sum as f64 / n as f64,
+                100.0 * equal
+            );
+        }
+    }
+
     #[test]
     fn a_frame_may_keep_a_smaller_centre_or_squash() {
         let file = rgb_png(300, 200, 11);

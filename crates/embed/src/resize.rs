@@ -87,8 +87,8 @@ fn nearest(n_in: usize, n_out: usize, wanted: Range<usize>) -> Vec<usize> {
 /// in its low byte only, as it does there.
 pub fn resize_deep(pixels: &Pixels<1, u16>, part: &Part) -> Pixels<1, u16> {
     let (width, height) = (part.across.len(), part.down.len());
-    let columns = exact_taps(pixels.width, part.width, part.across.clone());
-    let rows = exact_taps(pixels.height, part.height, part.down.clone());
+    let columns: Vec<_> = exact_taps(pixels.width, part.width, part.across.clone()).collect();
+    let rows: Vec<_> = exact_taps(pixels.height, part.height, part.down.clone()).collect();
     let mix = |values: &mut dyn Iterator<Item = (u16, &f64)>| {
         let sum: f64 = values.fold(0.0, |sum, (value, weight)| sum + f64::from(value) * weight);
         let rounded = (if sum >= 0.0 { sum + 0.5 } else { sum - 0.5 }) as i32;
@@ -231,7 +231,8 @@ pub mod tests {
         assert_eq!(nearest(1, 2 * middle, middle..middle + 2), [0, 0]);
         // One column of 16-bit grey, as a PNG may hold a hundred million of: a row for each would need gigabytes.
         let n_rows = 20_000_000;
-        let column = Pixels::<1, u16> { width: 1, height: n_rows, values: (0..n_rows).map(|y| (y % 7) as u16).collect() };
+        let column =
+            Pixels::<1, u16> { width: 1, height: n_rows, values: (0..n_rows).map(|y| (y % 7) as u16).collect() };
         let middle = n_rows / 2 * 224;
         let square = resize_deep(&column, &part(224, n_rows * 224, 0..224, middle - 112..middle + 112));
         assert_eq!(square.values.len(), 224 * 224);

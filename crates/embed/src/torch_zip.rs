@@ -115,7 +115,9 @@ fn tokens(mut pickle: &[u8]) -> Result<Vec<Token<'_>>, AnyError> {
             b'\x8a' => (Some(Token::Other), 1 + number(1)?),
             b'}' | b']' | b'N' | b'a' | b'e' | b's' | b'u' | b'R' | b'b' | b'\x88' | b'\x89' => (Some(Token::Other), 0),
             b'.' => break,
-            other => return Err(format!("a pickle with the opcode {other:#04x}, which torch.save does not write").into()),
+            other => {
+                return Err(format!("a pickle with the opcode {other:#04x}, which torch.save does not write").into());
+            }
         };
         tokens.extend(token);
         pickle = rest.get(n_bytes..).ok_or_else(cut)?;
@@ -147,7 +149,9 @@ fn described<'a>(tokens: &[Token<'a>]) -> Result<Vec<Described<'a>>, AnyError> {
                 };
                 let (shape, strides) = placed.ok_or_else(|| format!("`{name}` is a part of larger data"))?;
                 if !is_row_major(&shape, &strides) {
-                    return Err(format!("`{name}` of shape {shape:?} has the strides {strides:?}, not row by row").into());
+                    return Err(
+                        format!("`{name}` of shape {shape:?} has the strides {strides:?}, not row by row").into()
+                    );
                 }
                 found.push(Described { name, data, shape });
             }

@@ -12,8 +12,8 @@ use embed::{Embed, OnBadImage};
 use ingest::{BadImage, ImageBounds};
 use rayon::prelude::*;
 use tables::{
-    Image, ImageConcept, ImageEmbedding, ImageError, ImageFiles, ImageScore, ProgressStyle, Prompt, Split, Stage, StageName,
-    StageRun, Staging, Storage, Table, TableWriter, Tables,
+    Image, ImageConcept, ImageEmbedding, ImageError, ImageFiles, ImageScore, ProgressStyle, Prompt, Split, Stage,
+    StageName, StageRun, Staging, Storage, Table, TableWriter, Tables,
 };
 use train::{Inputs, ScoringModel};
 
@@ -57,10 +57,10 @@ pub fn score(config: &Config, arguments: &ScoreArgs, progress: ProgressStyle) ->
     let needs_prompts = settings.text_encoder.is_some();
     let pictures = Pictures::find(&arguments.images, arguments.image_root.as_deref(), needs_prompts).map_err(usage)?;
     tracing::info!(n_images = pictures.list.len(), n_models = models.len(), "scoring");
-    let bounds = config.section::<ingest::Settings>(StageName::Ingest).map_err(usage)?.map(|ingest| ImageBounds {
-        max_bytes: ingest.max_image_bytes,
-        max_pixels: ingest.max_image_pixels,
-    });
+    let bounds = config
+        .section::<ingest::Settings>(StageName::Ingest)
+        .map_err(usage)?
+        .map(|ingest| ImageBounds { max_bytes: ingest.max_image_bytes, max_pixels: ingest.max_image_pixels });
     let bounds = bounds.unwrap_or(pictures::BOUNDS);
     let embedded = embedded(settings, &pictures, bounds, progress).map_err(failed)?;
     let n_without = pictures.list.len() - embedded.len();
@@ -141,8 +141,7 @@ fn embedded(
     let prompts: Vec<Prompt> = texts.iter().map(|text| scratch_prompt(&name_of[text.as_str()], text)).collect();
     let files = ImageFiles::open(&pictures.root.as_path().into())?;
     let mut images = Vec::new();
-    let checked: Vec<_> =
-        pictures.list.par_iter().map(|picture| pictures::check(&files, picture, bounds)).collect();
+    let checked: Vec<_> = pictures.list.par_iter().map(|picture| pictures::check(&files, picture, bounds)).collect();
     for (picture, checked) in pictures.list.iter().zip(checked) {
         let is_of_the_image = !matches!(checked, Err(BadImage::Unreadable(ImageError::Storage(_))));
         let pixels = match checked {

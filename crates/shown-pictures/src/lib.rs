@@ -107,7 +107,8 @@ mod tests {
     fn a_picture_stands_upright() {
         // EXIF orientation 6, "turn right", in the second segment of a JPEG.
         let plain = jpeg(&RgbImage::from_pixel(30, 10, Rgb([9; 3])), 90).unwrap();
-        let mut exif = b"\xff\xe1\0\x22Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0".to_vec();
+        let mut exif =
+            b"\xff\xe1\0\x22Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0".to_vec();
         assert_eq!(exif.len(), 2 + 0x22);
         exif.splice(0..0, plain[..2].iter().copied());
         exif.extend_from_slice(&plain[2..]);

@@ -5,8 +5,8 @@
 //! name in the store, for a VLM may answer otherwise.
 
 use bytes::Bytes;
-use shown_pictures::Opened;
 use serde::{Deserialize, Serialize};
+use shown_pictures::Opened;
 
 /// How large a picture may be when it is sent.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]

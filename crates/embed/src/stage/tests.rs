@@ -449,7 +449,10 @@ fn a_bad_image_ends_the_run_or_is_left_null_and_counted_as_the_setting_says() {
     let mut run = world.start();
     lenient.run(&mut run).unwrap();
     let noted: Vec<(&str, &str)> = run.bad_images().iter().map(|(id, cause)| (id.as_str(), cause.as_str())).collect();
-    assert!(matches!(noted[..], [("i05", gone), ("i06", html)] if gone.contains("i05.png") && html.contains("format")), "{noted:?}");
+    assert!(
+        matches!(noted[..], [("i05", gone), ("i06", html)] if gone.contains("i05.png") && html.contains("format")),
+        "{noted:?}"
+    );
 }
 
 #[test]
@@ -501,7 +504,9 @@ fn a_checkpoints_own_preprocessing_decides_its_vectors_and_freshness() {
     assert!(before.iter().zip(&after).all(|(before, after)| before.image_embedding != after.image_embedding));
     let reader = Tables::new(world.storage()).reader::<ImageEmbedding>().unwrap();
     let metadata: HashMap<&str, &str> = reader.metadata().iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
-    assert!(metadata["preprocessing"].contains("short side to 30") && metadata["preprocessing"].contains("[0.5, 0.5, 0.5]"));
+    assert!(
+        metadata["preprocessing"].contains("short side to 30") && metadata["preprocessing"].contains("[0.5, 0.5, 0.5]")
+    );
     std::fs::write(&own, r#"{"do_resize": false}"#).unwrap();
     let error = world.run(&stage, false).unwrap_err();
     assert!(error.contains("preprocessor_config.json"), "{error}");

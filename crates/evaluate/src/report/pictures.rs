@@ -4,10 +4,10 @@
 //! over seeds, on the test split; where no network was trained for it, by its scores. Nothing here fails for a picture: one
 //! that is not there, or cannot be read, is shown as missing.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
 use image::DynamicImage;
-use shown_pictures::Opened;
 use rayon::prelude::*;
+use shown_pictures::Opened;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use tables::{ConceptPrediction, Image, ImageFiles, ScoreSource, Split, StageRun, TableError};
 
 use crate::inputs::Inputs;

@@ -196,8 +196,12 @@ fn a_model_that_refuses_a_temperature_is_sampled_at_its_own_which_is_one() {
         texts(&["Yes", "no", "Yes", "Yes"])
     });
     let found = probed(&server.base_url(), SAMPLE).unwrap();
-    assert!(matches!(found.readout.source, Source::Sample { refuses_temperature: true, per_request: 4, .. }), "{found:?}");
-    let error = probed(&server.base_url(), &SAMPLE.replace("temperature: 1", "temperature: 0.5")).unwrap_err().to_string();
+    assert!(
+        matches!(found.readout.source, Source::Sample { refuses_temperature: true, per_request: 4, .. }),
+        "{found:?}"
+    );
+    let error =
+        probed(&server.base_url(), &SAMPLE.replace("temperature: 1", "temperature: 0.5")).unwrap_err().to_string();
     assert!(error.contains("'temperature' is not supported"), "{error}");
 }
 

@@ -3,7 +3,10 @@ use crate::completion::TokenLogprob;
 
 fn sample(n: u32, per_request: u32) -> Readout {
     let sampling = Sampling { n, temperature: 0.7, seed: 5, max_tokens: 8 };
-    Readout { source: Source::Sample { sampling, per_request, refuses_temperature: false }, token_limit: TokenLimit::MaxTokens }
+    Readout {
+        source: Source::Sample { sampling, per_request, refuses_temperature: false },
+        token_limit: TokenLimit::MaxTokens,
+    }
 }
 
 fn token_ids(ids: &[u32]) -> Readout {
