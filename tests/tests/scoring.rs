@@ -81,6 +81,24 @@ fn new_pictures_get_the_rewards_and_concepts_of_the_tables_and_other_encoders_ar
         assert!((row.p - known[&(row.image_id, row.attribute)]).abs() < 1e-5);
     }
 
+    // A bomb and a picture that is cut get no reward, and kill nothing.
+    let good = project.rows::<Image>().into_iter().next().unwrap().path.unwrap();
+    let whole = std::fs::read(project.folder().join("data/demo/images").join(&good)).unwrap();
+    std::fs::create_dir(project.folder().join("pictures")).unwrap();
+    project.write("pictures/good.png", &whole);
+    project.write("pictures/cut.png", &whole[..whole.len() / 2]);
+    let header = b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR\0\0\xea\x60\0\0\xea\x60\x08\0\0\0\0\xa5\xb9\x2a\x9e";
+    project.write("pictures/bomb.png", [&header[..], b"\0\0\0\x08IDAT\x78\x9c\x03\0\0\0\0\x01\0\0\0\0"].concat());
+    let words = ["score", "--model", &coarse, "--images", "pictures", "--out", "few.parquet"];
+    let ended = project.finegrain(&words);
+    assert!(ended.code() == Some(1) && ended.text().contains("60000 × 60000"), "{}", ended.text());
+    let said = project.succeeds(&[&words[..], &["--set", "embed.on_bad_image=skip"]].concat());
+    assert!(said.contains("bomb.png") && said.contains("cut.png"), "{said}");
+    let scores: Vec<ImageScore> = read(&project, "few.parquet");
+    assert_eq!(scores.len(), 1);
+    assert_eq!(scores[0].image_id, "good.png");
+    assert!((scores[0].reward - expect[&path_of[&good]]).abs() < 1e-5);
+
     let refused = |words: &[&str], expect: &str| {
         let ended = project.finegrain(&[&["score", "--out", "no.parquet"], words].concat());
         assert!(ended.code() == Some(2) && ended.text().contains(expect), "{expect:?} is not in\n{}", ended.text());
