@@ -64,6 +64,7 @@ pub fn model(experiment: &str, arm: &str, attributes: &[&str], n_train: i64, see
         stage2_on: None,
         class_weights: "none".to_owned(),
         n_used: n_train,
+        n_comparisons: None,
         degenerate: Vec::new(),
         epochs_run: None,
         n_train,

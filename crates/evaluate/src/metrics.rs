@@ -259,10 +259,12 @@ impl Judging<'_> {
         let rows = Rows::of(self.predictions.run(&model.run_id), self.split, target, self.only);
         let n_positive = rows.labels.iter().filter(|label| **label).count();
         let is_one_prompt = rows.clusters.windows(2).all(|two| two[0] == two[1]);
-        // A model that was not trained is not judged, whatever stands in the other tables.
-        let without_model = model.reason.as_ref().map(|reason| format!("no model: {reason}"));
+        // A model that was not trained is not judged, whatever stands in the other tables; nor is one on what it was fitted on.
+        let is_fitted_here = self.split == Split::Validation && model.stage2_on.as_deref() == Some("validation");
+        let no_model = model.reason.as_ref().map(|reason| format!("no model: {reason}"));
+        let not_judged = no_model.or_else(|| is_fitted_here.then(|| "stage 2 was fitted on this split".to_owned()));
         let judge = |metric: &str, value: Result<f64, Undefined>, replicates: &dyn Fn(&Draws) -> Vec<f64>| {
-            let value = match &without_model {
+            let value = match &not_judged {
                 Some(reason) => Err(reason.clone()),
                 None => value.map_err(|reason| reason.to_string()),
             };
@@ -449,6 +451,17 @@ mod tests {
         assert!(
             rows.iter().all(|row| row.value.is_none() && row.reason.as_deref() == Some("no model: one class only"))
         );
+    }
+
+    #[test]
+    fn a_model_is_not_judged_on_the_split_that_its_stage_2_was_fitted_on() {
+        let mut fitted = model("e", "fine", &["noun"], 10, 0);
+        fitted.stage2_on = Some("validation".to_owned());
+        let inputs = Inputs { reward_models: vec![fitted], ..Inputs::default() };
+        let rows = evaluate(&inputs, &settings()).rows;
+        let reason = |split| auc(&rows, split).reason.clone().unwrap();
+        assert_eq!(reason(Split::Validation), "stage 2 was fitted on this split");
+        assert!(reason(Split::Test).starts_with("no data"));
     }
 
     #[test]

@@ -256,7 +256,7 @@ table! {
 
 table! {
     /// One trained reward model, or the reason why there is none.
-    "reward_models" version 2 by Train key [run_id]
+    "reward_models" version 3 by Train key [run_id]
     pub struct RewardModel {
         /// Names the model: experiment, arm, n_train and seed.
         run_id: String where NotEmpty,
@@ -285,15 +285,18 @@ table! {
         n_train: i64 where AtLeast(0.0),
         /// Those of them that it was fitted on: fewer if pairs with missing labels are dropped.
         n_used: i64 where AtLeast(0.0),
+        /// Comparisons of two of them that a pairwise stage 1 learned from; null for others and without a network.
+        n_comparisons: Option<i64> where AtLeast(0.0),
         /// The attributes whose labels in these pairs are all the same: stage 1 learns nothing of them.
         degenerate: Vec<String>,
         /// Epochs that stage 1 was trained for; null without stage 1.
         epochs_run: Option<i64> where AtLeast(0.0),
         /// Seeds the draw of its pairs, its weights and its shuffles.
         seed: i64,
-        /// Annotation cost when every label costs 1: N times d.
+        /// Annotation cost when every label costs 1: N times d, and the target labels of the validation split if stage 2 was
+        /// fitted on those.
         cost_equal: f64 where AtLeast(0.0),
-        /// Annotation cost in rater seconds, if the seconds of every label it used are known.
+        /// The same in rater seconds, if the seconds of every label it used are known.
         cost_seconds: Option<f64> where AtLeast(0.0),
         /// How long the training took, in seconds.
         seconds: f64 as measured where AtLeast(0.0),
@@ -305,7 +308,7 @@ table! {
 }
 
 table! {
-    /// The reward that one model gives one image.
+    /// The reward that one model gives one image; of the validation split none where stage 2 was fitted on it.
     "predictions" version 1 by Train key [run_id, image_id]
     pub struct Prediction {
         /// The reward model.

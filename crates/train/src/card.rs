@@ -173,18 +173,19 @@ impl<'a> Card<'a> {
             },
             embeddings: (!reads_scores).then_some(&sources.embeddings),
             metrics: [Split::Validation, Split::Test]
-                .map(|split| (split.as_str(), metrics(model, labels, data, split)))
+                .map(|split| (split.as_str(), metrics(run, model, labels, data, split)))
                 .into(),
         }
     }
 }
 
-fn metrics(model: &RewardModel, labels: &ExperimentLabels, data: Data, split: Split) -> CardMetrics {
+fn metrics(run: &PlannedRun, model: &RewardModel, labels: &ExperimentLabels, data: Data, split: Split) -> CardMetrics {
     let of_split = model.rows.iter().zip(&model.rewards).filter(|(row, _)| data.images.splits[**row] == split);
     let (rewards, good): (Vec<f64>, Vec<bool>) =
         of_split.filter_map(|(&row, &reward)| Some((reward, labels.target.labels[row]?))).unzip();
     let n_good = good.iter().filter(|&&good| good).count();
-    CardMetrics { roc_auc: roc_auc(&rewards, &good), n_good, n_bad: good.len() - n_good }
+    let roc_auc = roc_auc(&rewards, &good).filter(|_| !run.variant.is_fitted_on(split));
+    CardMetrics { roc_auc, n_good, n_bad: good.len() - n_good }
 }
 
 fn training_digest(run: &PlannedRun, labels: &ExperimentLabels, image_ids: &[String]) -> String {

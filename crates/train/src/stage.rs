@@ -9,7 +9,7 @@ use tables::{
 use tracing::{info, warn};
 
 use crate::card::Sources;
-use crate::engine::{Event, train_all};
+use crate::engine::train_all;
 use crate::error::TrainError;
 use crate::images::Images;
 use crate::kept::KeptNetworks;
@@ -96,11 +96,10 @@ impl Train {
         let kept = KeptNetworks::new(run.storage().clone());
         let device_name = torch_device::name(device);
         info!(n_runs = runs.len(), n_networks = problems.list.len(), device = device_name, "training reward models");
-        let progress = run.progress(problems.list.len(), "networks");
+        let epochs = settings.mlp.epochs;
+        let progress = run.progress(problems.list.len() * epochs, "epochs");
         let keys = train_all(&problems.list, &settings.mlp, device, &kept, &|event| {
-            if let Event::Kept { .. } | Event::Trained { .. } = event {
-                progress.add(1);
-            }
+            progress.add(event.epochs_done(epochs));
         })?;
         drop(progress);
 

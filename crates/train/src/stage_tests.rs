@@ -544,6 +544,13 @@ fn settings_that_cannot_be_meant_are_errors() {
     rejects("epochs: 40", "epochs: 0", "`train.mlp.epochs`: must be above 0");
     rejects("learning_rate: 1.0e-2", "learning_rate: -1", "mlp.learning_rate");
     rejects("[8, 8]", "[8, 0]", "mlp.hidden");
+    rejects("init: kaiming_uniform", "init: kaiming_uniform, weight_decay: -1", "`train.mlp.weight_decay`: is -1");
+    rejects("init: kaiming_uniform", "init: kaiming_uniform, weight_decay: .inf", "mlp.weight_decay");
+    rejects(
+        "init: kaiming_uniform",
+        "init: kaiming_uniform, early_stopping: { patience: 0 }",
+        "patience`: must be above",
+    );
     rejects("seeds: [0, 1]", "seeds: [0, 0]", "twice");
     rejects("seeds: [0, 1]", "seeds: []", "empty");
     rejects("[8, 16, 400]", "[0]", "at least 1, or `all`");
