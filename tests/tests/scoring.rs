@@ -35,7 +35,7 @@ fn read<T: Table>(project: &Project, path: &str) -> Vec<T> {
 #[test]
 fn new_pictures_get_the_rewards_and_concepts_of_the_tables_and_other_encoders_are_refused() {
     let project = Project::new(8);
-    project.runs(&[]);
+    project.runs(&["--set", "train.seeds=[0,1]"]);
     // A folder, for a model that reads pictures alone; a list with prompts, for one that reads both.
     let (out, coarse) = ("out/coarse.parquet", folder(COARSE));
     project.succeeds(&["score", "--model", &coarse, "--images", "data/demo/images", "--out", out]);
@@ -81,6 +81,24 @@ fn new_pictures_get_the_rewards_and_concepts_of_the_tables_and_other_encoders_ar
         assert!((row.p - known[&(row.image_id, row.attribute)]).abs() < 1e-5);
     }
 
+    // A bomb and a picture that is cut get no reward, and kill nothing.
+    let good = project.rows::<Image>().into_iter().next().unwrap().path.unwrap();
+    let whole = std::fs::read(project.folder().join("data/demo/images").join(&good)).unwrap();
+    std::fs::create_dir(project.folder().join("pictures")).unwrap();
+    project.write("pictures/good.png", &whole);
+    project.write("pictures/cut.png", &whole[..whole.len() / 2]);
+    let header = b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR\0\0\xea\x60\0\0\xea\x60\x08\0\0\0\0\xa5\xb9\x2a\x9e";
+    project.write("pictures/bomb.png", [&header[..], b"\0\0\0\x08IDAT\x78\x9c\x03\0\0\0\0\x01\0\0\0\0"].concat());
+    let words = ["score", "--model", &coarse, "--images", "pictures", "--out", "few.parquet"];
+    let ended = project.finegrain(&words);
+    assert!(ended.code() == Some(1) && ended.text().contains("60000 × 60000"), "{}", ended.text());
+    let said = project.succeeds(&[&words[..], &["--set", "embed.on_bad_image=skip"]].concat());
+    assert!(said.contains("bomb.png") && said.contains("cut.png"), "{said}");
+    let scores: Vec<ImageScore> = read(&project, "few.parquet");
+    assert_eq!(scores.len(), 1);
+    assert_eq!(scores[0].image_id, "good.png");
+    assert!((scores[0].reward - expect[&path_of[&good]]).abs() < 1e-5);
+
     let refused = |words: &[&str], expect: &str| {
         let ended = project.finegrain(&[&["score", "--out", "no.parquet"], words].concat());
         assert!(ended.code() == Some(2) && ended.text().contains(expect), "{expect:?} is not in\n{}", ended.text());
@@ -93,6 +111,12 @@ fn new_pictures_get_the_rewards_and_concepts_of_the_tables_and_other_encoders_ar
     );
     refused(&["--model", &coarse, "--model", &coarse, "--images", "list.csv"], "two of the models are called");
     refused(&["--model", "nowhere", "--images", "list.csv"], "nowhere/card.json");
+    // The weights of another model of the same shape are not those that the card is about.
+    let (own, other) = (format!("{coarse}/model.safetensors"), folder(&COARSE.replace("/s0", "/s1")));
+    let kept = std::fs::read(project.folder().join(&own)).unwrap();
+    project.write(&own, std::fs::read(project.folder().join(other).join("model.safetensors")).unwrap());
+    refused(&["--model", &coarse, "--images", "data/demo/images"], "another model's weights");
+    project.write(&own, kept);
     let card = project.text(&format!("{coarse}/card.json"));
     let value: serde_json::Value = serde_json::from_str(&card).unwrap();
     let weights = value["embeddings"]["image_weights"].as_str().unwrap();

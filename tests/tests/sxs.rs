@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests: a panic names the failing line")]
 
-use finegrain_tests::{Project, SMALL};
+use finegrain_tests::{Project, SMALL, has_chromium, in_chromium};
 use tables::{OVERALL, Prediction, Split, SxsChoice, SxsPair, SxsSummary, SxsTest, SxsVote};
 
 /// `finegrain sxs …` on the small settings.
@@ -130,6 +130,22 @@ fn scored_generations_give_pairs_a_page_and_a_tally_of_their_own() {
     sxs(&project, &[&page[..], &["--images", "data/demo/images", "--aspects", "overall,bright"]].concat());
     assert!(project.text("fresh.html").contains("Which image is more bright?"));
 
+    // An id that the table `images` has too: --images says which picture is meant.
+    let known = &project.rows::<SxsPair>()[0];
+    let id = &known.coarse_image_id;
+    let own = images.iter().find(|image| image.image_id == *id).and_then(|image| image.path.clone()).unwrap();
+    let other = images.iter().find(|image| image.image_id != *id).and_then(|image| image.path.clone()).unwrap();
+    let shown = |list: Option<&str>| {
+        let words = ["page", "--out", "one", "--aspects", "overall"];
+        let list = list.map(|path| project.write("list.csv", format!("image_id,path\n{id},{path}\n")));
+        let named = ["--images", "list.csv", "--image-root", "data/demo/images"];
+        sxs(&project, &[&words[..], if list.is_some() { &named } else { &[] }].concat());
+        let side = if *id < known.fine_image_id { "a" } else { "b" };
+        std::fs::read(project.folder().join(format!("one/images/0001{side}.jpg"))).unwrap()
+    };
+    assert_eq!(shown(Some(&own)), shown(None));
+    assert_ne!(shown(Some(&other)), shown(None));
+
     // The same pairs become the table's when the pipeline file names the file.
     let set = ["--set", "evaluate.sxs.scores=scores.csv"];
     let said = project.runs(&set);
@@ -153,10 +169,7 @@ fn scored_generations_give_pairs_a_page_and_a_tally_of_their_own() {
 /// `make test-browser` installs Debian's packages where they are not there.
 #[test]
 fn what_raters_click_in_a_browser_is_what_is_tallied() {
-    let folders = std::env::var_os("PATH").unwrap_or_default();
-    let found = |name: &str| std::env::split_paths(&folders).any(|folder| folder.join(name).exists());
-    if !(found("chromium") && found("chromedriver")) {
-        println!("SKIPPED: no chromium and chromedriver here; `make test-browser` installs them");
+    if !has_chromium() {
         return;
     }
     let project = Project::new(24);
@@ -169,13 +182,7 @@ fn what_raters_click_in_a_browser_is_what_is_tallied() {
     for (out, page) in [("page.html", "page.html"), ("site", "site/index.html")] {
         sxs(&project, &["page", "--prompts", "prompts.csv", "--out", out]);
         let (page, downloads) = (project.folder().join(page), project.folder().join("downloads").join(out));
-        let output = std::process::Command::new(std::env::var_os("PYTHON").unwrap_or("python3".into()))
-            .arg(finegrain_tests::repository().join("tests/browser/check_sxs.py"))
-            .args([&page, &downloads])
-            .env("PYTHONDONTWRITEBYTECODE", "1")
-            .output()
-            .unwrap();
-        assert!(output.status.success(), "{out}: {}", String::from_utf8_lossy(&output.stderr));
+        in_chromium("check_sxs.py", &[page.to_str().unwrap(), downloads.to_str().unwrap()]);
         let exports: Vec<String> = std::fs::read_dir(&downloads)
             .unwrap()
             .map(|entry| entry.unwrap().path().display().to_string())

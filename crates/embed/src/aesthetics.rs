@@ -12,7 +12,7 @@ use tch::{Device, Kind};
 
 use crate::checkpoint::Checkpoint;
 use crate::error::{AnyError, EmbedError, absent_or_unfit, unfit};
-use crate::torch_zip;
+use crate::torch_zip::{self, Named};
 
 /// The model.
 pub struct Aesthetics {
@@ -24,8 +24,6 @@ struct Affine {
     weights: Vec<f32>,
     bias: Vec<f32>,
 }
-
-type Named = Vec<(String, Vec<f32>)>;
 
 impl Aesthetics {
     /// Reads the model from a `.pth` or `.safetensors` file, for vectors of `n_in` numbers.
@@ -40,12 +38,13 @@ impl Aesthetics {
         Self::of(tensors, n_in).map_err(unfit(file))
     }
 
-    fn of(tensors: Named, n_in: usize) -> Result<Self, AnyError> {
-        let mut by_layer: BTreeMap<u32, [Option<Vec<f32>>; 2]> = BTreeMap::new();
-        for (name, values) in tensors {
-            let number = name.split('.').find_map(|part| part.parse().ok());
-            let number = number.ok_or_else(|| format!("`{name}` has no layer number"))?;
-            by_layer.entry(number).or_default()[usize::from(name.ends_with("bias"))] = Some(values);
+    fn of(tensors: Vec<Named>, n_in: usize) -> Result<Self, AnyError> {
+        let mut by_layer: BTreeMap<u32, [Option<Named>; 2]> = BTreeMap::new();
+        for tensor in tensors {
+            let number = tensor.name.split('.').find_map(|part| part.parse().ok());
+            let number = number.ok_or_else(|| format!("`{}` has no layer number", tensor.name))?;
+            let place = usize::from(tensor.name.ends_with("bias"));
+            by_layer.entry(number).or_default()[place] = Some(tensor);
         }
         let mut n_in = n_in;
         let mut layers = Vec::new();
@@ -53,15 +52,18 @@ impl Aesthetics {
             let [Some(weights), Some(bias)] = tensors else {
                 return Err(format!("layer {number} has no weight or no bias").into());
             };
-            if weights.len() != n_in * bias.len() || bias.is_empty() {
-                let (n_weights, n_out) = (weights.len(), bias.len());
-                return Err(format!("layer {number} has {n_weights} weights, expected {n_out} × {n_in}").into());
+            let n_out = bias.values.len();
+            if weights.shape != [n_out, n_in] || bias.shape != [n_out] || n_out == 0 {
+                let (weights, bias) = (weights.shape, bias.shape);
+                let problem = format!("layer {number}: weights of {weights:?}, bias of {bias:?}, vectors of {n_in}");
+                return Err(problem.into());
             }
+            let (weights, bias) = (weights.values, bias.values);
             if !weights.iter().chain(&bias).all(|value| value.is_finite()) {
                 return Err(format!("layer {number} has a number that is not finite").into());
             }
             let transposed = (0..n_in).flat_map(|from| weights.iter().skip(from).step_by(n_in)).copied().collect();
-            n_in = bias.len();
+            n_in = n_out;
             layers.push(Affine { weights: transposed, bias });
         }
         if layers.is_empty() || n_in != 1 {
@@ -107,7 +109,7 @@ pub fn of_unit_length(vector: &[f32]) -> Vec<f32> {
     vector.iter().map(|value| (f64::from(*value) / length) as f32).collect()
 }
 
-fn of_torch(file: &Path) -> Result<Named, EmbedError> {
+fn of_torch(file: &Path) -> Result<Vec<Named>, EmbedError> {
     let size = std::fs::metadata(file).map_err(absent_or_unfit(file))?.len();
     if size > torch_zip::LARGEST_FILE {
         return Err(unfit(file)(format!("{size} bytes, too large for an aesthetics model")));
@@ -116,15 +118,15 @@ fn of_torch(file: &Path) -> Result<Named, EmbedError> {
     torch_zip::tensors(&bytes).map_err(unfit(file))
 }
 
-fn of_safetensors(file: &Path) -> Result<Named, EmbedError> {
+fn of_safetensors(file: &Path) -> Result<Vec<Named>, EmbedError> {
     let mut checkpoint = Checkpoint::open(file, Device::Cpu, Kind::Float)?;
     let names = checkpoint.names().into_iter().filter(|name| name.ends_with(".weight") || name.ends_with(".bias"));
     names
         .map(|name| {
-            let shape: Vec<i64> =
-                checkpoint.shape(&name).unwrap_or_default().into_iter().map(|side| side as i64).collect();
-            let values = Vec::<f32>::try_from(checkpoint.tensor(&name, &shape)?.view(-1)).map_err(unfit(file))?;
-            Ok((name, values))
+            let shape = checkpoint.shape(&name).unwrap_or_default();
+            let sides: Vec<i64> = shape.iter().map(|side| *side as i64).collect();
+            let values = Vec::<f32>::try_from(checkpoint.tensor(&name, &sides)?.view(-1)).map_err(unfit(file))?;
+            Ok(Named { name, shape, values })
         })
         .collect()
 }
@@ -169,10 +171,26 @@ mod tests {
     fn a_model_for_other_vectors_is_refused() {
         let error = Aesthetics::load(&fixture("aesthetics.pth"), 768).err().unwrap();
         let cause = std::error::Error::source(&error).unwrap().to_string();
-        assert_eq!(cause, "layer 0 has 96 weights, expected 8 × 768");
+        assert_eq!(cause, "layer 0: weights of [8, 12], bias of [8], vectors of 768");
         assert!(matches!(Aesthetics::load(&fixture("none.pth"), 12), Err(EmbedError::NoWeights { .. })));
         let not_one = Aesthetics::load(&fixture("tiny-quick-gelu/model.safetensors"), 12).err().unwrap();
         assert!(matches!(not_one, EmbedError::Weights { .. }));
+    }
+
+    #[test]
+    fn weights_that_lie_the_other_way_are_refused() {
+        let mut bytes = std::fs::read(fixture("aesthetics.pth")).unwrap();
+        // (12, 8) with the strides (8, 1): as many numbers as (8, 12).
+        for (from, to) in [(b"K\x08K\x0c\x86", b"K\x0cK\x08\x86"), (b"K\x0cK\x01\x86", b"K\x08K\x01\x86")] {
+            let at = bytes.windows(5).position(|bytes| bytes == from).unwrap();
+            bytes[at..at + 5].copy_from_slice(to);
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("turned.pth");
+        std::fs::write(&file, bytes).unwrap();
+        let error = Aesthetics::load(&file, 12).err().unwrap();
+        let cause = std::error::Error::source(&error).unwrap().to_string();
+        assert_eq!(cause, "layer 0: weights of [12, 8], bias of [8], vectors of 12");
     }
 
     /// The published model and the ten vectors that came with it; `LAION_AESTHETICS` is their folder.

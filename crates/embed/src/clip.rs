@@ -3,6 +3,7 @@
 mod config;
 mod image_tower;
 mod layers;
+mod preprocessor;
 mod text_tower;
 mod tokenizer;
 
@@ -14,15 +15,23 @@ use std::path::{Path, PathBuf};
 use tch::{Device, Kind};
 
 pub use config::Config;
-pub use image_tower::{ImageTower, SCALING};
+pub use image_tower::ImageTower;
+pub use preprocessor::Preprocessor;
+#[cfg(test)]
+pub use preprocessor::SCALING;
 pub use text_tower::TextTower;
 pub use tokenizer::ClipTokenizer;
 
 use crate::error::{AnyError, EmbedError, unfit};
 
-/// The files of a folder that decide its vectors.
-pub fn files(folder: &Path) -> Vec<PathBuf> {
+/// The files of a folder that decide its texts' vectors.
+pub fn text_files(folder: &Path) -> Vec<PathBuf> {
     ["model.safetensors", "config.json"].iter().map(|name| folder.join(name)).collect()
+}
+
+/// The files of a folder that decide its images' vectors.
+pub fn image_files(folder: &Path) -> Vec<PathBuf> {
+    text_files(folder).into_iter().chain(Preprocessor::file(folder)).collect()
 }
 
 /// The tokenizer and the text tower.

@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use tch::{Device, Kind};
 
 use crate::aesthetics::Aesthetics;
-use crate::clip::{self, ClipTexts, Config, ImageTower};
+use crate::clip::{self, ClipTexts, Config, ImageTower, Preprocessor};
 use crate::efficientnet::{self, EfficientNetLite0};
 use crate::error::{AnyError, EmbedError};
 use crate::minilm::{self, MiniLm};
-use crate::network::{ImageNetwork, Scaling};
+use crate::network::ImageNetwork;
 use crate::precision::{Precision, name_of};
 use crate::preprocess::{ExifOrientation, Fit, Frame};
 use crate::settings::{
@@ -56,7 +56,7 @@ impl ImageEncoder {
     pub fn files(&self) -> Vec<(String, PathBuf)> {
         match &self.settings {
             ImageEncoderSettings::EfficientnetLite0 { .. } => vec![("weights".to_owned(), self.path.clone())],
-            ImageEncoderSettings::Clip(_) => named(clip::files(&self.path)),
+            ImageEncoderSettings::Clip(_) => named(clip::image_files(&self.path)),
             ImageEncoderSettings::TorchScript(_) => vec![("path".to_owned(), self.path.clone())],
         }
     }
@@ -79,14 +79,11 @@ impl ImageEncoder {
     /// The pixels that it sees.
     ///
     /// # Errors
-    /// [`EmbedError::NoWeights`], [`EmbedError::Weights`]: CLIP's stand in its `config.json`.
+    /// [`EmbedError::NoWeights`], [`EmbedError::Weights`]: CLIP's stand in its folder.
     pub fn frame(&self) -> Result<Frame, EmbedError> {
         let frame = match &self.settings {
             ImageEncoderSettings::EfficientnetLite0 { .. } => Frame::centre(efficientnet::SIDE),
-            ImageEncoderSettings::Clip(_) => {
-                let config = Config::read(&self.path.join("config.json"))?;
-                Frame::centre(config.vision_config.image_size as usize)
-            }
+            ImageEncoderSettings::Clip(_) => self.clip_preprocessor()?.frame,
             ImageEncoderSettings::TorchScript(script) => Frame {
                 fit: match script.squash {
                     true => Fit::Squash,
@@ -98,6 +95,10 @@ impl ImageEncoder {
         Ok(Frame { exif_orientation: self.exif_orientation, ..frame })
     }
 
+    fn clip_preprocessor(&self) -> Result<Preprocessor, EmbedError> {
+        Preprocessor::read(&self.path, &Config::read(&self.path.join("config.json"))?.vision_config)
+    }
+
     /// What is done to the pixels and with which numbers, for the table's metadata.
     ///
     /// # Errors
@@ -105,8 +106,8 @@ impl ImageEncoder {
     pub fn preprocessing(&self, device: Device) -> Result<String, EmbedError> {
         let scaling = match &self.settings {
             ImageEncoderSettings::EfficientnetLite0 { .. } => efficientnet::SCALING.to_owned(),
-            ImageEncoderSettings::Clip(_) => clip::SCALING.to_string(),
-            ImageEncoderSettings::TorchScript(script) => scaling_of(script).to_string(),
+            ImageEncoderSettings::Clip(_) => self.clip_preprocessor()?.scaling.to_string(),
+            ImageEncoderSettings::TorchScript(script) => script.scaling().to_string(),
         };
         let precision = match self.precision(device) {
             Kind::Float => String::new(),
@@ -125,7 +126,7 @@ impl ImageEncoder {
             ImageEncoderSettings::EfficientnetLite0 { .. } => Box::new(EfficientNetLite0::load(&self.path, device)?),
             ImageEncoderSettings::Clip(_) => Box::new(ImageTower::load(&self.path, device, precision)?),
             ImageEncoderSettings::TorchScript(script) => {
-                let (side, scaling) = (script.input_size, scaling_of(script));
+                let (side, scaling) = (script.input_size, script.scaling());
                 Box::new(TorchScript::load(&self.path, side, scaling, device, precision)?)
             }
         })
@@ -206,7 +207,7 @@ impl TextEncoder {
             TextEncoderSettings::Minilm { .. } => {
                 minilm::FILES.iter().map(|name| ((*name).to_owned(), self.folder.join(name))).collect()
             }
-            TextEncoderSettings::Clip { .. } => named(clip::files(&self.folder)),
+            TextEncoderSettings::Clip { .. } => named(clip::text_files(&self.folder)),
         }
     }
 
@@ -266,10 +267,6 @@ impl TextNetwork {
             Self::Clip(network) => network.embed(texts, shape),
         }
     }
-}
-
-fn scaling_of(script: &TorchScriptSettings) -> Scaling {
-    Scaling { mean: script.mean, standard_deviation: script.std }
 }
 
 fn named(files: Vec<PathBuf>) -> Vec<(String, PathBuf)> {

@@ -1,12 +1,14 @@
 //! The image encoder at work: files in, vectors out.
 
+use std::collections::HashMap;
+
 use sha2::{Digest, Sha256};
 use tables::{Image, ImageError, ImageFiles, Progress};
 use tch::{Device, Tensor};
 
 use crate::cores::on_every_core;
 use crate::error::EmbedError;
-use crate::network::{ImageNetwork, rows_of};
+use crate::network::{ImageNetwork, halved, rows_of};
 use crate::preprocess::{Frame, square};
 use crate::settings::OnBadImage;
 use crate::store::Store;
@@ -61,18 +63,22 @@ pub struct Plan<'a> {
     pub on_bad_image: OnBadImage,
 }
 
-/// Makes the vectors of images and puts them into the store; what cannot be decoded has none, if the plan allows that.
+/// Why files have no vector, by their SHA-256.
+pub type Causes<'i> = HashMap<&'i str, String>;
+
+/// Makes the vectors of images and puts them into the store; what cannot be decoded has none, if the plan allows that,
+/// but a cause.
 ///
 /// # Errors
 /// [`EmbedError`]: what the encoder, the store or (unless bad images are skipped) a file fails with. Vectors that
 /// were made before are kept.
-pub fn embed_images(
-    images: &[ImageFile],
+pub fn embed_images<'i>(
+    images: &[ImageFile<'i>],
     plan: &Plan,
     network: &dyn ImageNetwork,
     store: &mut Store,
     progress: &Progress,
-) -> Result<(), EmbedError> {
+) -> Result<Causes<'i>, EmbedError> {
     let done = match plan.device {
         Device::Cpu => one_on_each_core(images, plan, network, store, progress),
         _ => in_batches(images, plan, network, store, progress),
@@ -85,26 +91,36 @@ pub fn embed_images(
 ///
 /// # Errors
 /// As [`embed_images`].
-pub fn one_on_each_core(
-    images: &[ImageFile],
+pub fn one_on_each_core<'i>(
+    images: &[ImageFile<'i>],
     plan: &Plan,
     network: &dyn ImageNetwork,
     store: &mut Store,
     progress: &Progress,
-) -> Result<(), EmbedError> {
+) -> Result<Causes<'i>, EmbedError> {
+    let mut causes = Causes::new();
     on_every_core(
         images,
         0,
         |image| {
-            let Some(square) = square_or_skip(image, plan)? else { return Ok(None) };
-            let vectors = network.vectors(&[&square]).map_err(|source| failed(plan.device, source))?;
-            Ok(vectors.into_iter().next().map(|vector| (image.sha256, vector)))
+            let vectors = match square_or_cause(image, plan)? {
+                Ok(square) => Ok(network.vectors(&[&square]).map_err(|source| failed(plan.device, source))?),
+                Err(cause) => Err(cause),
+            };
+            Ok((image.sha256, vectors))
         },
-        |made| {
+        |(sha256, vectors)| {
             progress.add(1);
-            made.map_or(Ok(()), |(sha256, vector)| store.add(sha256, vector))
+            match vectors {
+                Ok(vectors) => vectors.into_iter().try_for_each(|vector| store.add(sha256, vector)),
+                Err(cause) => {
+                    causes.insert(sha256, cause);
+                    Ok(())
+                }
+            }
         },
-    )
+    )?;
+    Ok(causes)
 }
 
 /// The cores read files, at most a batch ahead; the device takes batches of one size, because cuDNN chooses its kernels
@@ -112,27 +128,32 @@ pub fn one_on_each_core(
 ///
 /// # Errors
 /// As [`embed_images`].
-pub fn in_batches(
-    images: &[ImageFile],
+pub fn in_batches<'i>(
+    images: &[ImageFile<'i>],
     plan: &Plan,
     network: &dyn ImageNetwork,
     store: &mut Store,
     progress: &Progress,
-) -> Result<(), EmbedError> {
+) -> Result<Causes<'i>, EmbedError> {
+    let mut causes = Causes::new();
     let mut batches =
         Batches { network, device: plan.device, size: plan.batch_size, waiting: Vec::new(), under_way: None };
     on_every_core(
         images,
         plan.batch_size,
-        |image| Ok(square_or_skip(image, plan)?.map(|square| (image.sha256, square))),
-        |read| {
+        |image| Ok((image.sha256, square_or_cause(image, plan)?)),
+        |(sha256, square)| {
             progress.add(1);
-            batches.waiting.extend(read);
+            match square {
+                Ok(square) => batches.waiting.push((sha256, square)),
+                Err(cause) => drop(causes.insert(sha256, cause)),
+            }
             if batches.waiting.len() < plan.batch_size { Ok(()) } else { batches.start(store) }
         },
     )?;
     batches.start(store)?;
-    batches.finish(store)
+    batches.finish(store)?;
+    Ok(causes)
 }
 
 /// The device's work.
@@ -172,15 +193,10 @@ impl Batches<'_> {
                     self.finish(store)?;
                     self.under_way = Some(started);
                 }
-                Err(error) if self.size > 1 && is_out_of_memory(&error) => {
-                    tracing::warn!(
-                        batch_size = self.size,
-                        halved = self.size / 2,
-                        "the device's memory is too small for a batch"
-                    );
-                    self.size /= 2;
-                }
-                Err(error) => return Err(failed(self.device, error)),
+                Err(error) => match halved(self.size, &error) {
+                    Some(half) => self.size = half,
+                    None => return Err(failed(self.device, error)),
+                },
             }
         }
         Ok(())
@@ -194,19 +210,14 @@ impl Batches<'_> {
     }
 }
 
-/// LibTorch has no code for it that reaches Rust; cuBLAS and cuDNN have words of their own.
-fn is_out_of_memory(error: &tch::TchError) -> bool {
-    let error = error.to_string();
-    error.contains("out of memory") || error.contains("STATUS_ALLOC_FAILED")
-}
-
-fn square_or_skip(image: &ImageFile, plan: &Plan) -> Result<Option<Vec<u8>>, EmbedError> {
+/// The square, or why there is none, if the plan allows that.
+fn square_or_cause(image: &ImageFile, plan: &Plan) -> Result<Result<Vec<u8>, String>, EmbedError> {
     match image.square(plan.files, &plan.frame) {
-        Ok(square) => Ok(Some(square)),
+        Ok(square) => Ok(Ok(square)),
         Err(error) if plan.on_bad_image == OnBadImage::Skip && is_of_the_image(&error) => {
             let cause = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
             tracing::warn!(image_id = image.image.image_id, path = image.path, cause, "image has no embedding");
-            Ok(None)
+            Ok(Err(cause))
         }
         Err(error) => Err(error),
     }

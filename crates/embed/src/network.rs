@@ -1,5 +1,7 @@
 //! What every image encoder is to the stage, and the steps that they share.
 
+use std::mem::MaybeUninit;
+
 use tch::{Device, Kind, TchError, Tensor};
 
 /// An image encoder with its weights, ready to run on one device.
@@ -36,6 +38,12 @@ impl std::fmt::Display for Scaling {
 }
 
 impl Scaling {
+    /// Whether every number is finite and no deviation nothing.
+    pub fn is_sound(&self) -> bool {
+        let deviations = &self.standard_deviation;
+        self.mean.iter().chain(deviations).all(|value| value.is_finite()) && deviations.iter().all(|value| *value > 0.0)
+    }
+
     /// What each 8-bit value becomes in each channel.
     fn table(&self) -> [[f32; 256]; 3] {
         std::array::from_fn(|c| {
@@ -58,14 +66,28 @@ pub fn pixels_of(squares: &[&[u8]], side: i64, scaling: &Scaling, device: Device
         };
         return Tensor::f_stack(&[of_channel(0)?, of_channel(1)?, of_channel(2)?], 1);
     }
-    let table = scaling.table();
-    let mut planes = Vec::with_capacity(squares.iter().map(|square| square.len()).sum());
-    for square in squares {
-        for (c, table) in table.iter().enumerate() {
-            planes.extend(square.as_chunks::<3>().0.iter().map(|pixel| table[usize::from(pixel[c])]));
+    let n_pixels = (side * side) as usize;
+    if let Some(other) = squares.iter().find(|square| square.len() != 3 * n_pixels) {
+        return Err(TchError::Shape(format!("a square of {} values, expected {side} × {side} × 3", other.len())));
+    }
+    let planes = Tensor::f_empty([squares.len() as i64, 3, side, side], (Kind::Float, device))?;
+    #[allow(unsafe_code, reason = "tch makes tensors from slices by filling them with zeros and copying")]
+    // SAFETY: the tensor is new, on the CPU and contiguous, so that nobody else reads or writes its numbers.
+    let values = unsafe {
+        std::slice::from_raw_parts_mut(planes.data_ptr().cast::<MaybeUninit<f32>>(), squares.len() * 3 * n_pixels)
+    };
+    let [of_red, of_green, of_blue] = scaling.table();
+    for (square, planes) in squares.iter().zip(values.chunks_exact_mut(3 * n_pixels)) {
+        let (red, others) = planes.split_at_mut(n_pixels);
+        let (green, blue) = others.split_at_mut(n_pixels);
+        let planes = red.iter_mut().zip(green).zip(blue);
+        for ([r, g, b], ((red, green), blue)) in square.as_chunks::<3>().0.iter().zip(planes) {
+            red.write(of_red[usize::from(*r)]);
+            green.write(of_green[usize::from(*g)]);
+            blue.write(of_blue[usize::from(*b)]);
         }
     }
-    Tensor::f_from_slice(&planes)?.f_view([squares.len() as i64, 3, side, side])
+    Ok(planes)
 }
 
 /// Squares as `[n, side, side, 3]` of 8 bits on a CUDA device. The copy goes on while the caller does, from memory that the
@@ -95,6 +117,16 @@ pub fn rows_of(matrix: &Tensor, n_rows: usize) -> Result<Vec<Vec<f32>>, TchError
     Ok(Vec::<f32>::try_from(flat)?.chunks(n_columns).map(<[f32]>::to_vec).collect())
 }
 
+/// Half of a batch's size, if its error is that the device's memory is too small and a half is left; says so.
+pub fn halved(batch_size: usize, error: &dyn std::fmt::Display) -> Option<usize> {
+    // LibTorch has no code for it that reaches Rust; cuBLAS and cuDNN have words of their own.
+    let error = error.to_string();
+    let is_out_of_memory = error.contains("out of memory") || error.contains("STATUS_ALLOC_FAILED");
+    let half = Some(batch_size / 2).filter(|half| is_out_of_memory && *half > 0)?;
+    tracing::warn!(batch_size, halved = half, "the device's memory is too small for a batch");
+    Some(half)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -111,6 +143,7 @@ mod tests {
         let ours = pixels_of(&squares, 20, &SCALING, Device::Cpu).unwrap();
         assert_eq!(ours.size(), [2, 3, 20, 20]);
         assert!(ours.equal(&expected), "to the last bit");
+        assert!(pixels_of(&squares, 21, &SCALING, Device::Cpu).unwrap_err().to_string().contains("1200 values"));
     }
 
     #[test]

@@ -9,6 +9,10 @@ use std::io::Cursor;
 use gif::{ColorOutput, DecodeOptions, MemoryLimit};
 use image::{DynamicImage, ImageFormat, ImageReader};
 use png::{BitDepth, ColorType, Limits, Transformations};
+use zune_jpeg::JpegDecoder;
+use zune_jpeg::zune_core::bytestream::ZCursor;
+use zune_jpeg::zune_core::colorspace::ColorSpace;
+use zune_jpeg::zune_core::options::DecoderOptions;
 
 use crate::error::AnyError;
 use crate::resize::Pixels;
@@ -24,6 +28,8 @@ pub enum Picture {
     Colour(Pixels<3>),
     /// RGB and alpha (RGBA, LA), not premultiplied.
     Transparent(Pixels<4>),
+    /// Cyan, magenta, yellow and black, 255 being all of it (CMYK).
+    Cmyk(Pixels<4>),
     /// The colours of a palette or of a 1-bit image (P, 1).
     Indexed(Pixels<3>),
 }
@@ -35,6 +41,7 @@ pub enum Picture {
 pub fn decode(file: &[u8]) -> Result<Picture, AnyError> {
     match image::guess_format(file)? {
         ImageFormat::Png => of_png(file),
+        ImageFormat::Jpeg => of_jpeg(file),
         ImageFormat::Gif => of_gif(file),
         ImageFormat::Bmp => of_bmp(file),
         _ => Ok(of_image(file)?),
@@ -51,6 +58,47 @@ fn of_image(file: &[u8]) -> Result<Picture, image::ImageError> {
         }
         picture => Picture::Colour(Pixels { width, height, values: picture.into_rgb8().into_raw() }),
     })
+}
+
+fn of_jpeg(file: &[u8]) -> Result<Picture, AnyError> {
+    // What a file may decode to is `ingest`'s to bound.
+    let options = DecoderOptions::default().set_strict_mode(false).set_max_width(usize::MAX).set_max_height(usize::MAX);
+    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(file), options);
+    decoder.decode_headers()?;
+    let info = decoder.info().ok_or("a JPEG without a header")?;
+    let wanted = match (info.components, decoder.input_colorspace()) {
+        (1, _) => ColorSpace::Luma,
+        (3, _) => ColorSpace::RGB,
+        // As they are stored: Pillow resizes inks.
+        (4, Some(stored @ (ColorSpace::CMYK | ColorSpace::YCCK))) => stored,
+        (n, _) => return Err(format!("a JPEG of {n} components that are neither grey, colours nor inks").into()),
+    };
+    decoder.set_options(options.jpeg_set_out_colorspace(wanted));
+    let (width, height, values) = (usize::from(info.width), usize::from(info.height), decoder.decode()?);
+    Ok(match wanted {
+        ColorSpace::Luma => Picture::Grey(Pixels { width, height, values }),
+        ColorSpace::RGB => Picture::Colour(Pixels { width, height, values }),
+        stored => Picture::Cmyk(Pixels { width, height, values: inks(values, stored == ColorSpace::YCCK) }),
+    })
+}
+
+/// The inks of stored samples. As Pillow does, all such files are taken for Adobe's, which store what is left of white;
+/// in YCCK the first three as libjpeg's YCbCr (its constants, with 16 fractional bits).
+fn inks(mut samples: Vec<u8>, is_ycck: bool) -> Vec<u8> {
+    let byte = |value: i32| value.clamp(0, 255) as u8;
+    for pixel in samples.as_chunks_mut::<4>().0 {
+        let [y, blue, red, black] = pixel.map(i32::from);
+        let (blue, red) = (blue - 128, red - 128);
+        *pixel = if is_ycck {
+            let cyan = y + ((91_881 * red + 32_768) >> 16);
+            let magenta = y + ((-22_554 * blue - 46_802 * red + 32_768) >> 16);
+            let yellow = y + ((116_130 * blue + 32_768) >> 16);
+            [byte(cyan), byte(magenta), byte(yellow), byte(255 - black)]
+        } else {
+            pixel.map(|sample| 255 - sample)
+        };
+    }
+    samples
 }
 
 fn of_png(file: &[u8]) -> Result<Picture, AnyError> {
@@ -119,25 +167,33 @@ fn colour(palette: &[u8], index: u8) -> [u8; 3] {
     palette.as_chunks::<3>().0.get(usize::from(index)).copied().unwrap_or_default()
 }
 
-/// The first frame on its canvas.
+/// The most pixels that Pillow makes of a canvas (`DecompressionBombError`).
+const LARGEST_CANVAS: usize = 2 * (1 << 30) / 12;
+
+/// The first frame on its canvas, which grows where the frame is larger, as Pillow's does.
 fn of_gif(file: &[u8]) -> Result<Picture, AnyError> {
     let mut options = DecodeOptions::new();
     options.set_color_output(ColorOutput::Indexed);
     options.set_memory_limit(MemoryLimit::Unlimited);
     let mut decoder = options.read_info(Cursor::new(file))?;
-    let (width, height) = (usize::from(decoder.width()), usize::from(decoder.height()));
+    let screen = (usize::from(decoder.width()), usize::from(decoder.height()));
     let global = decoder.global_palette().map(<[u8]>::to_vec);
     let frame = decoder.read_next_frame()?.ok_or("a GIF without a frame")?;
     let palette = frame.palette.clone().or(global).unwrap_or_default();
     let (left, top, across) = (usize::from(frame.left), usize::from(frame.top), usize::from(frame.width));
+    let (width, height) = (screen.0.max(left + across), screen.1.max(top + usize::from(frame.height)));
+    if width == 0 || height == 0 {
+        return Err("a GIF without pixels".into());
+    }
+    // `ingest` bounds the screen, and nothing what a frame makes of it.
+    if (width, height) != screen && width * height > LARGEST_CANVAS {
+        return Err(format!("a GIF whose first frame makes it {width} × {height} pixels").into());
+    }
     let mut indices = vec![frame.transparent.unwrap_or(0); width * height];
-    for (row, drawn) in indices.chunks_exact_mut(width.max(1)).skip(top).zip(frame.buffer.chunks_exact(across.max(1))) {
+    for (row, drawn) in indices.chunks_exact_mut(width).skip(top).zip(frame.buffer.chunks_exact(across.max(1))) {
         for (index, drawn) in row.iter_mut().skip(left).zip(drawn) {
             *index = *drawn;
         }
-    }
-    if width == 0 || height == 0 {
-        return Err("a GIF without pixels".into());
     }
     // Pillow drops a palette whose colour n is the grey n.
     if palette.as_chunks::<3>().0.iter().enumerate().all(|(at, colour)| colour.iter().all(|c| usize::from(*c) == at)) {
@@ -168,7 +224,7 @@ fn of_bmp(file: &[u8]) -> Result<Picture, AnyError> {
 
 /// Kinds of BMP that Pillow treats in a way of its own.
 enum BmpKind {
-    /// 256 entries, the n-th of which is the grey n.
+    /// The n-th of its colours is the grey n.
     Grey,
     /// Any other palette.
     Palette,
@@ -190,7 +246,9 @@ fn bmp_kind(file: &[u8]) -> Option<BmpKind> {
         return None;
     }
     let start = 14 + header_size;
-    let entries = file.get(start..start + 256 * entry);
+    // How many colours there are, if the header says so.
+    let n_colours = if header_size == 12 { 0 } else { u16_at(46)? };
+    let entries = file.get(start..start + if n_colours == 0 { 256 } else { n_colours } * entry);
     let is_ramp = |entries: &[u8]| {
         entries.chunks_exact(entry).enumerate().all(|(at, colour)| colour[..3].iter().all(|c| usize::from(*c) == at))
     };

@@ -42,6 +42,20 @@ pub struct Part {
     pub down: Range<usize>,
 }
 
+impl Part {
+    /// Whether the whole result is as large as the picture: Pillow then copies it, whatever its kind.
+    pub fn is_size_of<const C: usize, T>(&self, pixels: &Pixels<C, T>) -> bool {
+        (self.width, self.height) == (pixels.width, pixels.height)
+    }
+}
+
+/// The part of a picture that is not resized.
+pub fn cropped<const C: usize>(pixels: &Pixels<C>, part: &Part) -> Pixels<C> {
+    let rows = pixels.values.chunks_exact(pixels.width * C).skip(part.down.start).take(part.down.len());
+    let values = rows.flat_map(|row| &row[part.across.start * C..part.across.end * C]).copied().collect();
+    Pixels { width: part.across.len(), height: part.down.len(), values }
+}
+
 /// The nearest pixels.
 pub fn resize_nearest(pixels: &Pixels<3>, part: &Part) -> Pixels<3> {
     let columns = nearest(pixels.width, part.width, part.across.clone());
@@ -53,44 +67,49 @@ pub fn resize_nearest(pixels: &Pixels<3>, part: &Part) -> Pixels<3> {
     Pixels { width: part.across.len(), height: part.down.len(), values }
 }
 
+/// Steps that are taken one by one; Pillow has no room for a result so long.
+const MOST_STEPS: usize = 1 << 24;
+
 /// Which input pixel each output pixel is. Source: Pillow's `ImagingScaleAffine`, whose steps add up their rounding.
 fn nearest(n_in: usize, n_out: usize, wanted: Range<usize>) -> Vec<usize> {
     let scale = n_in as f64 / n_out as f64;
-    let mut at = scale * 0.5;
-    let all = (0..wanted.end).map(|_| {
+    let first = if wanted.start > MOST_STEPS { wanted.start } else { 0 };
+    let mut at = scale * (first as f64 + 0.5);
+    let all = (first..wanted.end).map(|_| {
         let pixel = (at as usize).min(n_in - 1);
         at += scale;
         pixel
     });
-    all.skip(wanted.start).collect()
+    all.skip(wanted.start - first).collect()
 }
 
 /// The same for grey of 16 bits, which Pillow resamples with weights of double precision. A result beyond 16 bits wraps
 /// in its low byte only, as it does there.
 pub fn resize_deep(pixels: &Pixels<1, u16>, part: &Part) -> Pixels<1, u16> {
-    let columns = exact_taps(pixels.width, part.width, part.across.clone());
-    let rows = exact_taps(pixels.height, part.height, part.down.clone());
+    let (width, height) = (part.across.len(), part.down.len());
+    let columns: Vec<_> = exact_taps(pixels.width, part.width, part.across.clone()).collect();
+    let rows: Vec<_> = exact_taps(pixels.height, part.height, part.down.clone()).collect();
     let mix = |values: &mut dyn Iterator<Item = (u16, &f64)>| {
         let sum: f64 = values.fold(0.0, |sum, (value, weight)| sum + f64::from(value) * weight);
         let rounded = (if sum >= 0.0 { sum + 0.5 } else { sum - 0.5 }) as i32;
         let [low, high] = [rounded % 256, rounded >> 8].map(|byte| byte.clamp(0, 255) as u8);
         u16::from_le_bytes([low, high])
     };
-    let squeezed: Vec<Vec<u16>> = pixels
-        .values
-        .chunks_exact(pixels.width)
-        .map(|row| {
-            let each = columns.iter().map(|(first, weights)| mix(&mut row[*first..].iter().copied().zip(weights)));
-            each.collect()
-        })
-        .collect();
-    let mut values = Vec::with_capacity(part.across.len() * part.down.len());
+    // Only the input rows that the vertical pass will read go through the horizontal one.
+    let top = rows.iter().map(|(first, _)| *first).min().unwrap_or(0);
+    let bottom = rows.iter().map(|(first, weights)| first + weights.len()).max().unwrap_or(top);
+    let mut squeezed = Vec::with_capacity((bottom - top) * width);
+    for row in pixels.values.chunks_exact(pixels.width).take(bottom).skip(top) {
+        let each = columns.iter().map(|(first, weights)| mix(&mut row[*first..].iter().copied().zip(weights)));
+        squeezed.extend(each);
+    }
+    let mut values = Vec::with_capacity(width * height);
     for (first, weights) in &rows {
-        for x in 0..part.across.len() {
-            values.push(mix(&mut squeezed[*first..].iter().map(|row| row[x]).zip(weights)));
+        for x in 0..width {
+            values.push(mix(&mut squeezed[(first - top) * width + x..].iter().step_by(width).copied().zip(weights)));
         }
     }
-    Pixels { width: part.across.len(), height: part.down.len(), values }
+    Pixels { width, height, values }
 }
 
 /// Bicubic, antialiased.
@@ -201,6 +220,34 @@ pub mod tests {
     fn a_picture_too_wide_for_the_wide_registers_is_resized_all_the_same() {
         let image = Pixels::<1> { width: 40_000, height: 3, values: vec![9; 120_000] };
         assert!(resize_bicubic(&image, &part(50, 3, 0..50, 0..3)).values.iter().all(|value| *value == 9));
+    }
+
+    #[test]
+    fn a_hostile_length_costs_no_more_than_what_is_seen_of_it() {
+        let started = std::time::Instant::now();
+        // Pillow would step through all of these.
+        let middle = 1usize << 39;
+        assert_eq!(nearest(1_000, 2 * middle, middle - 1..middle + 1), [499, 500]);
+        assert_eq!(nearest(1, 2 * middle, middle..middle + 2), [0, 0]);
+        // One column of 16-bit grey, as a PNG may hold a hundred million of: a row for each would need gigabytes.
+        let n_rows = 20_000_000;
+        let column =
+            Pixels::<1, u16> { width: 1, height: n_rows, values: (0..n_rows).map(|y| (y % 7) as u16).collect() };
+        let middle = n_rows / 2 * 224;
+        let square = resize_deep(&column, &part(224, n_rows * 224, 0..224, middle - 112..middle + 112));
+        assert_eq!(square.values.len(), 224 * 224);
+        assert!(started.elapsed().as_secs() < 5, "{:?}", started.elapsed());
+    }
+
+    #[test]
+    fn deep_grey_is_the_same_in_a_part_as_in_the_whole() {
+        let values = test_image::<1>(31, 47, 3).values.into_iter().map(|value| u16::from(value) * 200).collect();
+        let image = Pixels::<1, u16> { width: 31, height: 47, values };
+        let whole = resize_deep(&image, &part(20, 30, 0..20, 0..30));
+        let part = resize_deep(&image, &part(20, 30, 5..15, 8..20));
+        for (y, row) in part.values.chunks(10).enumerate() {
+            assert_eq!(row, &whole.values[(y + 8) * 20 + 5..][..10]);
+        }
     }
 
     #[test]

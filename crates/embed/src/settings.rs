@@ -7,6 +7,7 @@ use tables::Location;
 use torch_device::DeviceSetting;
 
 use crate::error::EmbedError;
+use crate::network::Scaling;
 use crate::precision::Precision;
 use crate::preprocess::ExifOrientation;
 
@@ -122,6 +123,13 @@ pub struct TorchScriptSettings {
     pub precision: Precision,
 }
 
+impl TorchScriptSettings {
+    /// What is done to an 8-bit value.
+    pub(crate) fn scaling(&self) -> Scaling {
+        Scaling { mean: self.mean, standard_deviation: self.std }
+    }
+}
+
 /// A text encoder and its files.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
@@ -178,8 +186,7 @@ impl Settings {
                 if script.short_side.is_some_and(|side| side < script.input_size || side > 4096 || script.squash) {
                     return wrong("image_encoder.short_side", "must be in input_size..=4096, and absent with `squash`");
                 }
-                let finite = script.mean.iter().chain(&script.std).all(|value| value.is_finite());
-                if !finite || script.std.iter().any(|value| *value <= 0.0) {
+                if !script.scaling().is_sound() {
                     return wrong("image_encoder.std", "and `mean` must be finite, `std` positive");
                 }
             }

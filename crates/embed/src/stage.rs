@@ -13,7 +13,7 @@ use tempfile::NamedTempFile;
 use crate::encoder::{Head, ImageEncoder, TextEncoder};
 use crate::error::EmbedError;
 use crate::identity;
-use crate::images::{ImageFile, Plan, embed_images};
+use crate::images::{Causes, ImageFile, Plan, embed_images};
 use crate::settings::{ImageEncoderSettings, Settings};
 use crate::store::Store;
 use crate::texts::{content_of, count_cut, embed_texts};
@@ -64,13 +64,17 @@ impl Embed {
                 let value =
                     |wanted: &str| of_images.iter().find(|(key, _)| *key == wanted).map_or("", |(_, v)| v.as_str());
                 let (weights, preprocessing) = (value("image_weights"), value("preprocessing"));
-                let key = [encoder.kind(), weights, preprocessing, kind_of(device), ARITHMETIC].join("\n");
+                let key = kept_under(&[encoder.kind(), weights, preprocessing], device);
                 head = encoder.load_head()?;
                 metadata.extend(of_images.iter().cloned());
-                let store = self.image_vectors(run, &images, encoder, &key, device)?;
+                let (store, causes) = self.image_vectors(run, &images, encoder, &key, device)?;
                 counts.insert("images_embedded", store.n_new());
-                let n_bad = images.iter().filter(|image| !store.has(image.sha256)).count();
-                counts.insert("images_bad", n_bad as u64);
+                let mut n_bad = 0;
+                for bad in images.iter().filter(|image| !store.has(image.sha256)) {
+                    n_bad += 1;
+                    run.note_bad_image(&bad.image.image_id, causes.get(bad.sha256).map_or("", String::as_str));
+                }
+                counts.insert("images_bad", n_bad);
                 Some(store)
             }
         };
@@ -79,9 +83,9 @@ impl Embed {
             Some(encoder) => {
                 let of_texts = identity::of_texts(encoder, device)?;
                 let value = |wanted: &str| of_texts.iter().find(|(key, _)| *key == wanted).map(|(_, v)| v.as_str());
-                let mut key = vec![encoder.kind(), value("text_weights").unwrap_or(""), kind_of(device)];
-                key.extend(value("text_precision"));
-                let key = key.join("\n");
+                let mut parts = vec![encoder.kind(), value("text_weights").unwrap_or("")];
+                parts.extend(value("text_precision"));
+                let key = kept_under(&parts, device);
                 metadata.extend(of_texts.iter().cloned());
                 let contents: BTreeMap<&str, String> =
                     prompts.iter().map(|prompt| (*prompt, content_of(prompt))).collect();
@@ -127,19 +131,20 @@ impl Embed {
         matches!(&self.settings.image_encoder, Some(ImageEncoderSettings::Clip(clip)) if clip.aesthetic_score)
     }
 
-    /// The vectors of images; `key` names everything that decides them.
-    fn image_vectors(
+    /// The vectors of images, and why some have none; `key` names everything that decides them.
+    fn image_vectors<'i>(
         &self,
         run: &StageRun,
-        images: &[ImageFile],
+        images: &[ImageFile<'i>],
         encoder: &ImageEncoder,
         key: &str,
         device: Device,
-    ) -> Result<Store, EmbedError> {
+    ) -> Result<(Store, Causes<'i>), EmbedError> {
         let wanted = images.iter().map(|image| image.sha256).collect();
         let mut store = Store::open(run, &digest_bytes(key.as_bytes()), &wanted)?;
         // The same file under two names is embedded once.
         let mut seen = HashSet::new();
+        let mut causes = Causes::new();
         let new: Vec<ImageFile> = images
             .iter()
             .filter(|image| !store.has(image.sha256) && seen.insert(image.sha256))
@@ -154,9 +159,9 @@ impl Embed {
                 on_bad_image: self.settings.on_bad_image,
             };
             let network = encoder.load(device)?;
-            embed_images(&new, &plan, network.as_ref(), &mut store, &run.progress(new.len(), "images"))?;
+            causes = embed_images(&new, &plan, network.as_ref(), &mut store, &run.progress(new.len(), "images"))?;
         }
-        Ok(store)
+        Ok((store, causes))
     }
 
     /// The vectors of prompts, each with what it is kept under; `key` names everything that decides them.
@@ -183,9 +188,14 @@ impl Embed {
     }
 }
 
-/// Named with each kept vector of an image, so that those of one table are made in one way to the last bit: another
-/// number whenever a network computes in another order.
-const ARITHMETIC: &str = "2";
+/// Named with each kept vector, so that those of one table are made in one way to the last bit: another number whenever a
+/// network computes in another order, or a picture or text comes to it otherwise.
+const ARITHMETIC: &str = "3";
+
+/// What vectors are kept under, of what decides them besides the device and this code.
+fn kept_under(parts: &[&str], device: Device) -> String {
+    [parts, &[kind_of(device), ARITHMETIC]].concat().join("\n")
+}
 
 /// Rows that are in memory while the table is written.
 const ROWS_AT_ONCE: usize = 1024;
@@ -238,7 +248,7 @@ impl Stage for Embed {
     }
 
     fn version(&self) -> u32 {
-        3
+        4
     }
 
     fn settings(&self) -> serde_json::Value {

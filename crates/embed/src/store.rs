@@ -23,7 +23,7 @@ table! {
     }
 }
 
-/// A kill loses at most this many vectors.
+/// A kill loses at most this many vectors, and on CUDA those of the batch that is under way.
 const PER_PART: usize = 256;
 
 /// The vectors of one encoder: those of earlier runs, and those of this one.

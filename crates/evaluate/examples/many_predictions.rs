@@ -71,6 +71,7 @@ fn write(storage: &Storage, n_runs: usize, n_images: usize) {
             stage2_on: None,
             class_weights: "none".into(),
             n_used: 25 * (1 + (at / 50) as i64),
+            n_comparisons: None,
             degenerate: Vec::new(),
             epochs_run: None,
             n_train: 25 * (1 + (at / 50) as i64),

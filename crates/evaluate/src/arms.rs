@@ -1,14 +1,17 @@
 //! Arms against each other: the mean over seeds with its interval, and paired differences.
 //!
 //! A point is one experiment, arm and `n_train`; its models differ in their seeds only. Intervals are of the mean over
-//! seeds, redrawing prompts and seeds; every fine arm's difference to coarse uses the same draws for both.
+//! seeds, redrawing prompts and seeds; every fine arm's difference to coarse uses the same draws for both, and the images
+//! that both predict.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use tables::{ArmMetric, RewardModel, Split};
 
-use crate::bootstrap::Interval;
-use crate::metrics::{Evaluation, JUDGED, METRICS, PointMetrics, ROC_AUC, Seeds, SplitMetrics};
+use crate::bootstrap::{Draws, Interval};
+use crate::common_images::on_common_images;
+use crate::metrics::{Evaluation, JUDGED, METRICS, PointMetrics, Seeds, SplitMetrics};
 use crate::undefined::Undefined;
 
 /// A value with its interval, where there is one.
@@ -56,15 +59,17 @@ impl ArmPoint<'_> {
     }
 }
 
-/// One fine arm against the coarse one, each at its largest `n_train`.
+/// One fine arm against the coarse one, each at its largest `n_train`, on the images that both predict.
 #[derive(Debug, Clone)]
 pub struct Comparison<'a> {
-    /// The coarse point.
+    /// The coarse point; of several coarse arms the best on the validation split.
     pub coarse: ArmPoint<'a>,
     /// The fine point.
     pub fine: ArmPoint<'a>,
     /// Test AUC of fine less that of coarse.
     pub difference: Estimate,
+    /// How many test images both predict, if one of them predicts more.
+    pub n_common: Option<usize>,
 }
 
 /// How a comparison ended.
@@ -95,15 +100,16 @@ impl Comparison<'_> {
 /// All points, by experiment, arm and `n_train`.
 pub fn points<'a>(evaluation: &Evaluation<'a>) -> Vec<ArmPoint<'a>> {
     let point = |point: &PointMetrics<'a>| {
-        let estimate = |split| estimate(point, split, evaluation);
+        let on = |split| point.on(split).and_then(|metrics| estimate(metrics, draws(evaluation, point, split)?));
+        let test = point.on(Split::Test).and_then(SplitMetrics::auc);
         ArmPoint {
             experiment: point.experiment,
             arm: point.arm,
             n_train: point.n_train,
             models: point.models.clone(),
-            validation: estimate(Split::Validation),
-            test: estimate(Split::Test),
-            test_of_seeds: auc(point, Split::Test).map(|seeds| seeds.values.clone()).unwrap_or_default(),
+            validation: on(Split::Validation),
+            test: on(Split::Test),
+            test_of_seeds: test.map(|seeds| seeds.values.clone()).unwrap_or_default(),
         }
     };
     evaluation.points.iter().map(point).collect()
@@ -131,9 +137,8 @@ fn arm_metric(
     evaluation: &Evaluation,
 ) -> ArmMetric {
     let value = seeds.mean();
-    let draws = evaluation.targets.get(&(point.experiment, split)).map(|target| &target.draws);
-    let interval = match (value, draws) {
-        (Some(_), Some(draws)) => draws.interval(&seeds.replicates).map_err(|reason| reason.to_string()),
+    let interval = match (value, draws(evaluation, point, split)) {
+        (Some(_), Some(draws)) => of.interval(&seeds.replicates, draws).map_err(|reason| reason.to_string()),
         _ => Err(seeds.reason.clone().unwrap_or_else(|| Undefined::NoData.to_string())),
     };
     let n = seeds.values.len() as f64;
@@ -171,13 +176,35 @@ pub fn cost_seconds(models: &[&RewardModel]) -> Option<f64> {
 
 /// Each fine arm of an experiment against its coarse arm. Empty if either has no test AUC.
 pub fn comparisons<'a>(points: &[ArmPoint<'a>], evaluation: &Evaluation<'a>) -> Vec<Comparison<'a>> {
-    let coarse = largest(points).into_iter().find(|point| point.is_coarse());
-    let Some(coarse) = coarse else { return Vec::new() };
-    let against = |fine: &ArmPoint<'a>| {
-        let difference = difference(fine, coarse, evaluation)?;
-        Some(Comparison { coarse: coarse.clone(), fine: fine.clone(), difference })
-    };
-    largest(points).into_iter().filter(|point| !point.is_coarse()).filter_map(against).collect()
+    let mut largest: Vec<ArmPoint> = largest(points).into_iter().cloned().collect();
+    let judged: Vec<&PointMetrics> = largest.iter().filter_map(|point| judged(point, evaluation)).collect();
+    // Arms are chosen by what they reach on the same images.
+    for ((point, metrics), judged) in
+        largest.iter_mut().zip(on_common_images(evaluation, &judged, Split::Validation)).zip(&judged)
+    {
+        point.validation = draws(evaluation, judged, Split::Validation).and_then(|draws| estimate(&metrics, draws));
+    }
+    let Some((coarse, _)) = best(largest.iter().filter(|point| point.is_coarse())) else { return Vec::new() };
+    let fine = largest.iter().filter(|point| !point.is_coarse());
+    fine.filter_map(|fine| compared(fine, coarse, evaluation)).collect()
+}
+
+fn compared<'a>(fine: &ArmPoint<'a>, coarse: &ArmPoint<'a>, evaluation: &Evaluation<'a>) -> Option<Comparison<'a>> {
+    let points = [judged(fine, evaluation)?, judged(coarse, evaluation)?];
+    let draws = draws(evaluation, points[0], Split::Test)?;
+    let on_common = on_common_images(evaluation, &points, Split::Test);
+    let [of_fine, of_coarse] = &on_common[..] else { return None };
+    let (fine_auc, coarse_auc) = (of_fine.auc()?, of_coarse.auc()?);
+    let replicates: Vec<f64> =
+        fine_auc.replicates.iter().zip(&coarse_auc.replicates).map(|(fine, coarse)| fine - coarse).collect();
+    let difference =
+        Estimate { value: fine_auc.mean()? - coarse_auc.mean()?, interval: of_fine.interval(&replicates, draws).ok() };
+    Some(Comparison {
+        coarse: ArmPoint { test: estimate(of_coarse, draws), ..coarse.clone() },
+        fine: ArmPoint { test: estimate(of_fine, draws), ..fine.clone() },
+        difference,
+        n_common: matches!(of_fine, Cow::Owned(_)).then_some(of_fine.n_images),
+    })
 }
 
 /// The point of each arm with the largest `n_train` among those that have a test AUC.
@@ -192,40 +219,37 @@ pub fn largest<'p, 'a>(points: &'p [ArmPoint<'a>]) -> Vec<&'p ArmPoint<'a>> {
     of_arm.into_values().collect()
 }
 
-/// The comparison to report: the fine arm that is best on the validation split, since choosing on the test split
-/// would flatter it. Falls back to the test split (and says so) if no arm has a validation AUC.
+/// The comparison to report: that of the best fine arm, and the split it is the best on.
 pub fn best_fine<'c, 'a>(comparisons: &'c [Comparison<'a>]) -> Option<(&'c Comparison<'a>, Split)> {
+    let (fine, chosen_on) = best(comparisons.iter().map(|one| &one.fine))?;
+    comparisons.iter().find(|one| one.fine.arm == fine.arm).map(|one| (one, chosen_on))
+}
+
+/// The point that is best on the validation split, since choosing on the test split would flatter it; the first of equals.
+/// Falls back to the test split (and says so) if none has a validation AUC.
+fn best<'p, 'a: 'p>(points: impl Iterator<Item = &'p ArmPoint<'a>> + Clone) -> Option<(&'p ArmPoint<'a>, Split)> {
     let by = |auc: fn(&ArmPoint) -> Option<f64>| {
-        let scored = comparisons.iter().filter_map(|one| auc(&one.fine).map(|value| (one, value)));
-        // The first of equals, so that the choice does not depend on chance.
-        scored.reduce(|best, next| if next.1 > best.1 { next } else { best }).map(|(one, _)| one)
+        let scored = points.clone().filter_map(|point| auc(point).map(|value| (point, value)));
+        scored.reduce(|best, next| if next.1 > best.1 { next } else { best }).map(|(point, _)| point)
     };
     let on_validation = by(|point| point.validation.as_ref().map(|estimate| estimate.value));
-    let on_test = || by(|point| point.test.as_ref().map(|estimate| estimate.value)).map(|one| (one, Split::Test));
-    on_validation.map(|one| (one, Split::Validation)).or_else(on_test)
+    let on_test = || by(|point| point.test.as_ref().map(|estimate| estimate.value)).map(|point| (point, Split::Test));
+    on_validation.map(|point| (point, Split::Validation)).or_else(on_test)
 }
 
-fn auc<'e>(point: &'e PointMetrics, split: Split) -> Option<&'e Seeds> {
-    point.on(split)?.metric(ROC_AUC).filter(|seeds| !seeds.values.is_empty())
+fn judged<'e, 'a>(point: &ArmPoint, evaluation: &'e Evaluation<'a>) -> Option<&'e PointMetrics<'a>> {
+    let key = (point.experiment, point.arm, point.n_train);
+    evaluation.points.iter().find(|point| (point.experiment, point.arm, point.n_train) == key)
 }
 
-fn estimate(point: &PointMetrics, split: Split, evaluation: &Evaluation) -> Option<Estimate> {
-    let seeds = auc(point, split)?;
-    let draws = &evaluation.targets.get(&(point.experiment, split))?.draws;
-    Some(Estimate { value: seeds.mean()?, interval: draws.interval(&seeds.replicates).ok() })
+fn draws<'e>(evaluation: &'e Evaluation, point: &'e PointMetrics, split: Split) -> Option<&'e Draws> {
+    evaluation.targets.get(&(point.experiment, split)).map(|target| &*target.draws)
 }
 
-fn difference(fine: &ArmPoint, coarse: &ArmPoint, evaluation: &Evaluation) -> Option<Estimate> {
-    let seeds = |wanted: &ArmPoint| {
-        let key = (wanted.experiment, wanted.arm, wanted.n_train);
-        let point = evaluation.points.iter().find(|point| (point.experiment, point.arm, point.n_train) == key)?;
-        auc(point, Split::Test)
-    };
-    let draws = &evaluation.targets.get(&(fine.experiment, Split::Test))?.draws;
-    let (fine, coarse) = (seeds(fine)?, seeds(coarse)?);
-    let replicates: Vec<f64> =
-        fine.replicates.iter().zip(&coarse.replicates).map(|(fine, coarse)| fine - coarse).collect();
-    Some(Estimate { value: fine.mean()? - coarse.mean()?, interval: draws.interval(&replicates).ok() })
+/// The AUC as the mean over seeds.
+fn estimate(metrics: &SplitMetrics, draws: &Draws) -> Option<Estimate> {
+    let seeds = metrics.auc()?;
+    Some(Estimate { value: seeds.mean()?, interval: metrics.interval(&seeds.replicates, draws).ok() })
 }
 
 #[cfg(test)]
@@ -295,6 +319,39 @@ mod tests {
         compared(&inputs, |comparisons| {
             let (best, chosen_on) = best_fine(comparisons).unwrap();
             assert_eq!((best.fine.arm, chosen_on), ("steady", Split::Validation));
+        });
+    }
+
+    #[test]
+    fn the_best_coarse_arm_is_the_baseline_and_it_is_chosen_on_validation_too() {
+        let inputs = world(&[
+            ("a coarse arm", &[], 10, [0.4, 0.0]),
+            ("coarse", &[], 10, [0.1, 0.2]),
+            ("fine", &["verb"], 10, [0.1, 0.2]),
+        ]);
+        compared(&inputs, |comparisons| {
+            assert_eq!(comparisons.iter().map(|one| one.coarse.arm).collect::<Vec<_>>(), ["coarse"]);
+        });
+    }
+
+    #[test]
+    fn arms_that_predict_different_images_are_compared_on_those_that_both_predict() {
+        // The fine arm has no embedding of the ten prompts that coarse ranks the wrong way round: on the rest they are equal.
+        let full = world(&[("coarse", &[], 10, [0.34; 2]), ("fine", &["noun"], 10, [0.34; 2])]);
+        let is_easy = |image_id: &str| image_id[1..].split('-').next().unwrap().parse::<usize>().unwrap() >= 10;
+        let mut inputs = full.clone();
+        inputs.predictions = full
+            .predictions
+            .rows()
+            .into_iter()
+            .filter(|row| row.run_id.contains("coarse") || is_easy(&row.image_id))
+            .collect();
+        compared(&inputs, |comparisons| {
+            let one = &comparisons[0];
+            assert_eq!((one.difference.value, one.n_common), (0.0, Some(40)), "{one:?}");
+            assert_eq!(one.coarse.test, one.fine.test);
+            assert_eq!(one.coarse.validation, one.fine.validation);
+            assert_eq!(one.verdict(), Verdict::NoClearDifference);
         });
     }
 

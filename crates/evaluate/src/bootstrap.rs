@@ -22,6 +22,9 @@ pub struct Interval {
     pub high: f64,
 }
 
+/// Fewer prompts than this are too few for the percentile bootstrap to be trusted: its intervals are too narrow.
+pub const FEW_PROMPTS: usize = 20;
+
 /// Replicates that are worked on at once: their weights are neighbours in memory, and one instruction takes several.
 pub const LANES: usize = 16;
 
@@ -107,6 +110,17 @@ pub fn percentiles(replicates: &[f64]) -> Result<Interval, Undefined> {
         return Err(Undefined::TooFewResamples { dropped, replicates: replicates.len() });
     }
     Ok(Interval { low: select_quantile(&mut values, 0.025), high: select_quantile(&mut values, 0.975) })
+}
+
+/// The share of replicates that have a difference's sign; 0 counts one half.
+pub fn share_of_sign(replicates: &[f64], difference: f64) -> f64 {
+    let values = || replicates.iter().filter(|value| !value.is_nan());
+    let with_sign = values().map(|value| match value * difference {
+        product if product > 0.0 => 1.0,
+        product if product < 0.0 => 0.0,
+        _ => 0.5,
+    });
+    with_sign.sum::<f64>() / values().count() as f64
 }
 
 /// The draws of seeds, made once for each number of seeds.

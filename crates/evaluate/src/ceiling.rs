@@ -1,11 +1,12 @@
 //! Table `human_ceilings`: how well one rater tells good from bad, beside the AUC of a human target.
 //!
 //! Reads ratings and the labels of the attribute `target`. Each rating of an image of the split is a score; good is what the
-//! other raters' mean says at the experiment's own threshold. The target's aspect is the one whose mean ratings its scores are.
+//! other raters' mean says at the experiment's own threshold. The target's aspect is the one whose mean ratings its scores are,
+//! over all contexts or in one; then only the ratings of that context count.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use tables::{HumanCeiling, Label, OVERALL, Split};
+use tables::{HumanCeiling, Label, OVERALL, Rating, Split};
 
 use crate::clusters::Clusters;
 use crate::inputs::Inputs;
@@ -21,17 +22,20 @@ use crate::undefined::Undefined;
 pub struct HumanTarget<'a> {
     /// The aspect.
     pub aspect: &'a str,
+    /// The one context whose ratings it is made of; `None` for all of them.
+    pub context: Option<&'a str>,
     /// Good is a mean rating of at least this.
     pub threshold: f64,
 }
 
 /// The human target of every experiment that has one.
 pub fn human_targets(inputs: &Inputs) -> BTreeMap<&str, HumanTarget<'_>> {
-    let mut ratings: BTreeMap<&str, HashMap<&str, f64>> = BTreeMap::new();
+    let mut means: BTreeMap<(Option<&str>, &str), HashMap<&str, f64>> = BTreeMap::new();
     for preference in &inputs.preferences {
-        let of_aspect = ratings.entry(&preference.aspect).or_default();
+        let of_aspect = means.entry((None, &preference.aspect)).or_default();
         of_aspect.insert(&preference.image_id, preference.mean_rating);
     }
+    means.extend(means_in_contexts(inputs));
     let mut targets: BTreeMap<&str, Vec<&Label>> = BTreeMap::new();
     for label in inputs.labels.iter().filter(|label| label.attribute == TARGET && label.score.is_some()) {
         targets.entry(&label.experiment).or_default().push(label);
@@ -41,12 +45,27 @@ pub fn human_targets(inputs: &Inputs) -> BTreeMap<&str, HumanTarget<'_>> {
         let is = |means: &HashMap<&str, f64>| {
             labels.iter().all(|label| means.get(label.image_id.as_str()).copied() == label.score)
         };
-        let mut aspects = ratings.iter().filter(|(_, means)| is(means)).map(|(aspect, _)| *aspect);
-        let first = aspects.next()?;
-        let aspect = if first == OVERALL || aspects.any(|aspect| aspect == OVERALL) { OVERALL } else { first };
-        Some(HumanTarget { aspect, threshold })
+        // Over all contexts before in one, and `overall` before others.
+        let fitting = means.iter().filter(|(_, means)| is(means)).map(|(key, _)| *key);
+        let (context, aspect) = fitting.min_by_key(|(context, aspect)| (context.is_some(), *aspect != OVERALL))?;
+        Some(HumanTarget { aspect, context, threshold })
     };
     targets.into_iter().filter_map(|(experiment, labels)| Some((experiment, human(&labels)?))).collect()
+}
+
+/// The mean rating of each image by context and aspect, summed as `train` does: in the order of the ratings' values.
+fn means_in_contexts(inputs: &Inputs) -> BTreeMap<(Option<&str>, &str), HashMap<&str, f64>> {
+    let mut given: BTreeMap<(Option<&str>, &str), HashMap<&str, Vec<f64>>> = BTreeMap::new();
+    for rating in inputs.ratings.iter().filter(|rating| rating.context.is_some()) {
+        let of_image = given.entry((rating.context.as_deref(), &rating.aspect)).or_default();
+        of_image.entry(&rating.image_id).or_default().push(rating.rating);
+    }
+    let mean = |mut values: Vec<f64>| {
+        values.sort_by(f64::total_cmp);
+        values.iter().sum::<f64>() / values.len() as f64
+    };
+    let means = |of_images: HashMap<_, _>| of_images.into_iter().map(|(id, values)| (id, mean(values))).collect();
+    given.into_iter().map(|(key, of_images)| (key, means(of_images))).collect()
 }
 
 /// Every row, by key.
@@ -54,7 +73,10 @@ pub fn ceilings(inputs: &Inputs, evaluation: &Evaluation) -> Vec<HumanCeiling> {
     let images = inputs.images_by_id();
     let mut rows = Vec::new();
     for (experiment, target) in human_targets(inputs) {
-        let ratings = inputs.ratings.iter().filter(|rating| rating.aspect == target.aspect);
+        let counts = |rating: &&Rating| {
+            rating.aspect == target.aspect && (target.context.is_none() || rating.context.as_deref() == target.context)
+        };
+        let ratings = inputs.ratings.iter().filter(counts);
         let ratings: Vec<(&str, &str, f64)> =
             ratings.map(|rating| (rating.image_id.as_str(), rating.rater_id.as_str(), rating.rating)).collect();
         let judged: HashSet<&str> = inputs
@@ -101,6 +123,7 @@ fn of_metrics(
             split,
             metric: metric.to_owned(),
             aspect: target.aspect.to_owned(),
+            context: target.context.map(str::to_owned),
             threshold: target.threshold,
             value: value.ok(),
             ci_low: interval.as_ref().ok().map(|interval| interval.low),
@@ -133,6 +156,7 @@ mod tests {
     use crate::fixtures::{image, preference, rating, settings};
     use crate::metrics::evaluate;
     use crate::roc::roc_auc;
+    use crate::thresholds::Thresholds;
 
     fn world() -> Inputs {
         let mut inputs = Inputs::default();
@@ -179,6 +203,40 @@ mod tests {
         assert_eq!((test[1].n_ratings, test[1].n_images, test[1].n_raters), (36, 12, 3));
         assert!(test[1].ci_low < test[1].value && test[1].value < test[1].ci_high, "{test:?}");
         assert!(rows.iter().filter(|row| row.split == Split::Validation).all(|row| row.reason.is_some()));
+    }
+
+    #[test]
+    fn a_target_in_one_context_is_compared_with_the_raters_of_that_context() {
+        let whole = world();
+        let mut inputs = world();
+        inputs.preferences.clear();
+        for rating in &mut inputs.ratings {
+            rating.context = Some("poster".to_owned());
+        }
+        let means = means_in_contexts(&inputs).remove(&(Some("poster"), "appeal")).unwrap();
+        let means: HashMap<String, f64> = means.into_iter().map(|(id, mean)| (id.to_owned(), mean)).collect();
+        for label in &mut inputs.labels {
+            label.score = Some(means[&label.image_id]);
+        }
+        // Another context, in which everybody says the opposite.
+        for rating in &whole.ratings {
+            let rating = Rating { context: Some("shirt".to_owned()), rating: -rating.rating, ..rating.clone() };
+            inputs.ratings.push(rating);
+        }
+        let target = human_targets(&inputs)["e"];
+        assert_eq!((target.aspect, target.context), ("appeal", Some("poster")));
+        let of_test = |inputs: &Inputs| {
+            let rows = ceilings(inputs, &evaluate(inputs, &settings()));
+            rows.into_iter().filter(|row| row.split == Split::Test).collect::<Vec<_>>()
+        };
+        let in_context = of_test(&inputs);
+        assert!(in_context.iter().all(|row| row.context.as_deref() == Some("poster") && row.n_ratings == 36));
+        assert_eq!(in_context[1].value, of_test(&whole)[1].value);
+        assert_eq!(
+            Thresholds::new(&inputs).ratings.get("appeal"),
+            None,
+            "the threshold of one context is not the aspect's"
+        );
     }
 
     #[test]

@@ -4,30 +4,27 @@
 //! of both arms' sizes that lie within the other's range; there the other arm's value is interpolated between its two nearest
 //! sizes, linear in the logarithm of the cost, replicate by replicate. Nothing is extrapolated. p-values are corrected by Holm.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use rayon::prelude::*;
 use tables::{ArmDifference, ComparedAt, Split};
 
 use crate::arms::{cost_equal, cost_seconds};
-use crate::bootstrap::Draws;
+use crate::bootstrap::{Draws, share_of_sign};
+use crate::common_images::on_common_images;
 use crate::holm;
-use crate::inputs::Inputs;
-use crate::metrics::{Evaluation, Judging, METRICS, PointMetrics, SplitMetrics, Target};
-use crate::predictions::ImageList;
-use crate::settings::Settings;
+use crate::metrics::{Evaluation, METRICS, PointMetrics, SplitMetrics};
 
 /// The split that arms are compared on.
 const SPLIT: Split = Split::Test;
 
 /// Every row, by key, with p-values corrected.
-pub fn differences(inputs: &Inputs, evaluation: &Evaluation, settings: &Settings) -> Vec<ArmDifference> {
+pub fn differences(evaluation: &Evaluation) -> Vec<ArmDifference> {
     let experiments = evaluation.points.chunk_by(|a, b| a.experiment == b.experiment);
     let pairs: Vec<(Vec<&PointMetrics>, Vec<&PointMetrics>)> = experiments.flat_map(pairs).collect();
     let of_pair = |(a, b): &(Vec<&PointMetrics>, Vec<&PointMetrics>)| {
-        let Some(target) = evaluation.targets.get(&(a[0].experiment, SPLIT)) else { return Vec::new() };
-        Pair::new(a, b, target, inputs, settings).rows()
+        Pair::new(a, b, evaluation).map_or_else(Vec::new, |pair| pair.rows())
     };
     let mut rows: Vec<ArmDifference> = pairs.par_iter().map(of_pair).collect::<Vec<_>>().concat();
     correct(&mut rows);
@@ -41,16 +38,12 @@ pub fn differences(inputs: &Inputs, evaluation: &Evaluation, settings: &Settings
 /// Each two arms of one experiment, those with attributes first.
 fn pairs<'p, 'a>(points: &'p [PointMetrics<'a>]) -> Vec<(Vec<&'p PointMetrics<'a>>, Vec<&'p PointMetrics<'a>>)> {
     let arms = points.chunk_by(|a, b| a.arm == b.arm).map(|points| points.iter().collect::<Vec<_>>());
-    let (coarse, fine): (Vec<_>, Vec<_>) = arms.partition(|points| is_coarse(points[0]));
+    let (coarse, fine): (Vec<_>, Vec<_>) = arms.partition(|points| points[0].is_coarse());
     let arms: Vec<Vec<&PointMetrics>> = fine.into_iter().chain(coarse).collect();
     (0..arms.len())
         .flat_map(|a| (a + 1..arms.len()).map(move |b| (a, b)))
         .map(|(a, b)| (arms[a].clone(), arms[b].clone()))
         .collect()
-}
-
-fn is_coarse(point: &PointMetrics) -> bool {
-    point.models.iter().all(|model| model.attributes.is_empty())
 }
 
 fn correct(rows: &mut [ArmDifference]) {
@@ -72,23 +65,10 @@ struct Size<'p> {
     n_train: f64,
     cost_equal: f64,
     cost_seconds: Option<f64>,
-    metrics: Metrics<'p>,
-}
-
-/// Metrics that were there, or that were made for a comparison on fewer images.
-enum Metrics<'p> {
-    Judged(&'p SplitMetrics),
-    Again(SplitMetrics),
+    metrics: Cow<'p, SplitMetrics>,
 }
 
 impl Size<'_> {
-    fn metrics(&self) -> &SplitMetrics {
-        match &self.metrics {
-            Metrics::Judged(metrics) => metrics,
-            Metrics::Again(metrics) => metrics,
-        }
-    }
-
     fn place(&self, compared_at: ComparedAt) -> Option<f64> {
         match compared_at {
             ComparedAt::NTrain => Some(self.n_train),
@@ -115,37 +95,20 @@ struct Value {
 }
 
 impl<'p> Pair<'p> {
-    fn new(
-        a: &[&'p PointMetrics],
-        b: &[&'p PointMetrics],
-        target: &'p Target,
-        inputs: &Inputs,
-        settings: &Settings,
-    ) -> Self {
-        let lists = || a.iter().chain(b).filter_map(|point| point.on(SPLIT)).flat_map(|metrics| &metrics.lists);
-        let common = common_images(lists(), inputs.predictions.n_images());
-        let judging = Judging {
-            predictions: &inputs.predictions,
-            split: SPLIT,
-            only: common.as_deref(),
-            n_bins: settings.calibration_bins,
+    fn new(a: &[&'p PointMetrics<'p>], b: &[&'p PointMetrics<'p>], evaluation: &'p Evaluation<'p>) -> Option<Self> {
+        let target = evaluation.targets.get(&(a[0].experiment, SPLIT))?;
+        let points = [a, b].concat();
+        let size = |(point, metrics): (&&PointMetrics, Cow<'p, SplitMetrics>)| Size {
+            n_train: point.n_train as f64,
+            cost_equal: cost_equal(&point.models),
+            cost_seconds: cost_seconds(&point.models),
+            metrics,
         };
-        let size = |point: &&'p PointMetrics| {
-            let there = point.on(SPLIT)?;
-            let metrics = match common {
-                None => Metrics::Judged(there),
-                Some(_) => Metrics::Again(judging.point(&point.models, Some(target)).0),
-            };
-            Some(Size {
-                n_train: point.n_train as f64,
-                cost_equal: cost_equal(&point.models),
-                cost_seconds: cost_seconds(&point.models),
-                metrics,
-            })
-        };
-        let sizes = [a, b].map(|points| points.iter().filter_map(size).collect::<Vec<_>>());
-        let n_images = sizes.iter().flatten().map(|size| size.metrics().n_images).filter(|n| *n > 0).min().unwrap_or(0);
-        Self { experiment: a[0].experiment, names: [a[0].arm, b[0].arm], sizes, n_images, draws: &target.draws }
+        let mut of_a: Vec<Size> = points.iter().zip(on_common_images(evaluation, &points, SPLIT)).map(size).collect();
+        let of_b = of_a.split_off(a.len());
+        let sizes = [of_a, of_b];
+        let n_images = sizes.iter().flatten().map(|size| size.metrics.n_images).filter(|n| *n > 0).min().unwrap_or(0);
+        Some(Self { experiment: a[0].experiment, names: [a[0].arm, b[0].arm], sizes, n_images, draws: &target.draws })
     }
 
     fn rows(&self) -> Vec<ArmDifference> {
@@ -198,7 +161,7 @@ impl<'p> Pair<'p> {
         for (sizes, name) in self.sizes.iter().zip(self.names) {
             let with_value = || sizes.iter().filter(|size| has_value(size, metric));
             if with_value().next().is_none() {
-                let reason = sizes.iter().find_map(|size| size.metrics().metric(metric)?.reason.clone());
+                let reason = sizes.iter().find_map(|size| size.metrics.metric(metric)?.reason.clone());
                 return Err(format!("`{name}` has no value: {}", reason.unwrap_or_else(|| "no data".to_owned())));
             }
             let mut places: Vec<f64> =
@@ -236,7 +199,7 @@ impl<'p> Pair<'p> {
         (row.n_train_a, row.n_train_b) = (Some(a.n_train), Some(b.n_train));
         (row.value_a, row.value_b, row.difference) = (Some(a.value), Some(b.value), Some(difference));
         let replicates: Vec<f64> = a.replicates.iter().zip(&b.replicates).map(|(a, b)| a - b).collect();
-        match self.draws.interval(&replicates) {
+        match self.sizes[0][0].metrics.interval(&replicates, self.draws) {
             Ok(interval) => {
                 (row.ci_low, row.ci_high) = (Some(interval.low), Some(interval.high));
                 row.p_sign = Some(share_of_sign(&replicates, difference));
@@ -248,39 +211,7 @@ impl<'p> Pair<'p> {
 }
 
 fn has_value(size: &Size, metric: &str) -> bool {
-    size.metrics().metric(metric).is_some_and(|seeds| !seeds.values.is_empty())
-}
-
-/// Which images every list has, by number; `None` if all lists are the same.
-fn common_images<'l>(lists: impl Iterator<Item = &'l Arc<ImageList>>, n_images: usize) -> Option<Vec<bool>> {
-    let mut distinct: Vec<&Arc<ImageList>> = Vec::new();
-    let known = |list: &Arc<ImageList>, distinct: &[&Arc<ImageList>]| {
-        distinct.iter().any(|other| Arc::ptr_eq(other, list) || other.images == list.images)
-    };
-    for list in lists {
-        if !known(list, &distinct) {
-            distinct.push(list);
-        }
-    }
-    if distinct.len() < 2 {
-        return None;
-    }
-    let mut counts = vec![0usize; n_images];
-    for list in &distinct {
-        list.images.iter().collect::<BTreeSet<_>>().into_iter().for_each(|image| counts[*image as usize] += 1);
-    }
-    Some(counts.into_iter().map(|count| count == distinct.len()).collect())
-}
-
-/// The share of replicates that have the difference's sign; 0 counts one half.
-fn share_of_sign(replicates: &[f64], difference: f64) -> f64 {
-    let values = || replicates.iter().filter(|value| !value.is_nan());
-    let with_sign = values().map(|value| match value * difference {
-        product if product > 0.0 => 1.0,
-        product if product < 0.0 => 0.0,
-        _ => 0.5,
-    });
-    with_sign.sum::<f64>() / values().count() as f64
+    size.metrics.metric(metric).is_some_and(|seeds| !seeds.values.is_empty())
 }
 
 /// An arm's value at a place: that of a size, or between two.
@@ -293,7 +224,7 @@ fn value_at(sizes: &[Size], metric: &str, compared_at: ComparedAt, at: f64) -> O
         .collect();
     placed.sort_by(|a, b| a.0.total_cmp(&b.0));
     let own = |size: &Size| {
-        let seeds = size.metrics().metric(metric)?;
+        let seeds = size.metrics.metric(metric)?;
         Some(Value { n_train: size.n_train, value: seeds.mean()?, replicates: seeds.replicates.clone() })
     };
     if let Some((_, size)) = placed.iter().find(|(place, _)| (place - at).abs() <= 1e-9 * at.abs()) {
@@ -315,6 +246,7 @@ fn value_at(sizes: &[Size], metric: &str, compared_at: ComparedAt, at: f64) -> O
 mod tests {
     use super::*;
     use crate::fixtures::{image, model, prediction, settings, target};
+    use crate::inputs::Inputs;
     use crate::metrics::{ROC_AUC, evaluate};
 
     /// Thirty test prompts of two images; `wrong` of 30 prompts are ranked the wrong way round by an arm's models.
@@ -338,8 +270,7 @@ mod tests {
     }
 
     fn rows(inputs: &Inputs, compared_at: ComparedAt) -> Vec<ArmDifference> {
-        let settings = settings();
-        let rows = differences(inputs, &evaluate(inputs, &settings), &settings);
+        let rows = differences(&evaluate(inputs, &settings()));
         rows.into_iter().filter(|row| row.metric == ROC_AUC && row.compared_at == compared_at).collect()
     }
 

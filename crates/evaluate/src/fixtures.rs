@@ -64,6 +64,7 @@ pub fn model(experiment: &str, arm: &str, attributes: &[&str], n_train: i64, see
         stage2_on: None,
         class_weights: "none".to_owned(),
         n_used: n_train,
+        n_comparisons: None,
         degenerate: Vec::new(),
         epochs_run: None,
         n_train,
@@ -126,7 +127,7 @@ pub fn sxs(experiment: &str, coarse: &str, fine: &str) -> SideBySide {
 
 pub fn sxs_pair(coarse_image_id: &str, fine_image_id: &str) -> SxsPair {
     SxsPair {
-        pair_id: format!("{coarse_image_id}~{fine_image_id}"),
+        pair_id: format!("{}~{}", coarse_image_id.min(fine_image_id), coarse_image_id.max(fine_image_id)),
         prompt_id: "p1".to_owned(),
         coarse_run_id: "e/coarse/n40/s0".to_owned(),
         fine_run_id: "e/all/n40/s0".to_owned(),

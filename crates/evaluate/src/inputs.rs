@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use crate::report::{ContactSheet, StageRecord, records};
 use tables::{
-    AggregatorWeight, Answer, AttributeScore, Image, ImageEmbedding, Label, Prediction, Preference, Prompt, Question,
-    Rating, RewardModel, Table, TableError, Tables,
+    AggregatorWeight, Answer, AttributeScore, Image, ImageEmbedding, Intervention, Label, Prediction, Preference,
+    Prompt, Question, Rating, RewardModel, Table, TableError, TableReader, Tables,
 };
 
 use crate::predictions::Predictions;
@@ -37,6 +37,8 @@ pub struct Inputs {
     pub predictions: Predictions,
     /// Table `aggregator_weights`.
     pub aggregator_weights: Vec<AggregatorWeight>,
+    /// Table `interventions`, if the last `train` wrote it.
+    pub interventions: Vec<Intervention>,
     /// What the file of `embeddings` says of its encoders; empty if there is none.
     pub encoders: Vec<(String, String)>,
     /// The best and worst images of each attribute, if the report shows them.
@@ -72,6 +74,11 @@ impl Inputs {
     /// # Errors
     /// [`TableError`] for one that is missing or broken.
     pub fn read(tables: &Tables) -> Result<Self, TableError> {
+        let records = records(tables.storage())?;
+        // One that an earlier `train` left behind is about other models.
+        let is_left_behind =
+            |record: &StageRecord| record.stage == "train" && !record.outputs.contains_key(Intervention::NAME);
+        let interventions = tables.open::<Intervention>()?.filter(|_| !records.iter().any(is_left_behind));
         Ok(Self {
             prompts: tables.read()?,
             ratings: tables.read()?,
@@ -81,7 +88,8 @@ impl Inputs {
             attribute_scores: tables.read()?,
             aggregator_weights: tables.read()?,
             encoders: encoders(tables)?,
-            records: records(tables.storage())?,
+            interventions: interventions.map_or_else(|| Ok(Vec::new()), TableReader::rows)?,
+            records,
             ..Self::of_models(tables)?
         })
     }

@@ -18,6 +18,7 @@ mod bootstrap;
 mod calibration;
 mod ceiling;
 mod clusters;
+mod common_images;
 mod coverage;
 mod differences;
 mod error;
@@ -28,7 +29,6 @@ mod inputs;
 mod kappa;
 mod metrics;
 mod missing_answer_effects;
-mod missing_answers;
 mod model_scores;
 mod predictions;
 mod probability_scores;
@@ -45,6 +45,7 @@ pub mod side_by_side;
 mod stage;
 #[cfg(test)]
 mod synthetic;
+mod thresholds;
 mod undefined;
 mod validity;
 

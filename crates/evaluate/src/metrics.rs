@@ -10,7 +10,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 use tables::{Image, MetricValue, RewardModel, Split};
 
-use crate::bootstrap::Draws;
+use crate::bootstrap::{Draws, Interval};
 use crate::calibration::calibration_error;
 use crate::clusters::Clusters;
 use crate::inputs::Inputs;
@@ -43,6 +43,10 @@ pub struct Evaluation<'a> {
     pub points: Vec<PointMetrics<'a>>,
     /// The judged images of each experiment on each split.
     pub targets: BTreeMap<(&'a str, Split), Target>,
+    /// What was judged.
+    pub predictions: &'a Predictions,
+    /// Bins of the calibration error.
+    pub n_bins: usize,
 }
 
 /// The models of one arm that were given equally many pairs, judged.
@@ -60,6 +64,11 @@ pub struct PointMetrics<'a> {
 }
 
 impl PointMetrics<'_> {
+    /// Whether it was given the coarse target alone.
+    pub fn is_coarse(&self) -> bool {
+        self.models.iter().all(|model| model.attributes.is_empty())
+    }
+
     /// What they reach on one split; nothing on the training split.
     pub fn on(&self, split: Split) -> Option<&SplitMetrics> {
         JUDGED.iter().position(|judged| *judged == split).map(|at| &self.splits[at])
@@ -67,7 +76,7 @@ impl PointMetrics<'_> {
 }
 
 /// The metrics of one point on one split.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub struct SplitMetrics {
     /// One of each, in the order of [`METRICS`].
     pub metrics: Vec<Seeds>,
@@ -84,10 +93,23 @@ impl SplitMetrics {
     pub fn metric(&self, name: &str) -> Option<&Seeds> {
         METRICS.iter().position(|metric| *metric == name).and_then(|at| self.metrics.get(at))
     }
+
+    /// The AUC, if a seed has one.
+    pub fn auc(&self) -> Option<&Seeds> {
+        self.metric(ROC_AUC).filter(|seeds| !seeds.values.is_empty())
+    }
+
+    /// The 95 % interval of a statistic of these images.
+    ///
+    /// # Errors
+    /// As [`Draws::interval`]; and [`Undefined::OneCluster`] if they are of one prompt, whatever else has a label.
+    pub fn interval(&self, replicates: &[f64], draws: &Draws) -> Result<Interval, Undefined> {
+        if self.n_prompts < 2 { Err(Undefined::OneCluster) } else { draws.interval(replicates) }
+    }
 }
 
 /// One metric of the seeds of one point.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub struct Seeds {
     /// The value of each seed that has one.
     pub values: Vec<f64>,
@@ -153,7 +175,7 @@ pub fn evaluate<'a>(inputs: &'a Inputs, settings: &Settings) -> Evaluation<'a> {
     let (points, rows): (Vec<_>, Vec<_>) = judged.into_iter().unzip();
     let mut rows: Vec<MetricValue> = rows.concat();
     rows.sort_by(|a, b| (&a.run_id, a.split, &a.metric).cmp(&(&b.run_id, b.split, &b.metric)));
-    Evaluation { rows, points, targets }
+    Evaluation { rows, points, targets, predictions: &inputs.predictions, n_bins: settings.calibration_bins }
 }
 
 fn targets<'a>(inputs: &'a Inputs, settings: &Settings) -> BTreeMap<(&'a str, Split), Target> {
@@ -236,10 +258,13 @@ impl Judging<'_> {
     fn model(&self, model: &RewardModel, target: Option<&Target>) -> (Vec<Judged>, usize, usize) {
         let rows = Rows::of(self.predictions.run(&model.run_id), self.split, target, self.only);
         let n_positive = rows.labels.iter().filter(|label| **label).count();
-        // A model that was not trained is not judged, whatever stands in the other tables.
-        let without_model = model.reason.as_ref().map(|reason| format!("no model: {reason}"));
+        let is_one_prompt = rows.clusters.windows(2).all(|two| two[0] == two[1]);
+        // A model that was not trained is not judged, whatever stands in the other tables; nor is one on what it was fitted on.
+        let is_fitted_here = self.split == Split::Validation && model.stage2_on.as_deref() == Some("validation");
+        let no_model = model.reason.as_ref().map(|reason| format!("no model: {reason}"));
+        let not_judged = no_model.or_else(|| is_fitted_here.then(|| "stage 2 was fitted on this split".to_owned()));
         let judge = |metric: &str, value: Result<f64, Undefined>, replicates: &dyn Fn(&Draws) -> Vec<f64>| {
-            let value = match &without_model {
+            let value = match &not_judged {
                 Some(reason) => Err(reason.clone()),
                 None => value.map_err(|reason| reason.to_string()),
             };
@@ -257,7 +282,9 @@ impl Judging<'_> {
             let mut of_draws = Vec::new();
             if let (Some(target), Ok(_)) = (target, &value) {
                 of_draws = replicates(&target.draws);
-                match target.draws.interval(&of_draws) {
+                let interval =
+                    if is_one_prompt { Err(Undefined::OneCluster) } else { target.draws.interval(&of_draws) };
+                match interval {
                     Ok(interval) => (row.ci_low, row.ci_high) = (Some(interval.low), Some(interval.high)),
                     Err(reason) => row.reason = Some(reason.to_string()),
                 }
@@ -424,6 +451,17 @@ mod tests {
         assert!(
             rows.iter().all(|row| row.value.is_none() && row.reason.as_deref() == Some("no model: one class only"))
         );
+    }
+
+    #[test]
+    fn a_model_is_not_judged_on_the_split_that_its_stage_2_was_fitted_on() {
+        let mut fitted = model("e", "fine", &["noun"], 10, 0);
+        fitted.stage2_on = Some("validation".to_owned());
+        let inputs = Inputs { reward_models: vec![fitted], ..Inputs::default() };
+        let rows = evaluate(&inputs, &settings()).rows;
+        let reason = |split| auc(&rows, split).reason.clone().unwrap();
+        assert_eq!(reason(Split::Validation), "stage 2 was fitted on this split");
+        assert!(reason(Split::Test).starts_with("no data"));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! Each model's scores (see [`model_scores`](crate::model_scores)) against the mean overall rating, once with missing answers left
 //! out and once with each of them as a "no", as published numbers have it (FIDELITY: PaLI-17B left 952 of 3,178 VQ2A answers
-//! empty). Images of all splits count.
+//! empty). Good images are those of `attribute_validity`. Images of all splits count.
 
 use std::collections::HashMap;
 
@@ -15,6 +15,7 @@ use crate::metrics::auc_with_replicates;
 use crate::model_scores::{ModelScore, model_scores};
 use crate::ranks::{median, spearman};
 use crate::settings::Bootstrap;
+use crate::thresholds::Thresholds;
 
 /// Every row, by key: attributes that were asked about images whose overall rating is known.
 pub fn effects(inputs: &Inputs, bootstrap: &Bootstrap) -> Vec<MissingAnswerEffect> {
@@ -25,18 +26,29 @@ pub fn effects(inputs: &Inputs, bootstrap: &Bootstrap) -> Vec<MissingAnswerEffec
     let rated: Vec<&Image> = ratings.keys().filter_map(|image_id| images.get(image_id).copied()).collect();
     let clusters = Clusters::new(rated.into_iter());
     let draws = Draws::new(clusters.n_clusters(), bootstrap.replicates, bootstrap.seed);
+    let threshold = Thresholds::new(inputs).ratings.get(OVERALL).copied();
+    let people = People { ratings, threshold, clusters, draws };
     let mut rows = Vec::new();
     for ((model, attribute), scores) in model_scores(inputs) {
-        let rated: Vec<&ModelScore> = scores.iter().filter(|score| ratings.contains_key(score.image_id)).collect();
+        let rated: Vec<&ModelScore> =
+            scores.iter().filter(|score| people.ratings.contains_key(score.image_id)).collect();
         if rated.is_empty() {
             continue;
         }
         for &policy in MissingAnswerPolicy::ALL {
-            rows.push(effect(model, attribute, policy, &rated, &ratings, &clusters, &draws));
+            rows.push(effect(model, attribute, policy, &rated, &people));
         }
     }
     rows.sort_by(|a, b| (&a.attribute, &a.model, a.policy).cmp(&(&b.attribute, &b.model, b.policy)));
     rows
+}
+
+/// What scores are compared with.
+struct People<'a> {
+    ratings: HashMap<&'a str, f64>,
+    threshold: Option<f64>,
+    clusters: Clusters<'a>,
+    draws: Draws,
 }
 
 fn effect(
@@ -44,10 +56,9 @@ fn effect(
     attribute: &str,
     policy: MissingAnswerPolicy,
     rated: &[&ModelScore],
-    ratings: &HashMap<&str, f64>,
-    clusters: &Clusters,
-    draws: &Draws,
+    people: &People,
 ) -> MissingAnswerEffect {
+    let People { ratings, threshold, clusters, draws } = people;
     let (mut scores, mut compared, mut of) = (Vec::new(), Vec::new(), Vec::new());
     for image in rated {
         if let (Some(score), Some(&rating), Some(cluster)) =
@@ -60,8 +71,8 @@ fn effect(
     }
     // The same images are good under either policy.
     let of_all: Vec<f64> = rated.iter().filter_map(|image| ratings.get(image.image_id).copied()).collect();
-    let middle = median(&of_all).unwrap_or_default();
-    let labels: Vec<bool> = compared.iter().map(|rating| *rating > middle).collect();
+    let threshold = threshold.or_else(|| median(&of_all)).unwrap_or_default();
+    let labels: Vec<bool> = compared.iter().map(|rating| *rating >= threshold).collect();
     let rho = spearman(&scores, &compared);
     let (auc, replicates) = auc_with_replicates(&labels, &scores, &of, draws);
     let interval = auc.clone().and_then(|_| draws.interval(&replicates));

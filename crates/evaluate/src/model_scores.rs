@@ -1,8 +1,8 @@
 //! One model's attribute scores from its answers alone, under either policy for missing answers.
 //!
 //! The same as the table `attribute_scores` where only one model answered (App. B.5.2): the mean yes-probability of an image's
-//! questions in a bucket, `vq2` over all of them; a question that depends on one whose answer is "no" counts as 0; a call that
-//! failed counts nowhere.
+//! questions in a bucket, `vq2` over all of them; a question that depends on one whose answer is "no" counts as 0, whatever was
+//! answered to it; else a call that failed counts nowhere. How many were asked and answered is counted apart from that.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -44,8 +44,17 @@ pub struct ModelScore<'a> {
     pub scores: [Option<f64>; 2],
     /// Questions asked, without those whose call failed.
     pub n_asked: usize,
-    /// Those without an answer.
+    /// Those without an answer, whether or not another answer rules them out.
     pub n_missing: usize,
+}
+
+/// One question as it counts.
+#[derive(Debug, Clone, Copy)]
+struct Counted {
+    /// Under each policy.
+    p_yes: [Option<f64>; 2],
+    is_failed: bool,
+    is_answered: bool,
 }
 
 impl ModelScore<'_> {
@@ -64,7 +73,7 @@ pub fn model_scores(inputs: &Inputs) -> BTreeMap<(&str, &str), Vec<ModelScore<'_
     }
     let mut scores: BTreeMap<(&str, &str), Vec<ModelScore>> = BTreeMap::new();
     for ((model, image_id), answers) in asked {
-        let mut of_attribute: BTreeMap<&str, Vec<[Option<f64>; 2]>> = BTreeMap::new();
+        let mut of_attribute: BTreeMap<&str, Vec<Counted>> = BTreeMap::new();
         let noes = [MissingAnswerPolicy::Null, MissingAnswerPolicy::No].map(|policy| noes(&answers, policy));
         for answer in answers {
             let question = buckets.question(answer).filter(|_| answer.kind == AnswerKind::Alignment);
@@ -75,7 +84,11 @@ pub fn model_scores(inputs: &Inputs) -> BTreeMap<(&str, &str), Vec<ModelScore<'_
             if answer.status == AnswerStatus::Error && ruled_out == [false; 2] {
                 continue;
             }
-            let counted = ruled_out.map(|ruled_out| if ruled_out { Some(0.0) } else { answer.p_yes });
+            let counted = Counted {
+                p_yes: ruled_out.map(|ruled_out| if ruled_out { Some(0.0) } else { answer.p_yes }),
+                is_failed: answer.status == AnswerStatus::Error,
+                is_answered: answer.p_yes.is_some(),
+            };
             if answer.kind == AnswerKind::Quality {
                 of_attribute.entry(&answer.question_id).or_default().push(counted);
             } else {
@@ -102,18 +115,19 @@ fn noes<'a>(answers: &[&'a Answer], policy: MissingAnswerPolicy) -> HashSet<&'a 
     alignment.map(|answer| answer.question_id.as_str()).collect()
 }
 
-fn score<'a>(image_id: &'a str, counted: &[[Option<f64>; 2]]) -> ModelScore<'a> {
+fn score<'a>(image_id: &'a str, counted: &[Counted]) -> ModelScore<'a> {
     let mean = |policy: usize, n: usize| {
         // An empty `sum` is -0.0, which would rank below a "no" of 0.
-        let total = counted.iter().filter_map(|both| both[policy]).fold(0.0, |total, p_yes| total + p_yes);
+        let total = counted.iter().filter_map(|one| one.p_yes[policy]).fold(0.0, |total, p_yes| total + p_yes);
         (n > 0).then(|| total / n as f64)
     };
-    let n_answered = counted.iter().filter(|both| both[0].is_some()).count();
+    let n_known = counted.iter().filter(|one| one.p_yes[0].is_some()).count();
+    let asked = || counted.iter().filter(|one| !one.is_failed);
     ModelScore {
         image_id,
-        scores: [mean(0, n_answered), mean(1, counted.len())],
-        n_asked: counted.len(),
-        n_missing: counted.len() - n_answered,
+        scores: [mean(0, n_known), mean(1, counted.len())],
+        n_asked: asked().count(),
+        n_missing: asked().filter(|one| !one.is_answered).count(),
     }
 }
 
@@ -166,6 +180,23 @@ mod tests {
         let inputs = inputs(vec![failed, answer("p1-0", "cat", Some(0.75))]);
         let noun = of(&inputs, "noun").unwrap();
         assert_eq!((noun.scores, noun.n_asked, noun.n_missing), ([Some(0.75); 2], 1, 0));
+    }
+
+    #[test]
+    fn what_was_asked_and_answered_is_counted_apart_from_what_a_no_rules_out() {
+        // The dog is not there, so the refused question whether it is green scores 0; it stays a missing answer.
+        let refused = inputs(vec![answer("p1-0", "dog", Some(0.25)), answer("p1-0", "green", None)]);
+        let green = of(&refused, "adjective").unwrap();
+        assert_eq!((green.scores, green.n_asked, green.n_missing), ([Some(0.0); 2], 1, 1));
+        let mut failed = refused.clone();
+        failed.answers[1].status = AnswerStatus::Error;
+        let green = of(&failed, "adjective").unwrap();
+        assert_eq!((green.scores, green.n_asked, green.n_missing), ([Some(0.0); 2], 0, 0));
+        // Ruled out under one policy only: a failed call still counts nowhere under the other.
+        failed.answers[0].p_yes = None;
+        failed.answers[0].status = AnswerStatus::Refused;
+        assert_eq!(of(&failed, "adjective").unwrap().scores, [None, Some(0.0)]);
+        assert_eq!(of(&failed, VQ2).unwrap().scores, [None, Some(0.0)]);
     }
 
     #[test]

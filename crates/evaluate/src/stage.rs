@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use tables::{
     AnnotationSeconds, AnswerCoverage, ArmDifference, ArmMetric, AttributeAgreement, AttributeValidity,
-    ConceptPrediction, Counts, HumanCeiling, InputFile, MetricValue, MissingAnswerEffect, Stage, StageError, StageName,
-    StageRun, SxsPair, SxsSummary, SxsTest, SxsVote, Table, Tables,
+    ConceptPrediction, Counts, HumanCeiling, InputFile, Intervention, MetricValue, MissingAnswerEffect, Stage,
+    StageError, StageName, StageRun, SxsPair, SxsSummary, SxsTest, SxsVote, Table, Tables,
 };
 use tracing::{info, warn};
 
@@ -76,7 +76,7 @@ impl Results {
         Self {
             metrics: evaluation.rows.clone(),
             arm_metrics: arm_metrics(evaluation),
-            arm_differences: differences(inputs, evaluation, settings),
+            arm_differences: differences(evaluation),
             human_ceilings: ceilings(inputs, evaluation),
             annotation_seconds: annotation_seconds(inputs, settings),
             validity: validity(inputs, &settings.bootstrap),
@@ -105,15 +105,8 @@ pub fn outputs(inputs: &Inputs, settings: &Settings) -> Result<Outputs, Evaluate
     let evaluation = evaluate(inputs, settings);
     let results = Results::new(inputs, &evaluation, settings);
     let sxs = side_by_side::judged(inputs, settings)?;
-    let report = report::files(&report::Findings {
-        inputs,
-        settings,
-        evaluation: &evaluation,
-        results: &results,
-        validity: &results.validity,
-        agreement: &results.agreement,
-        sxs: &sxs,
-    })?;
+    let report =
+        report::files(&report::Findings { inputs, settings, evaluation: &evaluation, results: &results, sxs: &sxs })?;
     Ok(Outputs { results, sxs, report })
 }
 
@@ -132,7 +125,7 @@ impl Stage for Evaluate {
 
     fn reads(&self) -> Vec<&'static str> {
         let concepts = self.settings.report.contact_sheets.as_ref().map(|_| ConceptPrediction::NAME);
-        inputs::names().into_iter().chain(concepts).collect()
+        inputs::names().into_iter().chain([Intervention::NAME]).chain(concepts).collect()
     }
 
     fn writes(&self) -> Vec<&'static str> {

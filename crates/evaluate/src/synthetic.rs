@@ -261,6 +261,7 @@ fn train(inputs: &mut Inputs, rng: &mut ChaCha8Rng, world: &World, truths: &[(St
                     stage2_on: None,
                     class_weights: "none".to_owned(),
                     n_used: n_train,
+                    n_comparisons: None,
                     degenerate: Vec::new(),
                     epochs_run: None,
                     n_train,

@@ -9,7 +9,6 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use tables::{AnswerReadout, AttributeValidity, Image, MissingAnswerPolicy, OVERALL, ScoreSource};
 
 use crate::bootstrap::Draws;
-use crate::ceiling::human_targets;
 use crate::clusters::Clusters;
 use crate::inputs::Inputs;
 use crate::kappa::kappa;
@@ -18,6 +17,7 @@ use crate::model_scores::model_scores;
 use crate::ranks::{median, spearman};
 use crate::raters::each_against_the_others;
 use crate::settings::Bootstrap;
+use crate::thresholds::Thresholds;
 
 /// The attribute of the rows that say how far one rater agrees with the others.
 pub const ONE_RATER: &str = "one rater";
@@ -92,39 +92,6 @@ fn scores(inputs: &Inputs) -> Scores<'_> {
     scores
 }
 
-/// The thresholds that labels were made with, of the first experiment that has one.
-#[derive(Default)]
-struct Thresholds<'a> {
-    scores: HashMap<(&'a str, ScoreSource), f64>,
-    ratings: HashMap<&'a str, f64>,
-}
-
-impl<'a> Thresholds<'a> {
-    fn new(inputs: &'a Inputs) -> Self {
-        let mut thresholds = Self::default();
-        for target in human_targets(inputs).into_values() {
-            thresholds.ratings.entry(target.aspect).or_insert(target.threshold);
-        }
-        // `labels` does not say whose scores it was made of; equal scores do.
-        let mut of_image: HashMap<(&str, &str), Vec<(ScoreSource, f64)>> = HashMap::new();
-        for score in &inputs.attribute_scores {
-            let of_image = of_image.entry((&score.image_id, &score.attribute)).or_default();
-            of_image.extend(score.score.map(|value| (score.source, value)));
-        }
-        for label in &inputs.labels {
-            let (Some(score), Some(threshold)) = (label.score, label.threshold) else { continue };
-            let Some(known) = of_image.get(&(label.image_id.as_str(), label.attribute.as_str())) else { continue };
-            for (source, _) in known.iter().filter(|(_, value)| *value == score) {
-                thresholds.scores.entry((&label.attribute, *source)).or_insert(threshold);
-                if *source == ScoreSource::Human {
-                    thresholds.ratings.entry(&label.attribute).or_insert(threshold);
-                }
-            }
-        }
-        thresholds
-    }
-}
-
 /// What people said of one aspect.
 #[derive(Default)]
 struct Aspect<'a> {
@@ -177,17 +144,16 @@ impl Columns {
         [of_score, of_rating]: [Option<f64>; 2],
         draws: &Draws,
     ) -> AttributeValidity {
-        let middle = median(&self.ratings).unwrap_or_default();
-        let labels: Vec<bool> = self.ratings.iter().map(|rating| *rating > middle).collect();
-        let rho = spearman(&self.scores, &self.ratings);
-        let (auc, replicates) = auc_with_replicates(&labels, &self.scores, &self.clusters, draws);
-        let interval = auc.clone().and_then(|_| draws.interval(&replicates));
         let of_score = of_score.or_else(|| median(&self.scores));
         let of_rating = of_rating.or_else(|| median(&self.ratings));
         let yes = |values: &[f64], threshold: Option<f64>| -> Vec<bool> {
             values.iter().map(|value| threshold.is_some_and(|threshold| *value >= threshold)).collect()
         };
-        let kappa = kappa(&yes(&self.scores, of_score), &yes(&self.ratings, of_rating));
+        let labels = yes(&self.ratings, of_rating);
+        let rho = spearman(&self.scores, &self.ratings);
+        let (auc, replicates) = auc_with_replicates(&labels, &self.scores, &self.clusters, draws);
+        let interval = auc.clone().and_then(|_| draws.interval(&replicates));
+        let kappa = kappa(&yes(&self.scores, of_score), &labels);
         let mut reasons: Vec<String> = Vec::new();
         let problems = [rho.as_ref().err(), interval.as_ref().err(), kappa.kappa.as_ref().err()];
         for reason in problems.into_iter().flatten().map(ToString::to_string) {
@@ -248,6 +214,26 @@ mod tests {
     }
 
     #[test]
+    fn good_is_what_the_experiment_calls_good_for_the_auc_as_for_kappa() {
+        let mut inputs = inputs();
+        for (id, (p, overall)) in IDS.iter().zip([(0.1, 1.0), (0.6, 2.0), (0.4, 3.0), (0.9, 4.0)]) {
+            inputs.attribute_scores.push(score(id, "bright", ScoreSource::Vlm, Some(p)));
+            inputs.preferences.push(preference(id, "overall", overall));
+            inputs.labels.push(tables::Label {
+                score: Some(overall),
+                threshold: Some(4.0),
+                ..crate::fixtures::target("e", id, Some(overall >= 4.0))
+            });
+        }
+        let row = &rows(&inputs)[0];
+        // Of four images one is good, and it has the highest score; above the median are two, and one pair is the wrong way round.
+        assert_eq!((row.rating_threshold, row.roc_auc, row.agreement), (Some(4.0), Some(1.0), Some(0.75)));
+        inputs.labels.clear();
+        let row = &rows(&inputs)[0];
+        assert_eq!((row.rating_threshold, row.roc_auc), (Some(2.5), Some(0.75)));
+    }
+
+    #[test]
     fn peoples_scores_are_not_compared_with_themselves() {
         let mut inputs = inputs();
         for (at, id) in IDS.iter().enumerate() {
@@ -268,7 +254,7 @@ mod tests {
         assert_eq!(rows(&inputs)[0].n, 0);
         inputs.attribute_scores = IDS.map(|id| score(id, "bright", ScoreSource::Vlm, Some(0.3))).to_vec();
         let constant = rows(&inputs);
-        let reason = "all 4 scores are equal; one class only: all 4 labels are negative; \
+        let reason = "all 4 scores are equal; one class only: all 4 labels are positive; \
                       no kappa: both say the same of every image";
         assert_eq!(constant[0].reason.as_deref(), Some(reason));
     }
@@ -306,7 +292,7 @@ mod tests {
             }
         }
         let middle = median(&others_mean).unwrap();
-        let labels: Vec<bool> = others_mean.iter().map(|mean| *mean > middle).collect();
+        let labels: Vec<bool> = others_mean.iter().map(|mean| *mean >= middle).collect();
         assert_eq!(row.spearman, spearman(&scores, &others_mean).ok());
         assert_eq!(row.roc_auc, roc_auc(&labels, &scores).ok());
     }

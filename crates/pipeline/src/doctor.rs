@@ -34,6 +34,7 @@ impl Finding {
 pub fn doctor(config: &Config, out: &mut dyn Write) -> Result<(), Failure> {
     let stages = crate::stages::from_config(config)?;
     let mut findings = vec![libtorch()];
+    findings.extend(devices(config)?);
     let root = DataRoot::open(&config.data_root().map_err(usage)?)?;
     findings.push(disk(&root));
     for stage in &stages {
@@ -70,6 +71,28 @@ fn libtorch() -> Finding {
 #[cfg(not(feature = "torch"))]
 fn libtorch() -> Finding {
     Finding::good("LibTorch", "built without it: no embed, no train")
+}
+
+/// The devices that the pipeline file sets.
+#[cfg(feature = "torch")]
+fn devices(config: &Config) -> Result<Vec<Finding>, Failure> {
+    let embed = config.section::<embed::Settings>(StageName::Embed).map_err(usage)?;
+    let train = config.section::<train::Settings>(StageName::Train).map_err(usage)?;
+    let embed = embed.map(|settings| device("embed.device", settings.device));
+    Ok(embed.into_iter().chain(train.map(|settings| device("train.device", settings.device))).collect())
+}
+
+#[cfg(feature = "torch")]
+fn device(about: &str, setting: torch_device::DeviceSetting) -> Finding {
+    match torch_device::resolve(setting) {
+        Ok(device) => Finding::good(about, format!("{setting}: {}", torch_device::name(device))),
+        Err(error) => Finding::bad(about, setting.to_string(), format!("{:#}", anyhow!(error))),
+    }
+}
+
+#[cfg(not(feature = "torch"))]
+fn devices(_config: &Config) -> Result<Vec<Finding>, Failure> {
+    Ok(Vec::new())
 }
 
 const ENOUGH_BYTES: u64 = 1 << 30;
@@ -212,4 +235,21 @@ fn of_endpoint(error: synth_feedback::SynthFeedbackError) -> Failure {
     let retry_later = error.retry_later();
     let error = anyhow::Error::new(error);
     if retry_later { Failure::RetryLater(error) } else { Failure::Failed(error) }
+}
+
+#[cfg(all(test, feature = "torch"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_device_that_is_not_there_is_to_be_mended_and_its_cause_named() {
+        assert!(device("embed.device", "cpu".parse().unwrap()).mend.is_none());
+        let Finding { found, mend, .. } = device("embed.device", "cuda:99".parse().unwrap());
+        let mend = mend.unwrap();
+        assert_eq!(found, "cuda:99");
+        match torch_device::describe().cuda {
+            Ok(n_devices) => assert!(mend.contains(&format!("there are {n_devices} CUDA devices")), "{mend}"),
+            Err(cause) => assert!(mend.contains(&cause.to_string()), "{mend}"),
+        }
+    }
 }

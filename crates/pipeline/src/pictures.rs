@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use sha2::{Digest, Sha256};
+use ingest::{BadImage, ImageBounds, Pixels, check_pixels};
 use sources::{Sources, WantedColumn};
 use tables::ImageFiles;
 
@@ -33,8 +33,8 @@ pub struct Pictures {
 /// Endings of the files of a folder that are taken for pictures.
 const ENDINGS: &[&str] = &["png", "jpg", "jpeg", "webp", "gif", "bmp"];
 
-/// No picture file has more bytes, and none is read that does.
-const MAX_BYTES: u64 = 1 << 28;
+/// What a picture may be where the pipeline file has no section `ingest` that says so.
+pub const BOUNDS: ImageBounds = ImageBounds { max_bytes: 1 << 28, max_pixels: 100_000_000 };
 
 impl Pictures {
     /// The pictures of a folder, at any depth, named by their relative paths; or those of a list.
@@ -119,14 +119,12 @@ fn of_list(file: &Path, image_root: Option<&Path>) -> anyhow::Result<Pictures> {
     Ok(Pictures { root: image_root.unwrap_or(own_folder).to_owned(), list: rows.map(picture).collect() })
 }
 
-/// SHA-256 of a picture's file and its length.
+/// What `ingest` would know of a picture's file.
 ///
 /// # Errors
-/// A file that is not there, that lies outside the root, or of more than 256 MiB.
-pub fn sha256_of(root: &Path, picture: &Picture) -> anyhow::Result<(String, i64)> {
-    let files = ImageFiles::open(&root.into())?;
-    let bytes = files.read(&picture.path, MAX_BYTES).with_context(|| format!("image `{}`", picture.image_id))?;
-    Ok((hex::encode(Sha256::digest(&bytes)), bytes.len() as i64))
+/// [`BadImage`]: a file that is not there, lies outside the root, is too large, or is no whole picture.
+pub fn check(files: &ImageFiles, picture: &Picture, bounds: ImageBounds) -> Result<Pixels, BadImage> {
+    check_pixels(&files.read(&picture.path, bounds.max_bytes)?, bounds.max_pixels)
 }
 
 #[cfg(test)]
@@ -156,6 +154,29 @@ mod tests {
         assert_eq!(ids, ["a/.png/d.webp", "a/c.JPG", "b.png"]);
         assert!(problem(&folder, "", true).contains("`a/.png/d.webp` has no prompt"));
         assert!(problem(&folder, "nowhere", false).contains("nowhere"));
+    }
+
+    #[test]
+    fn a_bomb_and_a_picture_that_is_cut_are_not_taken() {
+        let folder = folder(&[("page.png", "<html>404</html>")]);
+        let fixture = concat!(env!("CARGO_MANIFEST_DIR"), "/../embed/fixtures/pixels/jpeg-444.jpg");
+        let jpeg = std::fs::read(fixture).unwrap();
+        std::fs::write(folder.path().join("whole.jpg"), &jpeg).unwrap();
+        std::fs::write(folder.path().join("cut.jpg"), &jpeg[..jpeg.len() - 40]).unwrap();
+        // 60,000 × 60,000 grey pixels.
+        let header = b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR\0\0\xea\x60\0\0\xea\x60\x08\0\0\0\0\xa5\xb9\x2a\x9e";
+        let body = b"\0\0\0\x08IDAT\x78\x9c\x03\0\0\0\0\x01\0\0\0\0\0\0\0\0IEND\xaeB`\x82";
+        std::fs::write(folder.path().join("bomb.png"), [&header[..], body].concat()).unwrap();
+        let files = ImageFiles::open(&folder.path().into()).unwrap();
+        let problem = |path: &str| {
+            let picture = Picture { image_id: "a".into(), path: path.into(), prompt: None, prompt_id: None };
+            check(&files, &picture, BOUNDS).map(|pixels| (pixels.width, pixels.height)).map_err(|bad| bad.to_string())
+        };
+        assert_eq!(problem("whole.jpg"), Ok((82, 62)));
+        assert!(problem("cut.jpg").unwrap_err().contains("cut off"));
+        assert!(problem("bomb.png").unwrap_err().contains("60000 × 60000 pixels, more than the 100000000"));
+        assert!(problem("page.png").unwrap_err().contains("HTML"));
+        assert!(problem("none.png").unwrap_err().contains("none.png"));
     }
 
     #[test]

@@ -44,6 +44,9 @@ pub struct RunRecord {
     pub files: BTreeMap<String, String>,
     /// What it counted.
     pub counts: BTreeMap<String, u64>,
+    /// Why images have no result, where bad ones are skipped: `image_id` to the cause, of the first hundred.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub bad_images: BTreeMap<String, String>,
     /// How long it took.
     pub seconds: f64,
     /// The process's peak resident memory while it ran; null where the system does not tell.

@@ -146,6 +146,7 @@ fn run_stage(
     let start = Instant::now();
     let mut run = StageRun::new(storage.clone(), stage.name(), images, progress);
     let counts = stage.run(&mut run)?;
+    let bad_images = run.bad_images().clone();
     let staging = run.into_staging();
     if let Some(table) = stage.writes().into_iter().find(|table| !staging.tables().contains_key(table)) {
         return Err(format!("it ended without writing its table `{table}`, which is a bug").into());
@@ -158,6 +159,7 @@ fn run_stage(
         outputs: staging.tables().iter().map(|(&table, written)| (table.to_owned(), written.clone())).collect(),
         files: staging.other_files().clone(),
         counts: counts.iter().map(|(&what, &n)| (what.to_owned(), n)).collect(),
+        bad_images,
         seconds,
         peak_memory_bytes: record::peak_memory_bytes(),
         git_commit: record::git_commit(),

@@ -8,16 +8,18 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow, bail};
 use clap::Args;
-use embed::Embed;
+use embed::{Embed, OnBadImage};
+use ingest::{BadImage, ImageBounds};
+use rayon::prelude::*;
 use tables::{
-    Image, ImageConcept, ImageEmbedding, ImageFiles, ImageScore, ProgressStyle, Prompt, Split, Stage, StageName,
-    StageRun, Staging, Storage, Table, TableWriter, Tables,
+    Image, ImageConcept, ImageEmbedding, ImageError, ImageFiles, ImageScore, ProgressStyle, Prompt, Split, Stage,
+    StageName, StageRun, Staging, Storage, Table, TableWriter, Tables,
 };
 use train::{Inputs, ScoringModel};
 
 use crate::config::Config;
 use crate::exit::{Failure, failed, usage};
-use crate::pictures::{Picture, Pictures, sha256_of};
+use crate::pictures::{self, Picture, Pictures};
 
 /// What to score, with what.
 #[derive(Debug, Clone, Args)]
@@ -55,7 +57,12 @@ pub fn score(config: &Config, arguments: &ScoreArgs, progress: ProgressStyle) ->
     let needs_prompts = settings.text_encoder.is_some();
     let pictures = Pictures::find(&arguments.images, arguments.image_root.as_deref(), needs_prompts).map_err(usage)?;
     tracing::info!(n_images = pictures.list.len(), n_models = models.len(), "scoring");
-    let embedded = embedded(settings, &pictures, progress).map_err(failed)?;
+    let bounds = config
+        .section::<ingest::Settings>(StageName::Ingest)
+        .map_err(usage)?
+        .map(|ingest| ImageBounds { max_bytes: ingest.max_image_bytes, max_pixels: ingest.max_image_pixels });
+    let bounds = bounds.unwrap_or(pictures::BOUNDS);
+    let embedded = embedded(settings, &pictures, bounds, progress).map_err(failed)?;
     let n_without = pictures.list.len() - embedded.len();
     if n_without > 0 {
         tracing::warn!(n_without, "pictures that cannot be read have no reward (`on_bad_image: skip`)");
@@ -118,6 +125,7 @@ fn check_encoders(model: &ScoringModel, identity: &BTreeMap<String, String>) -> 
 fn embedded(
     settings: embed::Settings,
     pictures: &Pictures,
+    bounds: ImageBounds,
     progress: ProgressStyle,
 ) -> anyhow::Result<BTreeMap<String, ImageEmbedding>> {
     if pictures.list.is_empty() {
@@ -131,18 +139,31 @@ fn embedded(
     let name_of: HashMap<&str, String> =
         texts.iter().enumerate().map(|(at, text)| (text.as_str(), format!("p{at:09}"))).collect();
     let prompts: Vec<Prompt> = texts.iter().map(|text| scratch_prompt(&name_of[text.as_str()], text)).collect();
+    let files = ImageFiles::open(&pictures.root.as_path().into())?;
     let mut images = Vec::new();
-    for picture in &pictures.list {
-        let (sha256, bytes) = sha256_of(&pictures.root, picture)?;
+    let checked: Vec<_> = pictures.list.par_iter().map(|picture| pictures::check(&files, picture, bounds)).collect();
+    for (picture, checked) in pictures.list.iter().zip(checked) {
+        let is_of_the_image = !matches!(checked, Err(BadImage::Unreadable(ImageError::Storage(_))));
+        let pixels = match checked {
+            Ok(pixels) => pixels,
+            Err(cause) if settings.on_bad_image == OnBadImage::Skip && is_of_the_image => {
+                tracing::warn!(image_id = picture.image_id, path = picture.path, %cause, "picture has no reward");
+                continue;
+            }
+            Err(cause) => {
+                let mend = "mend the file, or set `embed.on_bad_image: skip`";
+                return Err(anyhow!(cause).context(format!("image `{}`, `{}`: {mend}", picture.image_id, picture.path)));
+            }
+        };
         images.push(Image {
             image_id: picture.image_id.clone(),
             prompt_id: name_of[prompt_of(picture).as_str()].clone(),
             generator: None,
             path: Some(picture.path.clone()),
-            sha256: Some(sha256),
-            width: None,
-            height: None,
-            bytes: Some(bytes),
+            sha256: Some(pixels.sha256),
+            width: Some(i64::from(pixels.width)),
+            height: Some(i64::from(pixels.height)),
+            bytes: Some(pixels.bytes as i64),
             split: Split::Test,
         });
     }
@@ -150,7 +171,6 @@ fn embedded(
     staging.write(&prompts, &[])?;
     staging.write(&images, &[])?;
     staging.commit("runs/ingest.json", "{}")?;
-    let files = ImageFiles::open(&pictures.root.as_path().into())?;
     let mut run = StageRun::new(storage.clone(), StageName::Embed, files, progress);
     Embed::new(settings)?.run(&mut run).map_err(|error| anyhow::Error::from_boxed(error.source))?;
     run.into_staging().commit("runs/embed.json", "{}")?;

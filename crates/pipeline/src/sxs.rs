@@ -12,8 +12,8 @@ use evaluate::side_by_side::votes::{MAX_FILE_BYTES, VoteFile};
 use evaluate::side_by_side::{Summary, count, pair_file, select, stored, summary};
 use evaluate::{Settings, SideBySide};
 use tables::{
-    Bucket, Image, ImageFiles, Location, OVERALL, ProgressStyle, Prompt, RewardModel, StageName, SxsPair, SxsSummary,
-    SxsTest, Table, TableWriter,
+    Bucket, Image, ImageError, ImageFiles, Location, OVERALL, ProgressStyle, Prompt, RewardModel, StageName, SxsPair,
+    SxsSummary, SxsTest, Table, TableWriter,
 };
 
 use crate::config::Config;
@@ -62,8 +62,9 @@ pub struct PageArgs {
     /// Pairs of a file, as `select --out` writes them [default: the table `sxs_pairs`]
     #[arg(long, value_name = "FILE")]
     pairs: Option<String>,
-    /// Where images lie that are not in the table `images`, as `finegrain score` takes it: a folder, below which their ids
-    /// are paths, or a file with image_id and path (and prompt_id and prompt, for prompts that are not in `prompts`)
+    /// Where images lie, as `finegrain score` takes it: a folder, below which their ids are paths, or a file with image_id and
+    /// path (and prompt_id and prompt, for prompts that are not in `prompts`). An image that it does not have is taken
+    /// from the table `images`; one that both have, from here
     #[arg(long, value_name = "FILE_OR_FOLDER")]
     images: Option<PathBuf>,
     /// What the paths in such a file are relative to [default: its own folder]
@@ -220,9 +221,15 @@ fn write_page(config: &Config, sxs: &SideBySide, arguments: &PageArgs, out: &mut
     let paths: HashMap<String, Option<String>> = images.into_iter().map(|image| (image.image_id, image.path)).collect();
     let image_root = ImageFiles::open(&config.image_root().map_err(usage)?).map_err(usage)?;
     let file_of = |image_id: &str| -> Result<Vec<u8>, String> {
+        let read = |files: &ImageFiles, path: &str| files.read(path, MAX_IMAGE_BYTES);
         let bytes = match (paths.get(image_id), &fresh) {
-            (Some(Some(path)), _) => image_root.read(path, MAX_IMAGE_BYTES),
-            (_, Some(fresh)) => fresh.files.read(fresh.path_of(image_id)?, MAX_IMAGE_BYTES),
+            // The same id may name another picture here: fresh generations are often numbered like the last ones.
+            (Some(Some(path)), Some(fresh)) => match fresh.path_of(image_id).map(|path| read(&fresh.files, path)) {
+                Err(_) | Ok(Err(ImageError::NotFound { .. })) => read(&image_root, path),
+                Ok(found) => found,
+            },
+            (Some(Some(path)), None) => read(&image_root, path),
+            (_, Some(fresh)) => read(&fresh.files, fresh.path_of(image_id)?),
             (Some(None), None) => return Err("this data set has no pixels; --images says where they lie".to_owned()),
             (None, None) => {
                 return Err("it is not in the table `images`; --images says where fresh generations lie".to_owned());

@@ -10,8 +10,8 @@ pub struct Adam {
     pub(crate) epsilon: f32,
     /// learning rate · (1 − β1) / (1 − β1^t) / c.
     pub(crate) rate: f32,
-    /// What weight decay leaves of a weight.
-    pub(crate) keep: f32,
+    /// What weight decay takes of a weight; beside 1 it may be too small for an f32 to tell.
+    pub(crate) decay: f32,
 }
 
 impl Adam {
@@ -25,15 +25,15 @@ impl Adam {
             beta2: beta2 as f32,
             epsilon: (epsilon / c) as f32,
             rate: (learning_rate * (1.0 - beta1) / (1.0 - beta1.powf(t)) / c) as f32,
-            keep: (1.0 - learning_rate * weight_decay) as f32,
+            decay: (learning_rate * weight_decay) as f32,
         }
     }
 
     /// The step on one number.
     pub(crate) fn step(&self, gradient: f32, w: &mut f32, m: &mut f32, v: &mut f32) {
         *m = self.beta1 * *m + gradient;
-        *v = self.beta2 * *v + gradient * gradient;
-        *w = *w * self.keep - self.rate * *m / (v.sqrt() + self.epsilon);
+        *v = (self.beta2 * *v + gradient * gradient).min(f32::MAX);
+        *w -= self.rate * *m / (v.sqrt() + self.epsilon) + self.decay * *w;
     }
 }
 
@@ -56,13 +56,20 @@ impl Moments {
             adam.step(*g, w, m, v);
         }
     }
+
+    /// Drops moments that have become too small to matter. To be called once in some dozens of steps.
+    pub fn flush(&mut self) {
+        flush(&mut self.m, &mut self.v);
+    }
 }
 
-/// Below this a moment no longer moves a weight. Left alone it would decay into denormal numbers, which are slow.
-pub(crate) fn flush(moments: &mut [f32], smallest: f32) {
-    for x in moments {
-        *x = if x.abs() < smallest { 0.0 } else { *x };
-    }
+/// Below these a moment no longer moves a weight. Left alone it would decay into denormal numbers, which are slow.
+pub(crate) fn flush(m: &mut [f32], v: &mut [f32]) {
+    let drop_below = |smallest: f32, moments: &mut [f32]| {
+        moments.iter_mut().for_each(|x| *x = if x.abs() < smallest { 0.0 } else { *x });
+    };
+    drop_below(1e-30, m);
+    drop_below(1e-34, v);
 }
 
 #[cfg(test)]
@@ -84,6 +91,49 @@ mod tests {
             }
             assert!((f64::from(w[0]) - expect).abs() < 1e-5, "{scale}: {} {expect}", w[0]);
         }
+    }
+
+    #[test]
+    fn a_decay_too_small_to_see_beside_1_decays_all_the_same() {
+        let (learning_rate, weight_decay) = (1e-4, 1e-4);
+        let (mut w, mut moments) = ([2.0f32], Moments::zeros(1));
+        let [mut expect, mut undecayed, mut m, mut v] = [2.0f64, 2.0, 0.0, 0.0];
+        for t in 1..=200_000 {
+            let g = (t as f64 * 0.7).sin();
+            moments.step(&Adam::at(t, learning_rate, weight_decay), &[g as f32], &mut w);
+            m = 0.9 * m + 0.1 * g;
+            v = 0.999 * v + 0.001 * g * g;
+            let (m_hat, v_hat) = (m / (1.0 - 0.9f64.powf(t as f64)), v / (1.0 - 0.999f64.powf(t as f64)));
+            let step = learning_rate * m_hat / (v_hat.sqrt() + 1e-8);
+            expect -= step + learning_rate * weight_decay * expect;
+            undecayed -= step;
+        }
+        assert!(undecayed - expect > 3e-3, "{undecayed} {expect}");
+        assert!((f64::from(w[0]) - expect).abs() < 3e-4, "{} {expect}", w[0]);
+    }
+
+    #[test]
+    fn a_square_beyond_f32_does_not_break_the_weight() {
+        let (mut w, mut moments) = ([1.0f32], Moments::zeros(1));
+        for t in 1..=5 {
+            moments.step(&Adam::at(t, 1e-3, 0.0), &[3e20], &mut w);
+            assert!(w[0].is_finite() && moments.v[0].is_finite(), "{w:?} {moments:?}");
+        }
+    }
+
+    #[test]
+    fn flushed_moments_hold_no_denormal() {
+        let (mut w, mut moments) = ([1.0f32; 2], Moments::zeros(2));
+        moments.step(&Adam::at(1, 1e-3, 0.0), &[1e-3, 1e-18], &mut w);
+        for t in 2..=3000 {
+            moments.step(&Adam::at(t, 1e-3, 0.0), &[0.0, 0.0], &mut w);
+            if t % 64 == 0 {
+                moments.flush();
+                let all = || moments.m.iter().chain(&moments.v);
+                assert!(all().all(|x| *x == 0.0 || x.is_normal()), "{t}: {moments:?}");
+            }
+        }
+        assert_eq!(moments.m, [0.0, 0.0]);
     }
 
     #[test]

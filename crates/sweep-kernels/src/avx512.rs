@@ -216,7 +216,7 @@ unsafe fn add_example<const MR: usize, const NV: usize>(
 unsafe fn step(g: __m512, w: *mut f32, m: *mut f32, v: *mut f32, adam: &Adam) {
     let first = _mm512_fmadd_ps(_mm512_set1_ps(adam.beta1), _mm512_load_ps(m), g);
     let decayed = _mm512_mul_ps(_mm512_set1_ps(adam.beta2), _mm512_load_ps(v));
-    let second = _mm512_fmadd_ps(g, g, decayed);
+    let second = _mm512_min_ps(_mm512_fmadd_ps(g, g, decayed), _mm512_set1_ps(f32::MAX));
     // Of nothing there is no inverse root; this much is nothing beside epsilon.
     let square = _mm512_max_ps(second, _mm512_set1_ps(f32::MIN_POSITIVE));
     let inverse = _mm512_rsqrt14_ps(square);
@@ -228,8 +228,9 @@ unsafe fn step(g: __m512, w: *mut f32, m: *mut f32, v: *mut f32, adam: &Adam) {
     let quotient = _mm512_mul_ps(first, inverse);
     let error = _mm512_fnmadd_ps(divisor, quotient, first);
     let quotient = _mm512_fmadd_ps(error, inverse, quotient);
-    let kept = _mm512_mul_ps(_mm512_load_ps(w), _mm512_set1_ps(adam.keep));
+    let weight = _mm512_load_ps(w);
+    let decay = _mm512_mul_ps(_mm512_set1_ps(adam.decay), weight);
     _mm512_store_ps(m, first);
     _mm512_store_ps(v, second);
-    _mm512_store_ps(w, _mm512_fnmadd_ps(_mm512_set1_ps(adam.rate), quotient, kept));
+    _mm512_store_ps(w, _mm512_sub_ps(weight, _mm512_fmadd_ps(_mm512_set1_ps(adam.rate), quotient, decay)));
 }

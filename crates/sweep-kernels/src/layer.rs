@@ -136,8 +136,8 @@ impl Layer {
 
     /// Drops moments that have become too small to matter. To be called once in some dozens of steps.
     pub fn flush(&mut self) {
-        flush(&mut self.m, 1e-30);
-        flush(&mut self.v, 1e-34);
+        flush(&mut self.m, &mut self.v);
+        self.bias_moments.flush();
     }
 
     /// Copies what products read after the weights have changed.
@@ -199,3 +199,57 @@ fn has_avx512() -> bool {
 use crate::avx512 as vector;
 #[cfg(not(target_arch = "x86_64"))]
 use crate::portable as vector;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::RowStore;
+
+    fn number(at: usize) -> f32 {
+        (at * 37 % 101) as f32 / 101.0 - 0.5
+    }
+
+    /// A layer of 30 to 40 and a batch of 20, each element of the batch's gradient times `scale`.
+    fn steps(portable: bool, scale: f32, weight_decay: f64, n_steps: u64) -> Layer {
+        let weight: Vec<f32> = (0..30 * 40).map(number).collect();
+        let mut layer = Layer::new(&weight, &[0.1; 40], 30, 40, Use { portable, ..Use::default() });
+        let store = RowStore::new(&(0..20 * 30).map(number).collect::<Vec<_>>(), 30, |x| x);
+        let mut delta = Activations::zeros(20, 40);
+        (0..20)
+            .for_each(|at| delta.row_mut(at).iter_mut().enumerate().for_each(|(j, x)| *x = scale * number(at + 7 * j)));
+        for t in 1..=n_steps {
+            layer.step(&store.rows(0..20), &delta, &Adam::at(t, 1e-3, weight_decay));
+        }
+        layer
+    }
+
+    fn furthest(a: &Layer, b: &Layer) -> f32 {
+        let far = |a: Vec<f32>, b: Vec<f32>| a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        assert!(a.weight().iter().chain(&b.weight()).all(|x| x.is_finite()));
+        far(a.weight(), b.weight()).max(far(a.bias(), b.bias()))
+    }
+
+    #[test]
+    fn vectors_step_as_the_plain_loops_with_decay_and_where_squares_overflow() {
+        for (scale, weight_decay) in [(1.0, 0.0), (1.0, 0.3), (1e20, 0.0), (3e19, 0.1), (1e-20, 0.1)] {
+            let far = furthest(&steps(false, scale, weight_decay, 5), &steps(true, scale, weight_decay, 5));
+            assert!(far < 1e-5, "{scale} {weight_decay}: {far}");
+        }
+    }
+
+    #[test]
+    fn a_flushed_layer_holds_no_denormal() {
+        let mut layer = steps(false, 1.0, 0.0, 1);
+        let (still, store) = (Activations::zeros(20, 40), RowStore::new(&[1.0; 20 * 30], 30, |x| x));
+        for t in 2..=1000 {
+            layer.step(&store.rows(0..20), &still, &Adam::at(t, 1e-3, 0.0));
+            if t % 64 == 0 {
+                layer.flush();
+                assert!(layer.m.iter().chain(&*layer.v).all(|x| *x == 0.0 || x.is_normal()), "{t}");
+            }
+        }
+        let mut flushed = layer.bias_moments.clone();
+        flushed.flush();
+        assert!(layer.bias_moments == flushed && layer.m.iter().all(|m| *m == 0.0));
+    }
+}

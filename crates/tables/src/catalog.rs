@@ -256,7 +256,7 @@ table! {
 
 table! {
     /// One trained reward model, or the reason why there is none.
-    "reward_models" version 2 by Train key [run_id]
+    "reward_models" version 3 by Train key [run_id]
     pub struct RewardModel {
         /// Names the model: experiment, arm, n_train and seed.
         run_id: String where NotEmpty,
@@ -285,15 +285,18 @@ table! {
         n_train: i64 where AtLeast(0.0),
         /// Those of them that it was fitted on: fewer if pairs with missing labels are dropped.
         n_used: i64 where AtLeast(0.0),
+        /// Comparisons of two of them that a pairwise stage 1 learned from; null for others and without a network.
+        n_comparisons: Option<i64> where AtLeast(0.0),
         /// The attributes whose labels in these pairs are all the same: stage 1 learns nothing of them.
         degenerate: Vec<String>,
         /// Epochs that stage 1 was trained for; null without stage 1.
         epochs_run: Option<i64> where AtLeast(0.0),
         /// Seeds the draw of its pairs, its weights and its shuffles.
         seed: i64,
-        /// Annotation cost when every label costs 1: N times d.
+        /// Annotation cost when every label costs 1: N times d, and the target labels of the validation split if stage 2 was
+        /// fitted on those.
         cost_equal: f64 where AtLeast(0.0),
-        /// Annotation cost in rater seconds, if the seconds of every label it used are known.
+        /// The same in rater seconds, if the seconds of every label it used are known.
         cost_seconds: Option<f64> where AtLeast(0.0),
         /// How long the training took, in seconds.
         seconds: f64 as measured where AtLeast(0.0),
@@ -305,7 +308,7 @@ table! {
 }
 
 table! {
-    /// The reward that one model gives one image.
+    /// The reward that one model gives one image; of the validation split none where stage 2 was fitted on it.
     "predictions" version 1 by Train key [run_id, image_id]
     pub struct Prediction {
         /// The reward model.
@@ -401,7 +404,7 @@ table! {
 
 table! {
     /// How far one attribute's score alone agrees with people; and one rater with the mean of the others, as the ceiling.
-    "attribute_validity" version 2 by Evaluate key [attribute, source, model, aspect]
+    "attribute_validity" version 3 by Evaluate key [attribute, source, model, aspect]
     pub struct AttributeValidity {
         /// The attribute whose score it is; `one rater` for the ceiling.
         attribute: String where NotEmpty,
@@ -415,7 +418,7 @@ table! {
         n: i64 where AtLeast(0.0),
         /// Spearman's rank correlation of the score with the mean rating, ties by mean ranks.
         spearman: Option<f64> where Between(-1.000001, 1.000001),
-        /// ROC-AUC of the score for a mean rating above the median.
+        /// ROC-AUC of the score for a mean rating of at least `rating_threshold`.
         roc_auc: Option<f64> where Between(0.0, 1.0),
         /// Lower end of the 95 % bootstrap interval of the AUC, clustered by prompt.
         ci_low: Option<f64>,
@@ -456,9 +459,9 @@ table! {
 table! {
     /// Two images of one prompt to be shown side by side: one that each of two reward models likes best (App. B.9).
     /// Images and prompts of fresh generations (`evaluate.sxs.scores`) are not those of `images` and `prompts`.
-    "sxs_pairs" version 2 by Evaluate key [pair_id]
+    "sxs_pairs" version 3 by Evaluate key [pair_id]
     pub struct SxsPair {
-        /// Names the pair: its two images, the coarse model's first.
+        /// Names the pair: its two images in the order of their ids, which tells no rater which model likes which.
         pair_id: String where NotEmpty,
         /// The prompt of both images.
         prompt_id: String where NotEmpty,

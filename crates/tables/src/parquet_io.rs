@@ -447,6 +447,7 @@ mod tests {
             class_weights: "none".into(),
             n_train: 2,
             n_used: 2,
+            n_comparisons: None,
             degenerate: vec![],
             epochs_run: Some(100),
             seed: 0,

@@ -94,7 +94,7 @@ table! {
 table! {
     /// How well one rater tells good from bad where "good" is the mean of the other raters above the experiment's threshold:
     /// the ceiling beside an AUC of a human target. An experiment whose target is made by a rule has no row.
-    "human_ceilings" version 1 by Evaluate key [experiment, split, metric]
+    "human_ceilings" version 2 by Evaluate key [experiment, split, metric]
     pub struct HumanCeiling {
         /// The experiment of the pipeline file.
         experiment: String where NotEmpty,
@@ -104,6 +104,8 @@ table! {
         metric: String where NotEmpty,
         /// The aspect that is the experiment's target.
         aspect: String where NotEmpty,
+        /// The one context whose ratings it is made of; null for all of them.
+        context: Option<String> where NotEmpty,
         /// Good is a mean of at least this.
         threshold: f64,
         /// The value; null with a reason where it is not defined.
@@ -179,7 +181,7 @@ table! {
 
 table! {
     /// How far one model's scores agree with the overall rating when missing answers count as nothing, and as a "no".
-    "missing_answer_effects" version 1 by Evaluate key [attribute, model, policy]
+    "missing_answer_effects" version 2 by Evaluate key [attribute, model, policy]
     pub struct MissingAnswerEffect {
         /// A quality attribute, a bucket, or `vq2`.
         attribute: String where NotEmpty,
@@ -189,13 +191,13 @@ table! {
         policy: MissingAnswerPolicy,
         /// Questions asked about rated images, without those whose call failed.
         n_asked: i64 where AtLeast(0.0),
-        /// Those without an answer.
+        /// Those without an answer, whether or not another answer rules them out.
         n_missing: i64 where AtLeast(0.0),
         /// Rated images that have a score under the policy.
         n_images: i64 where AtLeast(0.0),
         /// Spearman's rank correlation of the score with the mean overall rating.
         spearman: Option<f64> where Between(-1.000001, 1.000001),
-        /// ROC-AUC of the score for an overall rating above the median of the rated images.
+        /// ROC-AUC of the score for an overall rating of at least the threshold in `labels`, or their median where there is none.
         roc_auc: Option<f64> where Between(0.0, 1.0),
         /// Lower end of the 95 % bootstrap interval of the AUC, clustered by prompt.
         ci_low: Option<f64>,

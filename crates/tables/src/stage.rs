@@ -102,12 +102,17 @@ pub struct StageRun {
     staging: Staging,
     images: ImageFiles,
     progress: ProgressStyle,
+    bad_images: BTreeMap<String, String>,
 }
+
+/// Bad images that a run record names.
+const MOST_BAD_IMAGES: usize = 100;
 
 impl StageRun {
     /// A run of `stage` on a data root, whose images lie under `images`.
     pub fn new(storage: Storage, stage: StageName, images: ImageFiles, progress: ProgressStyle) -> Self {
-        Self { tables: Tables::new(storage.clone()), staging: Staging::new(storage, stage), images, progress }
+        let (tables, staging) = (Tables::new(storage.clone()), Staging::new(storage, stage));
+        Self { tables, staging, images, progress, bad_images: BTreeMap::new() }
     }
 
     /// All rows of a table.
@@ -182,6 +187,19 @@ impl StageRun {
     /// The image files.
     pub fn images(&self) -> &ImageFiles {
         &self.images
+    }
+
+    /// Says why an image has no result, for the run record. Those of the first 100 `image_id`s are kept.
+    pub fn note_bad_image(&mut self, image_id: &str, cause: &str) {
+        self.bad_images.insert(image_id.to_owned(), cause.to_owned());
+        if self.bad_images.len() > MOST_BAD_IMAGES {
+            self.bad_images.pop_last();
+        }
+    }
+
+    /// What was noted of bad images: `image_id` to the cause.
+    pub fn bad_images(&self) -> &BTreeMap<String, String> {
+        &self.bad_images
     }
 
     /// The data root.

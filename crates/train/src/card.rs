@@ -18,7 +18,7 @@ use crate::threshold::Policy;
 use crate::validate::TARGET;
 
 /// Raised when a card's keys change.
-pub(crate) const VERSION: u32 = 2;
+pub(crate) const VERSION: u32 = 3;
 
 /// What the tables that were read say about where their rows come from.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -34,6 +34,8 @@ pub struct Sources {
 pub struct Card<'a> {
     card_version: u32,
     run_id: &'a str,
+    /// BLAKE3 of `model.safetensors`: the weights that this card is about.
+    model_digest: String,
     experiment: &'a str,
     arm: &'a str,
     feedback: &'static str,
@@ -111,6 +113,7 @@ impl<'a> Card<'a> {
         run: &'a PlannedRun<'a>,
         fitted: &'a Fitted,
         model: &RewardModel,
+        model_digest: String,
         labels: &ExperimentLabels,
         data: Data<'a>,
         sources: &'a Sources,
@@ -129,6 +132,7 @@ impl<'a> Card<'a> {
         Self {
             card_version: VERSION,
             run_id: &run.run_id,
+            model_digest,
             experiment: run.experiment,
             arm: run.arm,
             feedback: if *run.feedback == Feedback::Coarse { "coarse" } else { "fine" },
@@ -169,18 +173,19 @@ impl<'a> Card<'a> {
             },
             embeddings: (!reads_scores).then_some(&sources.embeddings),
             metrics: [Split::Validation, Split::Test]
-                .map(|split| (split.as_str(), metrics(model, labels, data, split)))
+                .map(|split| (split.as_str(), metrics(run, model, labels, data, split)))
                 .into(),
         }
     }
 }
 
-fn metrics(model: &RewardModel, labels: &ExperimentLabels, data: Data, split: Split) -> CardMetrics {
+fn metrics(run: &PlannedRun, model: &RewardModel, labels: &ExperimentLabels, data: Data, split: Split) -> CardMetrics {
     let of_split = model.rows.iter().zip(&model.rewards).filter(|(row, _)| data.images.splits[**row] == split);
     let (rewards, good): (Vec<f64>, Vec<bool>) =
         of_split.filter_map(|(&row, &reward)| Some((reward, labels.target.labels[row]?))).unzip();
     let n_good = good.iter().filter(|&&good| good).count();
-    CardMetrics { roc_auc: roc_auc(&rewards, &good), n_good, n_bad: good.len() - n_good }
+    let roc_auc = roc_auc(&rewards, &good).filter(|_| !run.variant.is_fitted_on(split));
+    CardMetrics { roc_auc, n_good, n_bad: good.len() - n_good }
 }
 
 fn training_digest(run: &PlannedRun, labels: &ExperimentLabels, image_ids: &[String]) -> String {

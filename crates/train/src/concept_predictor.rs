@@ -7,14 +7,18 @@
 use tch::{Device, TchError};
 
 use crate::aggregator::sigmoid;
-use crate::engine::{Matrix, logits};
+use crate::engine::{Matrix, cpu, logits};
 use crate::network::Network;
 
-/// The probabilities that a network gives some rows of a matrix: `[rows, n_heads]`, in `[0, 1]`.
+/// The probabilities that a network gives some rows of a matrix: `[rows, n_heads]`, in `[0, 1]`; on a CPU by the kernels
+/// that trained it.
 ///
 /// # Errors
 /// [`TchError`] if LibTorch fails, for instance for lack of memory.
 pub fn predict_rows(network: &Network, matrix: &Matrix, rows: &[u32], device: Device) -> Result<Vec<f64>, TchError> {
+    if device == Device::Cpu {
+        return Ok(probabilities(cpu::logits(network, matrix, rows)));
+    }
     predict(network, &matrix.gather(rows), rows.len(), device)
 }
 
@@ -23,7 +27,11 @@ pub fn predict_rows(network: &Network, matrix: &Matrix, rows: &[u32], device: De
 /// # Errors
 /// As [`predict_rows`].
 pub fn predict(network: &Network, inputs: &[f32], n: usize, device: Device) -> Result<Vec<f64>, TchError> {
-    Ok(logits(network, inputs, n, device)?.into_iter().map(|logit| sigmoid(f64::from(logit))).collect())
+    Ok(probabilities(logits(network, inputs, n, device)?))
+}
+
+fn probabilities(logits: Vec<f32>) -> Vec<f64> {
+    logits.into_iter().map(|logit| sigmoid(f64::from(logit))).collect()
 }
 
 #[cfg(test)]
@@ -196,6 +204,21 @@ mod tests {
         let p = predict(&network, &[1e30, -1e30, 0.0, 1e30, 3.0], 1, Device::Cpu).unwrap();
         assert!(p.iter().all(|p| (0.0..=1.0).contains(p)), "{p:?}");
         assert!(predict(&network, &[], 0, Device::Cpu).unwrap().is_empty());
+    }
+
+    #[test]
+    fn kernels_predict_what_libtorch_does() {
+        let inputs: Vec<f32> = (0..300 * 37usize).map(|at| ((at * at * 31 + at * 17) % 101) as f32 / 50.0 - 1.0).collect();
+        let matrix = Matrix::new(inputs, 300, 37).unwrap();
+        let rows: Vec<u32> = (0..290).map(|at| at * 7 % 300).collect();
+        for hidden in [vec![], vec![33, 18]] {
+            let network = Network::new(37, &hidden, 5, Init::KaimingUniform, 0);
+            let expect = predict(&network, &matrix.gather(&rows), 290, Device::Cpu).unwrap();
+            let found = predict_rows(&network, &matrix, &rows, Device::Cpu).unwrap();
+            assert_eq!(found.len(), expect.len());
+            assert!(found.iter().zip(expect).all(|(found, expect)| (found - expect).abs() < 1e-6));
+            assert!(predict_rows(&network, &matrix, &[], Device::Cpu).unwrap().is_empty());
+        }
     }
 
     #[test]

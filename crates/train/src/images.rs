@@ -71,14 +71,10 @@ impl Images {
         }
 
         let mut ratings: BTreeMap<String, Vec<Option<f64>>> = BTreeMap::new();
-        let mut seconds: BTreeMap<String, Vec<Option<f64>>> = BTreeMap::new();
         for preference in preferences {
             let Some(&row) = row_of.get(preference.image_id.as_str()) else { continue };
-            // In the order of the images, so that the mean does not depend on the order of the rows.
-            seconds.entry(preference.aspect.clone()).or_insert_with(|| vec![None; n])[row] = preference.mean_seconds;
             ratings.entry(preference.aspect).or_insert_with(|| vec![None; n])[row] = Some(preference.mean_rating);
         }
-        let mean_seconds = seconds.into_iter().filter_map(|(aspect, column)| Some((aspect, mean(&column)?))).collect();
 
         let mut image_embeddings = vec![None; n];
         let mut text_embeddings = vec![None; n];
@@ -94,19 +90,23 @@ impl Images {
             scores: by_attribute,
             ratings,
             ratings_in_context: BTreeMap::new(),
-            mean_seconds,
+            mean_seconds: BTreeMap::new(),
             image_embeddings,
             text_embeddings,
         }
     }
 
-    /// Adds the mean ratings of each aspect in each context, every rating with equal weight (App. B.6). Ratings without
-    /// a context are in none.
+    /// Adds the seconds that one rating of each aspect takes, and its mean ratings in each context, every rating with equal
+    /// weight (App. B.6). Ratings without a context are in none.
     #[must_use]
-    pub fn with_contexts(mut self, ratings: Vec<Rating>) -> Self {
+    pub fn with_ratings(mut self, ratings: Vec<Rating>) -> Self {
         let row_of = row_of(&self.ids);
         let mut values: BTreeMap<(String, String), BTreeMap<usize, Vec<f64>>> = BTreeMap::new();
+        let mut seconds: BTreeMap<String, Vec<f64>> = BTreeMap::new();
         for rating in ratings {
+            if let (Some(known), true) = (rating.seconds, row_of.contains_key(rating.image_id.as_str())) {
+                seconds.entry(rating.aspect.clone()).or_default().push(known);
+            }
             let (Some(&row), Some(context)) = (row_of.get(rating.image_id.as_str()), rating.context) else { continue };
             values.entry((rating.aspect, context)).or_default().entry(row).or_default().push(rating.rating);
         }
@@ -123,6 +123,11 @@ impl Images {
         let averaged = averaged.collect();
         drop(row_of);
         self.ratings_in_context = averaged;
+        let mean = |(aspect, mut seconds): (String, Vec<f64>)| {
+            seconds.sort_by(f64::total_cmp);
+            (aspect, seconds.iter().sum::<f64>() / seconds.len() as f64)
+        };
+        self.mean_seconds = seconds.into_iter().map(mean).collect();
         self
     }
 
@@ -161,7 +166,7 @@ impl Images {
         self.ratings.keys().map(String::as_str)
     }
 
-    /// Rater seconds of one rating of an aspect, averaged over the images that have a time; `None` if none has.
+    /// Rater seconds of one rating of an aspect, averaged over the ratings that have a time; `None` if none has.
     pub fn mean_seconds(&self, aspect: &str) -> Option<f64> {
         self.mean_seconds.get(aspect).copied()
     }

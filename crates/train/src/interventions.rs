@@ -2,8 +2,8 @@
 //!
 //! For each test image, attributes one more at a time are replaced by their true labels, and the images are scored again
 //! (Koh et al. 2020, §5): in a random order of each image's own, or the one first of which stage 1 is least sure. An
-//! attribute without a true label cannot be replaced; an image with fewer of them than are to be replaced has all
-//! that it has.
+//! attribute without a score cannot be replaced (a label that the settings put in its place is no truth, and nobody was
+//! paid for it); an image with fewer of them than are to be replaced has all that it has.
 
 use std::collections::BTreeMap;
 
@@ -15,6 +15,7 @@ use crate::label::ExperimentLabels;
 use crate::plan::PlannedRun;
 use crate::reward_model::{RewardModel, true_concept};
 use crate::roc::roc_auc;
+use crate::settings::Loss;
 
 /// One image of the test split.
 struct Case {
@@ -28,7 +29,8 @@ struct Case {
     draws: Vec<[u8; 32]>,
 }
 
-/// The rows of one model, sorted by order and number; none for a model without stage 1 or stage 2.
+/// The rows of one model, sorted by order and number; none for a model without stage 1 or stage 2, and none for one that
+/// learnt from comparisons: what its stage 1 says is no probability that a label could take the place of.
 pub fn interventions(
     run: &PlannedRun,
     model: &RewardModel,
@@ -37,13 +39,17 @@ pub fn interventions(
     seconds_per_label: &BTreeMap<String, f64>,
     seed: u32,
 ) -> Vec<Intervention> {
-    let Some(aggregator) = model.aggregator.as_ref().filter(|_| !model.concepts.is_empty()) else { return Vec::new() };
+    let has_probabilities = !model.concepts.is_empty() && run.variant.loss == Loss::Pointwise;
+    let Some(aggregator) = model.aggregator.as_ref().filter(|_| has_probabilities) else { return Vec::new() };
     let attributes = run.feedback.attributes();
     let seconds: Vec<Option<f64>> =
         attributes.iter().map(|name| seconds_of_label(name, name, images, seconds_per_label)).collect();
     let case = |(&row, concepts): (&usize, &[f64])| {
         let good = labels.target.labels[row].filter(|_| images.splits[row] == Split::Test)?;
-        let truth = |name: &String| true_concept(&labels.attributes[name], row, run.variant.labels);
+        let truth = |name: &String| {
+            let of_attribute = &labels.attributes[name];
+            of_attribute.scores[row].and_then(|_| true_concept(of_attribute, row, run.variant.labels))
+        };
         let draw = |name: &String| {
             *blake3::hash(format!("{seed}/intervention/{}/{name}", images.ids[row]).as_bytes()).as_bytes()
         };

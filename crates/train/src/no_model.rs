@@ -40,6 +40,9 @@ pub enum NoModel {
         /// How many pairs there are.
         n_pairs: usize,
     },
+    /// What was trained cannot be used.
+    #[error("stage 1 did not stay finite: embeddings near the largest f32, or a learning rate far too high")]
+    NotFinite,
     /// Nothing can be held out.
     #[error(
         "all training pairs are of one prompt, so that none can be held out for stage 2 (`stage2_on: out_of_fold`)"

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use tables::{
     AggregatorWeight, ConceptPrediction, Intervention, Prediction, RewardModel as RewardModelRow, StageRun, Table,
-    TableError, TableWriter,
+    TableError, TableWriter, digest_bytes,
 };
 
 use crate::card::{Card, Sources, model_file};
@@ -66,9 +66,10 @@ impl Output {
                 let seconds = &data.settings.seconds_per_label;
                 self.interventions.extend(interventions(planned, model, labels, data.images, seconds, settings.seed));
             }
-            let card = Card::new(planned, &fitted, model, labels, data, &self.sources);
+            let file = model_file(planned, model)?;
+            let card = Card::new(planned, &fitted, model, digest_bytes(&file), labels, data, &self.sources);
             let folder = format!("models/{}", planned.run_id);
-            run.write_file(&format!("{folder}/model.safetensors"), model_file(planned, model)?)?;
+            run.write_file(&format!("{folder}/model.safetensors"), file)?;
             run.write_file(&format!("{folder}/card.json"), format!("{:#}\n", serde_json::json!(card)))?;
         }
         self.models.push(model_row(planned, fitted, data));
@@ -99,7 +100,7 @@ impl Output {
 }
 
 fn model_row(planned: &PlannedRun, fitted: Fitted, data: Data) -> RewardModelRow {
-    let n_train = planned.training_rows.len();
+    let (n_train, n_validation) = (planned.training_rows.len(), fitted.n_validation);
     let target = &data.settings.experiments[planned.experiment].target;
     let seconds_per_label = &data.settings.seconds_per_label;
     let variant = &planned.variant;
@@ -118,11 +119,12 @@ fn model_row(planned: &PlannedRun, fitted: Fitted, data: Data) -> RewardModelRow
         class_weights: variant.class_weights.as_str().to_owned(),
         n_train: n_train as i64,
         n_used: fitted.n_used as i64,
+        n_comparisons: fitted.n_comparisons.map(|n| n as i64),
         degenerate: fitted.degenerate,
         epochs_run: fitted.model.as_ref().ok().and_then(|model| model.epochs_run).map(|epochs| epochs as i64),
         seed: i64::from(planned.seed),
-        cost_equal: equal_cost(n_train, planned.feedback),
-        cost_seconds: seconds_cost(n_train, planned.feedback, target, data.images, seconds_per_label),
+        cost_equal: equal_cost(n_train, n_validation, planned.feedback),
+        cost_seconds: seconds_cost(n_train, n_validation, planned.feedback, target, data.images, seconds_per_label),
         seconds: fitted.seconds,
         device: torch_device::name(data.device),
         reason: fitted.model.err().map(|reason| reason.to_string()),
@@ -136,7 +138,8 @@ fn prediction_rows(planned: &PlannedRun, model: &RewardModel, images: &Images) -
         split: images.splits[row],
         reward,
     };
-    model.rows.iter().zip(&model.rewards).map(row).collect()
+    let is_judged = |(row, _): &(&usize, &f64)| !planned.variant.is_fitted_on(images.splits[**row]);
+    model.rows.iter().zip(&model.rewards).filter(is_judged).map(row).collect()
 }
 
 fn concept_rows(planned: &PlannedRun, model: &RewardModel, images: &Images) -> Vec<ConceptPrediction> {

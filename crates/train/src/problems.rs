@@ -25,6 +25,8 @@ pub struct Prepared {
     pub rows: Vec<usize>,
     /// The attributes whose labels in these rows are all the same.
     pub degenerate: Vec<String>,
+    /// For a pairwise run, the comparisons that its scoring network learns from.
+    pub n_comparisons: Option<usize>,
     /// Its networks; none for a model that reads scores.
     pub stage1: Result<Option<Stage1>, NoModel>,
 }
@@ -56,7 +58,6 @@ pub struct Problems<'a> {
     /// Each once.
     pub list: Vec<Problem>,
     place_of: HashMap<blake3::Hash, usize>,
-    shared_rows: HashMap<Vec<u32>, Arc<Vec<u32>>>,
 }
 
 impl<'a> Problems<'a> {
@@ -77,8 +78,7 @@ impl<'a> Problems<'a> {
                 }
             }
         }
-        let (list, place_of, shared_rows) = (Vec::new(), HashMap::new(), HashMap::new());
-        Ok(Self { settings, images, embedded, list, place_of, shared_rows })
+        Ok(Self { settings, images, embedded, list: Vec::new(), place_of: HashMap::new() })
     }
 
     /// Adds what a run needs.
@@ -98,7 +98,11 @@ impl<'a> Problems<'a> {
                 self.stage1(run, labels, &rows)
             }
         };
-        Prepared { rows, degenerate, stage1 }
+        let n_comparisons = match &stage1 {
+            Ok(Some(stage1)) if run.variant.loss == Loss::Pairwise => Some(self.list[stage1.problem].n_labelled()),
+            _ => None,
+        };
+        Prepared { rows, degenerate, n_comparisons, stage1 }
     }
 
     /// Why no model can be made of these rows, if so.
@@ -154,16 +158,17 @@ impl<'a> Problems<'a> {
         place
     }
 
-    fn problem(&mut self, run: &PlannedRun, labels: &ExperimentLabels, rows: &[usize]) -> Result<Problem, NoModel> {
+    fn problem(&self, run: &PlannedRun, labels: &ExperimentLabels, rows: &[usize]) -> Result<Problem, NoModel> {
         let variant = &run.variant;
-        let training = self.examples(run, labels, rows)?;
-        let held_out = if self.settings.mlp.early_stopping.is_some() {
+        let training = self.examples(run, labels, rows);
+        if let (Loss::Pairwise, Some(name)) = (variant.loss, uninformed(&training, &heads(run.feedback, labels))) {
+            return Err(NoModel::NoComparisons { label: name.to_owned(), n_pairs: training.n() });
+        }
+        // A head that the validation split says nothing of leaves early stopping to the others.
+        let held_out = self.settings.mlp.early_stopping.map(|_| {
             let rows = validation_rows(labels, self.images, &self.embedded[&variant.inputs]);
-            // Early stopping on nothing is none.
-            self.examples(run, labels, &rows).ok()
-        } else {
-            None
-        };
+            self.examples(run, labels, &rows)
+        });
         let objective = match (variant.loss, variant.bottleneck) {
             (Loss::Pairwise, _) => Objective::Pairwise,
             (Loss::Pointwise, Some(Bottleneck::Joint { lambda })) => Objective::Joint { lambda: lambda as f32 },
@@ -180,7 +185,7 @@ impl<'a> Problems<'a> {
         })
     }
 
-    fn examples(&mut self, run: &PlannedRun, labels: &ExperimentLabels, rows: &[usize]) -> Result<Examples, NoModel> {
+    fn examples(&self, run: &PlannedRun, labels: &ExperimentLabels, rows: &[usize]) -> Examples {
         let heads = heads(run.feedback, labels);
         let variant = &run.variant;
         if variant.loss == Loss::Pairwise {
@@ -194,36 +199,30 @@ impl<'a> Problems<'a> {
         let of_heads = weighted(Targets::soft(cells), heads.len());
         let target = matches!(variant.bottleneck, Some(Bottleneck::Joint { .. }))
             .then(|| weighted(Targets::soft(rows.iter().map(|&row| learnt(&labels.target, row, variant.labels))), 1));
-        Ok(Examples { rows: self.shared(variant.inputs, rows), others: None, labels: of_heads, target })
+        Examples { rows: self.positions(variant.inputs, rows), others: None, labels: of_heads, target }
     }
 
-    fn comparisons(
-        &mut self,
-        heads: &[(&str, &Labels)],
-        kind: LabelKind,
-        inputs: Inputs,
-        rows: &[usize],
-    ) -> Result<Examples, NoModel> {
+    fn comparisons(&self, heads: &[(&str, &Labels)], kind: LabelKind, inputs: Inputs, rows: &[usize]) -> Examples {
         let per_image = self.settings.comparisons_per_image.unwrap_or(1);
         let pairs = pairs_of_one_prompt(rows, &self.images.prompts, per_image);
-        for (name, head) in heads {
-            let informs = |&(a, b): &(usize, usize)| compared(head, a, b, kind).is_some_and(|label| label != 0.5);
-            if !pairs.iter().any(informs) {
-                return Err(NoModel::NoComparisons { label: (*name).to_owned(), n_pairs: pairs.len() });
-            }
-        }
         let cells = pairs.iter().flat_map(|&(a, b)| heads.iter().map(move |(_, head)| compared(head, a, b, kind)));
         let labels = Targets::soft(cells);
         let (first, second): (Vec<usize>, Vec<usize>) = pairs.into_iter().unzip();
-        let (rows, others) = (self.shared(inputs, &first), self.shared(inputs, &second));
-        Ok(Examples { rows, others: Some(others), labels, target: None })
+        let (rows, others) = (self.positions(inputs, &first), self.positions(inputs, &second));
+        Examples { rows, others: Some(others), labels, target: None }
     }
 
-    /// Equal lists of rows are one allocation, which is how the sweep knows what it can gather once.
-    fn shared(&mut self, inputs: Inputs, rows: &[usize]) -> Arc<Vec<u32>> {
-        let positions = self.embedded[&inputs].positions(rows);
-        self.shared_rows.entry(positions).or_insert_with_key(|positions| Arc::new(positions.clone())).clone()
+    fn positions(&self, inputs: Inputs, rows: &[usize]) -> Arc<Vec<u32>> {
+        Arc::new(self.embedded[&inputs].positions(rows))
     }
+}
+
+/// The first head of which no pair of images says anything: where both have equally much, or a label is missing.
+fn uninformed<'a>(pairs: &Examples, heads: &[(&'a str, &Labels)]) -> Option<&'a str> {
+    let Targets { values, weights } = &pairs.labels;
+    let informs = |at: usize| weights[at] > 0.0 && values[at] != 0.5;
+    let silent = |head: &usize| !(*head..values.len()).step_by(heads.len()).any(informs);
+    (0..heads.len()).find(silent).map(|head| heads[head].0)
 }
 
 /// The columns that stage 1 has a head for, by name.

@@ -2,10 +2,11 @@
 
 use std::time::Instant;
 
+use tables::Split;
 use tch::Device;
 
 use crate::aggregator::Aggregator;
-use crate::concept_predictor::{predict, predict_rows};
+use crate::concept_predictor::predict_rows;
 use crate::embedded::Embedded;
 use crate::engine::Trained;
 use crate::error::TrainError;
@@ -42,6 +43,10 @@ pub struct Fitted {
     pub model: Result<RewardModel, NoModel>,
     /// Pairs that it was fitted on.
     pub n_used: usize,
+    /// Images of the validation split whose target labels its stage 2 was fitted on.
+    pub n_validation: usize,
+    /// For a pairwise run, the comparisons that its stage 1 learnt from.
+    pub n_comparisons: Option<usize>,
     /// The attributes whose labels in these pairs are all the same.
     pub degenerate: Vec<String>,
     /// How long the fit took.
@@ -81,7 +86,14 @@ pub fn fit(run: &PlannedRun, prepared: &Prepared, labels: &ExperimentLabels, dat
         Ok(Some(stage1)) => fit_to_embeddings(run, stage1, &prepared.rows, labels, data)?,
     };
     let seconds = training_seconds + start.elapsed().as_secs_f64();
-    Ok(Fitted { model, n_used: prepared.rows.len(), degenerate: prepared.degenerate.clone(), seconds })
+    let n_validation = match prepared.stage1 {
+        Ok(Some(_)) if run.variant.is_fitted_on(Split::Validation) => {
+            validation_rows(labels, data.images, &data.problems.embedded[&run.variant.inputs]).len()
+        }
+        _ => 0,
+    };
+    let Prepared { rows, degenerate, n_comparisons, .. } = prepared.clone();
+    Ok(Fitted { model, n_used: rows.len(), n_validation, n_comparisons, degenerate, seconds })
 }
 
 /// Also gives the seconds that its networks took to train.
@@ -95,12 +107,10 @@ fn fit_to_embeddings(
     let embedded = &data.problems.embedded[&run.variant.inputs];
     let trained = trained(run, stage1.problem, data)?;
     let mut seconds = trained.seconds;
-    let says = |network: &Network| {
-        let n_rows = embedded.rows.len();
-        predict(network, embedded.matrix.values(), n_rows, data.device)
-            .map_err(|source| TrainError::Torch { run_id: run.run_id.clone(), source })
-    };
-    let p = says(&trained.network)?;
+    let p = says_of(&trained.network, embedded, &embedded.rows, run, data)?;
+    if !trained.is_finite() || p.iter().any(|p| !p.is_finite()) {
+        return Ok((Err(NoModel::NotFinite), seconds));
+    }
     let n_attributes = run.feedback.attributes().len();
     let of_rows = |p: &[f64], rows: &[usize]| -> Vec<f64> {
         let positions = embedded.positions(rows).into_iter();
@@ -129,6 +139,9 @@ fn fit_to_embeddings(
                 for fold in &stage1.folds {
                     let of_fold = self::trained(run, fold.problem, data)?;
                     seconds += of_fold.seconds;
+                    if !of_fold.is_finite() {
+                        return Ok((Err(NoModel::NotFinite), seconds));
+                    }
                     features.extend(says_of(&of_fold.network, embedded, &fold.held_out, run, data)?);
                     held_out.extend(&fold.held_out);
                 }
@@ -213,10 +226,11 @@ fn fit_to_scores(
     let mut fills = Vec::new();
     for attribute in run.feedback.attributes() {
         let aligned = counts_as_aligned(attribute, data.settings.no_question);
-        let missing = data.settings.missing.label().map(number);
+        // A yes and a no on the scores' own scale.
+        let (no, yes) = labels.attributes[attribute].soft_range.unwrap_or((0.0, 1.0));
+        let missing = data.settings.missing.label().map(|label| if label { yes } else { no });
         let value = |score: &Score| match score {
-            // What the label says of such an image, in yes-probability: it is aligned.
-            Score::NoQuestion if aligned => Some(1.0),
+            Score::NoQuestion if aligned => Some(yes),
             score => score.known().or(missing),
         };
         let column: Vec<Option<f64>> = match run.variant.labels {

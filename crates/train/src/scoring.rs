@@ -100,6 +100,7 @@ pub struct Scores {
 struct Card {
     card_version: u32,
     run_id: String,
+    model_digest: String,
     inputs: Inputs,
     input_dim: Option<usize>,
     attributes: Vec<String>,
@@ -133,6 +134,11 @@ impl ScoringModel {
         }
         let bytes = read("model.safetensors")?;
         let wrong = |problem: String| ScoringError::Model { path: folder.join("model.safetensors"), problem };
+        let digest = tables::digest_bytes(&bytes);
+        if digest != card.model_digest {
+            let (found, expected) = (&digest[..16], card.model_digest.get(..16).unwrap_or(&card.model_digest));
+            return Err(wrong(format!("its digest is {found}, the card is about {expected}: another model's weights")));
+        }
         let file = SafeTensors::deserialize(&bytes).map_err(|error| wrong(error.to_string()))?;
         let network = Network::from_tensors(&file).ok_or_else(|| wrong("its layers do not fit together".to_owned()))?;
         let n_attributes = card.attributes.len();

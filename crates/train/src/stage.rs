@@ -9,7 +9,7 @@ use tables::{
 use tracing::{info, warn};
 
 use crate::card::Sources;
-use crate::engine::{Event, train_all};
+use crate::engine::train_all;
 use crate::error::TrainError;
 use crate::images::Images;
 use crate::kept::KeptNetworks;
@@ -18,7 +18,7 @@ use crate::output::Output;
 use crate::plan::plan;
 use crate::problems::{Prepared, Problems};
 use crate::reward_model::{Data, fit};
-use crate::settings::{Experiment, Inputs, Settings, Target};
+use crate::settings::{Experiment, Inputs, Settings};
 use crate::sweep::{n_at_once, sweep};
 use crate::validate::{TARGET, validate};
 
@@ -48,11 +48,6 @@ impl Train {
         self.settings.experiments.values().any(|experiment| !experiment.attributes().is_empty())
     }
 
-    fn needs_ratings(&self) -> bool {
-        let in_context = |experiment: &Experiment| matches!(experiment.target, Target::Aspect { context: Some(_), .. });
-        self.settings.experiments.values().any(in_context)
-    }
-
     fn read(&self, run: &StageRun) -> Result<(Images, Sources), TrainError> {
         let mut sources = Sources::default();
         let mut scores = Vec::new();
@@ -72,7 +67,7 @@ impl Train {
             embeddings = reader.rows()?;
         }
         let images = Images::new(run.read::<Image>()?, scores, run.read::<Preference>()?, embeddings);
-        Ok((if self.needs_ratings() { images.with_contexts(run.read::<Rating>()?) } else { images }, sources))
+        Ok((images.with_ratings(run.read::<Rating>()?), sources))
     }
 
     fn label(&self, images: &Images) -> Result<BTreeMap<String, ExperimentLabels>, TrainError> {
@@ -101,11 +96,10 @@ impl Train {
         let kept = KeptNetworks::new(run.storage().clone());
         let device_name = torch_device::name(device);
         info!(n_runs = runs.len(), n_networks = problems.list.len(), device = device_name, "training reward models");
-        let progress = run.progress(problems.list.len(), "networks");
+        let epochs = settings.mlp.epochs;
+        let progress = run.progress(problems.list.len() * epochs, "epochs");
         let keys = train_all(&problems.list, &settings.mlp, device, &kept, &|event| {
-            if let Event::Kept { .. } | Event::Trained { .. } = event {
-                progress.add(1);
-            }
+            progress.add(event.epochs_done(epochs));
         })?;
         drop(progress);
 
@@ -164,7 +158,7 @@ impl Stage for Train {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn settings(&self) -> serde_json::Value {
@@ -172,15 +166,12 @@ impl Stage for Train {
     }
 
     fn reads(&self) -> Vec<&'static str> {
-        let mut tables = vec![Image::NAME, Preference::NAME];
+        let mut tables = vec![Image::NAME, Preference::NAME, Rating::NAME];
         if self.needs_scores() {
             tables.push(AttributeScore::NAME);
         }
         if self.needs_embeddings() {
             tables.push(ImageEmbedding::NAME);
-        }
-        if self.needs_ratings() {
-            tables.push(Rating::NAME);
         }
         tables
     }

@@ -38,6 +38,7 @@ impl World {
     fn new() -> Self {
         let mut random = stream(0, "stage tests");
         let (mut images, mut preferences, mut scores, mut embeddings) = (vec![], vec![], vec![], vec![]);
+        let mut ratings = vec![];
         for at in 0..4 * N_PROMPTS {
             let image_id = format!("i{at:02}");
             let prompt = at / 4;
@@ -61,7 +62,15 @@ impl World {
                 mean_rating: goodness,
                 n_ratings: 3,
                 std_rating: None,
-                mean_seconds: Some(if at % 2 == 0 { 4.0 } else { 6.0 }),
+                mean_seconds: None,
+            });
+            ratings.push(Rating {
+                image_id: image_id.clone(),
+                rater_id: "r".into(),
+                aspect: OVERALL.into(),
+                context: None,
+                rating: goodness,
+                seconds: Some(if at % 2 == 0 { 4.0 } else { 6.0 }),
             });
             let verb = if prompt % 3 == 0 { None } else { Some(random.random::<f64>()) };
             for (attribute, score) in [("bright", Some(bright)), ("distorted", Some(distorted)), ("verb", verb)] {
@@ -84,7 +93,7 @@ impl World {
             });
         }
         let folder = tempfile::tempdir().unwrap();
-        Self { folder, images, preferences, scores, ratings: vec![], embeddings: Some(embeddings) }
+        Self { folder, images, preferences, scores, ratings, embeddings: Some(embeddings) }
     }
 
     fn storage(&self) -> Storage {
@@ -237,7 +246,7 @@ fn the_default_pipeline_file_parses_and_serialises_to_what_it_was() {
     let stage = Train::new(settings.clone()).unwrap();
     assert_eq!(serde_json::from_value::<Settings>(stage.settings()).unwrap(), settings);
     assert_eq!(settings.experiments["preferences"].arms.len(), 5);
-    assert_eq!(stage.reads(), ["images", "preferences", "attribute_scores", "embeddings"]);
+    assert_eq!(stage.reads(), ["images", "preferences", "ratings", "attribute_scores", "embeddings"]);
     let expect =
         ["labels", "reward_models", "predictions", "concept_predictions", "aggregator_weights", "interventions"];
     assert_eq!(stage.writes(), expect);
@@ -535,6 +544,13 @@ fn settings_that_cannot_be_meant_are_errors() {
     rejects("epochs: 40", "epochs: 0", "`train.mlp.epochs`: must be above 0");
     rejects("learning_rate: 1.0e-2", "learning_rate: -1", "mlp.learning_rate");
     rejects("[8, 8]", "[8, 0]", "mlp.hidden");
+    rejects("init: kaiming_uniform", "init: kaiming_uniform, weight_decay: -1", "`train.mlp.weight_decay`: is -1");
+    rejects("init: kaiming_uniform", "init: kaiming_uniform, weight_decay: .inf", "mlp.weight_decay");
+    rejects(
+        "init: kaiming_uniform",
+        "init: kaiming_uniform, early_stopping: { patience: 0 }",
+        "patience`: must be above",
+    );
     rejects("seeds: [0, 1]", "seeds: [0, 0]", "twice");
     rejects("seeds: [0, 1]", "seeds: []", "empty");
     rejects("[8, 16, 400]", "[0]", "at least 1, or `all`");

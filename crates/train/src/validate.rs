@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashSet};
 
 use crate::error::TrainError;
-use crate::settings::{Experiment, Feedback, Inputs, Loss, Settings, Stage2On, Target};
+use crate::settings::{Experiment, Feedback, Inputs, Loss, Mlp, Settings, Stage2On, Target};
 use crate::threshold::Policy;
 use crate::variant::Variant;
 
@@ -18,16 +18,9 @@ pub(crate) const INTERCEPT: &str = "intercept";
 /// # Errors
 /// [`TrainError::Setting`] for the first such setting.
 pub(crate) fn validate(settings: &Settings) -> Result<(), TrainError> {
-    let mlp = &settings.mlp;
-    let positive = [
-        ("mlp.hidden", mlp.hidden.iter().all(|&width| width > 0)),
-        ("mlp.epochs", mlp.epochs > 0),
-        ("mlp.batch_size", mlp.batch_size > 0),
-        ("mlp.learning_rate", mlp.learning_rate > 0.0 && mlp.learning_rate.is_finite()),
-        ("aggregator_c", settings.aggregator_c > 0.0 && settings.aggregator_c.is_finite()),
-    ];
-    if let Some((key, _)) = positive.iter().find(|(_, holds)| !holds) {
-        return Err(TrainError::setting(*key, "must be above 0"));
+    validate_mlp(&settings.mlp)?;
+    if !(settings.aggregator_c > 0.0 && settings.aggregator_c.is_finite()) {
+        return Err(TrainError::setting("aggregator_c", "must be above 0"));
     }
     let lists = [
         ("seeds", settings.seeds.is_empty()),
@@ -46,6 +39,27 @@ pub(crate) fn validate(settings: &Settings) -> Result<(), TrainError> {
     settings.experiments.iter().try_for_each(|(name, experiment)| validate_experiment(name, experiment))?;
     validate_sampling(settings)?;
     validate_thresholds(settings)
+}
+
+/// Finds what no network could be trained with.
+///
+/// # Errors
+/// [`TrainError::Setting`] for the first such setting.
+pub(crate) fn validate_mlp(mlp: &Mlp) -> Result<(), TrainError> {
+    let positive = [
+        ("mlp.hidden", mlp.hidden.iter().all(|&width| width > 0)),
+        ("mlp.epochs", mlp.epochs > 0),
+        ("mlp.batch_size", mlp.batch_size > 0),
+        ("mlp.learning_rate", mlp.learning_rate > 0.0 && mlp.learning_rate.is_finite()),
+        ("mlp.early_stopping.patience", mlp.early_stopping.is_none_or(|stopping| stopping.patience > 0)),
+    ];
+    if let Some((key, _)) = positive.iter().find(|(_, holds)| !holds) {
+        return Err(TrainError::setting(*key, "must be above 0"));
+    }
+    if let Some(decay) = mlp.weight_decay.filter(|decay| !(decay.is_finite() && *decay >= 0.0)) {
+        return Err(TrainError::setting("mlp.weight_decay", format!("is {decay}; leave it out, or write at least 0")));
+    }
+    Ok(())
 }
 
 /// Numbers that some arms need.

@@ -1,5 +1,7 @@
 //! What kind of model an arm makes, with everything said that the pipeline file leaves to the section or to the paper.
 
+use tables::Split;
+
 use crate::settings::{
     Arm, Bottleneck, ClassWeights, Experiment, Feedback, Inputs, LabelKind, Loss, Settings, Stage2On,
 };
@@ -76,6 +78,12 @@ impl<'a> Variant<'a> {
             (arm.hidden.as_ref().is_some_and(|hidden| hidden.contains(&0)), "hidden", "must be above 0"),
         ];
         cases.into_iter().find(|(holds, ..)| *holds).map(|(_, key, problem)| (key, problem))
+    }
+
+    /// Whether its rewards on a split are of images that its stage 2 was fitted on beside the training pairs: they would
+    /// flatter it.
+    pub fn is_fitted_on(&self, split: Split) -> bool {
+        split == Split::Validation && self.stage2_on == Some(Stage2On::Validation)
     }
 
     /// The widths as one word for tables: `256-256`, or `linear`.

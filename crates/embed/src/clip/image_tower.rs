@@ -10,14 +10,9 @@ use tch::{Device, Kind, TchError, Tensor};
 use crate::checkpoint::Checkpoint;
 use crate::clip::config::Config;
 use crate::clip::layers::{Layers, Linear, Norm, Shape};
+use crate::clip::preprocessor::Preprocessor;
 use crate::error::EmbedError;
 use crate::network::{ImageNetwork, Scaling, pixels_of};
-
-/// What is done to an 8-bit value before it goes in.
-pub const SCALING: Scaling = Scaling {
-    mean: [0.481_454_66, 0.457_827_5, 0.408_210_73],
-    standard_deviation: [0.268_629_54, 0.261_302_6, 0.275_777_1],
-};
 
 /// The image tower, ready to run on one device.
 pub struct ImageTower {
@@ -29,6 +24,7 @@ pub struct ImageTower {
     after: Norm,
     projection: Linear,
     side: i64,
+    scaling: Scaling,
     patch: i64,
     device: Device,
     kind: Kind,
@@ -39,7 +35,8 @@ pub struct ImageTower {
 unsafe impl Sync for ImageTower {}
 
 impl ImageTower {
-    /// Loads the tower from a folder in the Hugging Face layout (`config.json`, `model.safetensors`).
+    /// Loads the tower from a folder in the Hugging Face layout (`config.json`, `model.safetensors`, and
+    /// `preprocessor_config.json` if there is one).
     ///
     /// # Errors
     /// [`EmbedError::NoWeights`], [`EmbedError::Weights`] that names the tensor.
@@ -71,6 +68,7 @@ impl ImageTower {
             after: Norm::read(file, "vision_model.post_layernorm", width, epsilon)?,
             projection: Linear::read_projection(file, "visual_projection", config.projection_dim, width)?,
             side: vision.image_size,
+            scaling: Preprocessor::read(folder, vision)?.scaling,
             patch: vision.patch_size,
             device,
             kind,
@@ -92,6 +90,6 @@ impl ImageTower {
 
 impl ImageNetwork for ImageTower {
     fn start(&self, squares: &[&[u8]]) -> Result<Tensor, TchError> {
-        tch::no_grad(|| self.forward(&pixels_of(squares, self.side, &SCALING, self.device)?.f_to_kind(self.kind)?))
+        tch::no_grad(|| self.forward(&pixels_of(squares, self.side, &self.scaling, self.device)?.f_to_kind(self.kind)?))
     }
 }

@@ -31,7 +31,6 @@ impl Taps {
     pub fn of(n_in: usize, n_out: usize, wanted: Range<usize>) -> Self {
         let mut weights = Vec::new();
         let taps = exact_taps(n_in, n_out, wanted)
-            .into_iter()
             .map(|(first, exact)| {
                 let begin = weights.len();
                 weights.extend(exact.into_iter().map(fixed_point));
@@ -54,24 +53,22 @@ impl Taps {
 }
 
 /// For each output pixel the first input pixel and the weights from there on, which sum to 1.
-pub fn exact_taps(n_in: usize, n_out: usize, wanted: Range<usize>) -> Vec<(usize, Vec<f64>)> {
+pub fn exact_taps(n_in: usize, n_out: usize, wanted: Range<usize>) -> impl Iterator<Item = (usize, Vec<f64>)> {
     let scale = n_in as f64 / n_out as f64;
     let widening = scale.max(1.0);
     let support = 2.0 * widening;
-    wanted
-        .map(|at| {
-            let center = (at as f64 + 0.5) * scale;
-            // A float to integer cast truncates and saturates, as C's does here.
-            let first = (center - support + 0.5) as usize;
-            let end = ((center + support + 0.5) as usize).min(n_in);
-            let weights: Vec<f64> = (first..end)
-                // Multiplied, not divided: the last bit of a weight depends on it.
-                .map(|x| keys_cubic((x as f64 - center + 0.5) * (1.0 / widening)))
-                .collect();
-            let sum: f64 = weights.iter().sum();
-            (first, weights.into_iter().map(|weight| if sum == 0.0 { weight } else { weight / sum }).collect())
-        })
-        .collect()
+    wanted.map(move |at| {
+        let center = (at as f64 + 0.5) * scale;
+        // A float to integer cast truncates and saturates, as C's does here.
+        let first = (center - support + 0.5) as usize;
+        let end = ((center + support + 0.5) as usize).min(n_in);
+        let weights: Vec<f64> = (first..end)
+            // Multiplied, not divided: the last bit of a weight depends on it.
+            .map(|x| keys_cubic((x as f64 - center + 0.5) * (1.0 / widening)))
+            .collect();
+        let sum: f64 = weights.iter().sum();
+        (first, weights.into_iter().map(|weight| if sum == 0.0 { weight } else { weight / sum }).collect())
+    })
 }
 
 /// Keys' cubic convolution kernel with a = −0.5.

@@ -59,10 +59,14 @@ impl World {
         staging.commit("runs/ingest.json", "{}").unwrap();
     }
 
+    fn start(&self) -> StageRun {
+        let images = ImageFiles::open(&self.folder.path().join("images").as_path().into()).unwrap();
+        StageRun::new(self.storage(), StageName::Embed, images, ProgressStyle::Silent)
+    }
+
     /// One run, committed unless `killed`.
     fn run(&self, stage: &Embed, killed: bool) -> Result<Counts, String> {
-        let images = ImageFiles::open(&self.folder.path().join("images").as_path().into()).unwrap();
-        let mut run = StageRun::new(self.storage(), StageName::Embed, images, ProgressStyle::Silent);
+        let mut run = self.start();
         let counts = stage.run(&mut run).map_err(|error| error.source.to_string())?;
         if !killed {
             run.into_staging().commit("runs/embed.json", "{}").unwrap();
@@ -442,6 +446,70 @@ fn a_bad_image_ends_the_run_or_is_left_null_and_counted_as_the_setting_says() {
         rows.iter().filter(|row| row.image_embedding.is_none()).map(|row| row.image_id.as_str()).collect();
     assert_eq!(missing, ["i05", "i06"]);
     assert!(rows.iter().all(|row| row.text_embedding.is_some()));
+    let mut run = world.start();
+    lenient.run(&mut run).unwrap();
+    let noted: Vec<(&str, &str)> = run.bad_images().iter().map(|(id, cause)| (id.as_str(), cause.as_str())).collect();
+    assert!(
+        matches!(noted[..], [("i05", gone), ("i06", html)] if gone.contains("i05.png") && html.contains("format")),
+        "{noted:?}"
+    );
+}
+
+#[test]
+fn a_hundred_bad_images_are_named_and_no_more() {
+    let mut run = World::new().start();
+    (0..300).rev().for_each(|at| run.note_bad_image(&format!("i{at:03}"), "it is HTML"));
+    let noted: Vec<&str> = run.bad_images().keys().map(String::as_str).collect();
+    assert_eq!((noted.len(), noted[0], noted[99]), (100, "i000", "i099"));
+}
+
+#[test]
+fn vectors_of_images_and_texts_are_kept_under_the_number_of_this_code() {
+    let Some(stage) = stage(OnBadImage::Fail) else { return };
+    let world = World::new();
+    world.run(&stage, false).unwrap();
+    let reader = Tables::new(world.storage()).reader::<ImageEmbedding>().unwrap();
+    let metadata: HashMap<&str, &str> = reader.metadata().iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
+    let of_images = ["efficientnet_lite0", metadata["image_weights"], metadata["preprocessing"]];
+    for parts in [&of_images[..], &["minilm", metadata["text_weights"]]] {
+        let key = kept_under(parts, Device::Cpu);
+        assert!(key.ends_with(&format!("cpu\n{ARITHMETIC}")));
+        let store = format!("embeddings-{}", &digest_bytes(key.as_bytes())[..16]);
+        assert!(world.kept_parts().iter().any(|part| part.contains(&store)), "{:?}", world.kept_parts());
+    }
+}
+
+#[test]
+fn a_checkpoints_own_preprocessing_decides_its_vectors_and_freshness() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["config.json", "model.safetensors"] {
+        let source = clip_fixture("tiny-quick-gelu").local_path().unwrap().join(name);
+        std::fs::copy(source, folder.path().join(name)).unwrap();
+    }
+    let mut settings = clip_settings(ImageVector::Clip, false);
+    let Some(ImageEncoderSettings::Clip(clip)) = &mut settings.image_encoder else { panic!() };
+    clip.folder = folder.path().into();
+    let stage = Embed::new(settings).unwrap();
+    let world = World::new();
+    let files = || -> Vec<String> {
+        stage.files(&Tables::new(world.storage())).unwrap().into_iter().map(|file| file.name).collect()
+    };
+    world.run(&stage, false).unwrap();
+    let (before, files_before) = (world.embeddings(), files());
+    let own = folder.path().join("preprocessor_config.json");
+    std::fs::write(&own, r#"{"size": {"shortest_edge": 30}, "image_mean": [0.5, 0.5, 0.5]}"#).unwrap();
+    assert_eq!(world.run(&stage, false).unwrap()["images_embedded"], 10);
+    assert_eq!(files(), [files_before, vec!["image_encoder.preprocessor_config.json".to_owned()]].concat());
+    let after = world.embeddings();
+    assert!(before.iter().zip(&after).all(|(before, after)| before.image_embedding != after.image_embedding));
+    let reader = Tables::new(world.storage()).reader::<ImageEmbedding>().unwrap();
+    let metadata: HashMap<&str, &str> = reader.metadata().iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
+    assert!(
+        metadata["preprocessing"].contains("short side to 30") && metadata["preprocessing"].contains("[0.5, 0.5, 0.5]")
+    );
+    std::fs::write(&own, r#"{"do_resize": false}"#).unwrap();
+    let error = world.run(&stage, false).unwrap_err();
+    assert!(error.contains("preprocessor_config.json"), "{error}");
 }
 
 #[test]

@@ -1,21 +1,24 @@
 //! Budget advice: which feedback, and how many images of it, for a given budget.
 //!
 //! Each arm's sizes give a learning curve of its test AUC ([`curve`]); its cost per image says how many images the budget
-//! buys. Every bootstrap replicate (prompts and seeds redrawn, the same for all arms) has curves of its own, so expectations
-//! and differences between arms have intervals. Where the data cannot tell, the advice says so and why.
+//! buys. Arms are judged on the test images that all of them predict. Every bootstrap replicate (prompts and seeds redrawn, the
+//! same for all arms) has curves of its own, so expectations and differences between arms have intervals. Where the data cannot tell, the advice says so and why.
 
 mod curve;
 mod words;
+
+use std::borrow::Cow;
 
 use serde::Serialize;
 use tables::{Split, Tables};
 
 pub use self::curve::Curve;
 use crate::arms::{cost_equal, cost_seconds};
-use crate::bootstrap::{Interval, percentiles};
+use crate::bootstrap::{Draws, Interval, share_of_sign};
+use crate::common_images::on_common_images;
 use crate::error::EvaluateError;
 use crate::inputs::Inputs;
-use crate::metrics::{PointMetrics, ROC_AUC, evaluate};
+use crate::metrics::{Evaluation, PointMetrics, SplitMetrics, evaluate};
 use crate::settings::{Advice as Limits, Settings};
 
 /// What a budget is counted in.
@@ -100,6 +103,8 @@ pub struct Advice {
     pub budget: f64,
     /// Its unit.
     pub unit: Unit,
+    /// Test prompts that it rests on; of fewer than 20 the intervals are too narrow.
+    pub n_prompts: usize,
     /// How sure it is.
     pub verdict: Verdict,
     /// Expected AUC of the first arm less that of the second.
@@ -131,8 +136,11 @@ pub fn advice(inputs: &Inputs, settings: &Settings, request: &Request) -> Result
     let experiments: Vec<&[PointMetrics]> = evaluation.points.chunk_by(|a, b| a.experiment == b.experiment).collect();
     let wanted =
         |points: &&&[PointMetrics]| request.experiment.as_deref().is_none_or(|wanted| points[0].experiment == wanted);
-    let found: Vec<Advice> =
-        experiments.iter().filter(wanted).map(|points| of_experiment(points, &settings.advice, request)).collect();
+    let found: Vec<Advice> = experiments
+        .iter()
+        .filter(wanted)
+        .map(|points| of_experiment(points, &evaluation, &settings.advice, request))
+        .collect();
     if found.is_empty() {
         let known = experiments.iter().map(|points| points[0].experiment).collect::<Vec<_>>().join(", ");
         let known = if known.is_empty() { "none".to_owned() } else { known };
@@ -141,9 +149,35 @@ pub fn advice(inputs: &Inputs, settings: &Settings, request: &Request) -> Result
     Ok(found)
 }
 
-fn of_experiment(points: &[PointMetrics], limits: &Limits, request: &Request) -> Advice {
+/// One size of one arm: its models, and what they reach on the images that all arms predict.
+struct Size<'p> {
+    point: &'p PointMetrics<'p>,
+    metrics: Cow<'p, SplitMetrics>,
+    draws: &'p Draws,
+}
+
+impl Size<'_> {
+    fn expected(&self, value: f64, replicates: &[f64]) -> Result<Expected, String> {
+        let Interval { low, high } =
+            self.metrics.interval(replicates, self.draws).map_err(|reason| reason.to_string())?;
+        Ok(Expected { value, ci_low: low, ci_high: high })
+    }
+}
+
+fn of_experiment<'p>(
+    points: &'p [PointMetrics<'p>],
+    evaluation: &'p Evaluation<'p>,
+    limits: &Limits,
+    request: &Request,
+) -> Advice {
+    let draws = evaluation.targets.get(&(points[0].experiment, Split::Test)).map(|target| &*target.draws);
+    let none = Draws::new(0, 0, 0);
+    let draws = draws.unwrap_or(&none);
+    let all: Vec<&PointMetrics> = points.iter().collect();
+    let metrics = on_common_images(evaluation, &all, Split::Test);
+    let sizes: Vec<Size> = points.iter().zip(metrics).map(|(point, metrics)| Size { point, metrics, draws }).collect();
     let mut arms: Vec<ArmAdvice> =
-        points.chunk_by(|a, b| a.arm == b.arm).map(|sizes| of_arm(sizes, limits, request)).collect();
+        sizes.chunk_by(|a, b| a.point.arm == b.point.arm).map(|sizes| of_arm(sizes, limits, request)).collect();
     let rank = |arm: &ArmAdvice| arm.expected_auc.map_or(f64::NEG_INFINITY, |auc| auc.value);
     arms.sort_by(|a, b| rank(b).total_cmp(&rank(a)).then_with(|| a.arm.cmp(&b.arm)));
     let judged: Vec<&ArmAdvice> = arms.iter().filter(|arm| arm.expected_auc.is_some()).collect();
@@ -154,21 +188,8 @@ fn of_experiment(points: &[PointMetrics], limits: &Limits, request: &Request) ->
         [first, second, ..] => {
             let differences: Vec<f64> =
                 first.replicates.iter().zip(&second.replicates).map(|(first, second)| first - second).collect();
-            lead = expected(rank(first) - rank(second), &differences);
-            let known = differences.iter().filter(|difference| !difference.is_nan());
-            let ahead = known
-                .clone()
-                .map(|d| {
-                    if *d > 0.0 {
-                        1.0
-                    } else if *d < 0.0 {
-                        0.0
-                    } else {
-                        0.5
-                    }
-                })
-                .sum::<f64>();
-            p_ahead = Some(ahead / known.count() as f64);
+            lead = sizes[0].expected(rank(first) - rank(second), &differences).ok();
+            p_ahead = Some(share_of_sign(&differences, 1.0));
             if lead.is_some_and(|lead| lead.ci_low > 0.0) { Verdict::Clear } else { Verdict::CannotTell }
         }
     };
@@ -176,6 +197,7 @@ fn of_experiment(points: &[PointMetrics], limits: &Limits, request: &Request) ->
         experiment: points[0].experiment.to_owned(),
         budget: request.budget,
         unit: request.unit,
+        n_prompts: sizes.iter().map(|size| size.metrics.n_prompts).max().unwrap_or(0),
         verdict,
         lead,
         p_ahead,
@@ -183,15 +205,10 @@ fn of_experiment(points: &[PointMetrics], limits: &Limits, request: &Request) ->
     }
 }
 
-fn expected(value: f64, replicates: &[f64]) -> Option<Expected> {
-    let Interval { low, high } = percentiles(replicates).ok()?;
-    Some(Expected { value, ci_low: low, ci_high: high })
-}
-
 /// One arm: its sizes, by `n_train`.
-fn of_arm(sizes: &[PointMetrics], limits: &Limits, request: &Request) -> ArmAdvice {
+fn of_arm(sizes: &[Size], limits: &Limits, request: &Request) -> ArmAdvice {
     let mut arm = ArmAdvice {
-        arm: sizes[0].arm.to_owned(),
+        arm: sizes[0].point.arm.to_owned(),
         cost_per_image: None,
         n_images: None,
         bounded_by: None,
@@ -208,16 +225,17 @@ fn of_arm(sizes: &[PointMetrics], limits: &Limits, request: &Request) -> ArmAdvi
     arm
 }
 
-fn fill(arm: &mut ArmAdvice, sizes: &[PointMetrics], limits: &Limits, request: &Request) -> Result<(), String> {
+fn fill(arm: &mut ArmAdvice, sizes: &[Size], limits: &Limits, request: &Request) -> Result<(), String> {
     let known: Vec<(f64, f64, &[f64])> = sizes
         .iter()
-        .filter_map(|point| {
-            let seeds = point.on(Split::Test)?.metric(ROC_AUC)?;
-            Some((point.n_train as f64, seeds.mean()?, seeds.replicates.as_slice()))
+        .filter_map(|size| {
+            let seeds = size.metrics.auc()?;
+            Some((size.point.n_train as f64, seeds.mean()?, seeds.replicates.as_slice()))
         })
         .filter(|(n_train, ..)| *n_train > 0.0)
         .collect();
-    let largest = sizes.iter().max_by_key(|point| point.n_train).filter(|point| point.n_train > 0);
+    let largest =
+        sizes.iter().map(|size| size.point).max_by_key(|point| point.n_train).filter(|point| point.n_train > 0);
     let Some(largest) = largest else { return Err("it has no size above 0".to_owned()) };
     let cost = match request.unit {
         Unit::Seconds => cost_seconds(&largest.models).ok_or("the seconds of some of its labels are not known")?,
@@ -269,11 +287,10 @@ fn fill(arm: &mut ArmAdvice, sizes: &[PointMetrics], limits: &Limits, request: &
         curves.iter().map(|curve| curve.as_ref().map_or(f64::NAN, of)).collect()
     };
     let replicates = at(&|curve| curve.at(n));
-    let auc = expected(curve.at(n), &replicates);
-    arm.expected_auc = Some(auc.ok_or("no interval: too few resamples have both classes")?);
+    arm.expected_auc = Some(sizes[0].expected(curve.at(n), &replicates)?);
     if 2.0 * n <= last * limits.furthest {
         let gain = |curve: &Curve| curve.at(2.0 * n) - curve.at(n);
-        arm.doubling_adds = expected(gain(&curve), &at(&gain));
+        arm.doubling_adds = sizes[0].expected(gain(&curve), &at(&gain)).ok();
     }
     (arm.n_images, arm.bounded_by) = (Some(n as u64), Some(bounded_by));
     (arm.cost, arm.curve, arm.replicates) = (Some(n * per_image), Some(curve), replicates);
@@ -360,6 +377,35 @@ mod tests {
         assert_eq!(advice.verdict, Verdict::CannotTell);
         let lead = advice.lead.unwrap();
         assert!(lead.ci_low <= 0.0 && lead.value >= 0.0, "{lead:?}");
+    }
+
+    #[test]
+    fn one_test_prompt_gives_no_certainty_and_few_prompts_a_warning() {
+        let mut inputs = world(12, &[("coarse", &[], SLOW), ("fine", &["a"], QUICK)]);
+        let few = advice(&inputs, &settings(), &labels(200.0)).unwrap().remove(0);
+        assert_eq!(few.n_prompts, 12);
+        assert!(few.to_string().contains("only 12 test prompts"), "{few}");
+        // Of all labelled prompts the models predict one.
+        let of_one = inputs.predictions.rows().into_iter().filter(|row| row.image_id.starts_with("t0-"));
+        inputs.predictions = of_one.collect();
+        let one = advice(&inputs, &settings(), &labels(200.0)).unwrap().remove(0);
+        assert_eq!((one.verdict, one.n_prompts), (Verdict::Refused, 1));
+        assert!(one.arms[0].reason.as_ref().unwrap().contains("all images are of one prompt"), "{one}");
+        // And where only one prompt has labels.
+        inputs.images.retain(|image| image.prompt_id == "t0");
+        assert_eq!(advice(&inputs, &settings(), &labels(200.0)).unwrap().remove(0).verdict, Verdict::Refused);
+    }
+
+    #[test]
+    fn arms_are_judged_on_the_images_that_all_of_them_predict() {
+        let full = world(60, &[("coarse", &[], QUICK), ("fine", &["a"], QUICK)]);
+        let keep = |image_id: &str| image_id[1..].split('-').next().unwrap().parse::<usize>().unwrap() >= 30;
+        let of = |is_kept: &dyn Fn(&str, &str) -> bool| {
+            let rows = full.predictions.rows().into_iter().filter(|row| is_kept(&row.run_id, &row.image_id));
+            let inputs = Inputs { predictions: rows.collect(), ..full.clone() };
+            advice(&inputs, &settings(), &labels(200.0)).unwrap().remove(0).to_string()
+        };
+        assert_eq!(of(&|run, image| run.contains("coarse") || keep(image)), of(&|_, image| keep(image)));
     }
 
     #[test]

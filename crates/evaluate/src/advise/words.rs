@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::{Advice, ArmAdvice, Expected, Unit, Verdict};
+use crate::bootstrap::FEW_PROMPTS;
 
 impl fmt::Display for Unit {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
@@ -47,6 +48,13 @@ impl fmt::Display for Advice {
             }
             (Verdict::NoChoice, [first, ..]) => writeln!(f, "  only one arm can be judged: {}", offer(first))?,
             _ => writeln!(f, "  no advice: no arm can be judged at this budget")?,
+        }
+        if self.n_prompts < FEW_PROMPTS && self.verdict != Verdict::Refused {
+            writeln!(
+                f,
+                "  only {} test prompts: the intervals are too narrow; read them as a lower bound on the doubt",
+                self.n_prompts
+            )?;
         }
         for arm in &self.arms {
             write!(f, "    {:<16}", arm.arm)?;

@@ -26,9 +26,10 @@ pub fn answer(experiment: &str, points: &[ArmPoint], findings: &Findings) -> Ans
     let comparisons = comparisons(points, findings.evaluation);
     let (verdict, kind, sentences) = match best_fine(&comparisons) {
         Some((comparison, chosen_on)) => {
-            let (verdict, kind, mut sentences) = compared(comparison, chosen_on, comparisons.len());
+            let n_coarse = largest(points).into_iter().filter(|point| point.is_coarse()).count();
+            let (verdict, kind, mut sentences) = compared(comparison, chosen_on, n_coarse, comparisons.len());
             let (coarse, fine) = (comparison.coarse.arm, comparison.fine.arm);
-            sentences.extend(budget::sentences(experiment, coarse, fine, &findings.results.arm_differences));
+            sentences.extend(budget::sentences(coarse, fine, points, &findings.results.arm_differences));
             (verdict, kind, sentences)
         }
         None => not_compared(points),
@@ -38,28 +39,32 @@ pub fn answer(experiment: &str, points: &[ArmPoint], findings: &Findings) -> Ans
 
 type Words = (String, &'static str, Vec<String>);
 
-fn compared(comparison: &Comparison, chosen_on: Split, n_fine: usize) -> Words {
-    let Comparison { coarse, fine, difference } = comparison;
+fn compared(comparison: &Comparison, chosen_on: Split, n_coarse: usize, n_fine: usize) -> Words {
+    let Comparison { coarse, fine, difference, n_common } = comparison;
     let given = |point: &ArmPoint| count(usize::try_from(point.n_train).unwrap_or(0));
     let start = if coarse.n_train == fine.n_train {
-        format!("At the largest size, {} training images, the", given(coarse))
+        format!("At the largest size, {} training images,", given(coarse))
     } else {
-        format!("At the largest sizes ({} and {} training images), the", given(coarse), given(fine))
+        format!("At the largest sizes ({} and {} training images),", given(coarse), given(fine))
     };
-    let chosen = match (n_fine, chosen_on) {
-        (1, _) => format!("the fine-grained arm \u{201c}{}\u{201d}", fine.arm),
-        (n, Split::Test) => {
-            format!(
-                "the best of {n} fine-grained arms, \u{201c}{}\u{201d} (chosen on the test split itself, which flatters it)",
-                fine.arm
-            )
-        }
-        (n, _) => {
-            format!("the best of {n} fine-grained arms, \u{201c}{}\u{201d} (chosen on the validation split)", fine.arm)
-        }
+    let start = match n_common {
+        Some(n) => format!("{start} and on the {} that both predict,", counted(*n, "test image")),
+        None => start,
+    };
+    let chosen = match chosen_on {
+        Split::Test => "(chosen on the test split itself, which flatters it)",
+        _ => "(chosen on the validation split)",
+    };
+    let best_coarse = match n_coarse {
+        1 => "the reward model trained on coarse feedback".to_owned(),
+        n => format!("the best of {n} coarse arms, \u{201c}{}\u{201d} {chosen},", coarse.arm),
+    };
+    let best_fine = match n_fine {
+        1 => format!("the fine-grained arm \u{201c}{}\u{201d}", fine.arm),
+        n => format!("the best of {n} fine-grained arms, \u{201c}{}\u{201d} {chosen}", fine.arm),
     };
     let scores = format!(
-        "{start} reward model trained on coarse feedback reaches a test AUC of {}; {chosen}, reaches {}.",
+        "{start} {best_coarse} reaches a test AUC of {}; {best_fine}, reaches {}.",
         estimate(coarse.test.as_ref()),
         estimate(fine.test.as_ref())
     );
@@ -123,12 +128,16 @@ fn not_compared(points: &[ArmPoint]) -> Words {
     let auc = best.test.as_ref().map_or_else(String::new, |estimate| fixed(estimate.value, 2));
     let interval = best.test.as_ref().map_or(auc, |estimate| with_interval(estimate.value, estimate.interval, 2));
     let arms = counted(with_auc.len(), "arm");
-    let sentences = vec![
+    let mut sentences = vec![
         format!("No {lacking} arm has a test AUC, so coarse and fine-grained feedback cannot be compared here."),
         format!(
             "The best of {arms} is \u{201c}{}\u{201d} with {interval} (the best of several looks better than it is).",
             best.arm
         ),
     ];
+    let cheapest =
+        points.iter().filter(|point| point.test.is_some()).min_by(|a, b| a.cost_equal().total_cmp(&b.cost_equal()));
+    let cheapest = cheapest.map(|point| point.arm).filter(|arm| *arm != best.arm);
+    sentences.extend(budget::without_comparison(&[best.arm].into_iter().chain(cheapest).collect::<Vec<_>>(), points));
     ("Nothing to compare with".to_owned(), "lacking", sentences)
 }

@@ -2,7 +2,8 @@
 
 use tables::{ArmDifference, ComparedAt, Split};
 
-use super::words::{fixed, rounded, with_interval};
+use super::words::{counted, fixed, rounded, with_interval};
+use crate::arms::ArmPoint;
 use crate::bootstrap::Interval;
 use crate::metrics::ROC_AUC;
 
@@ -15,26 +16,65 @@ pub fn in_words(compared_at: ComparedAt) -> &'static str {
     }
 }
 
-/// One sentence for each way to count the cost: the fine arm against the coarse one at the largest cost that both have.
-pub fn sentences(experiment: &str, coarse: &str, fine: &str, differences: &[ArmDifference]) -> Vec<String> {
+/// Both ways to count the cost, the one that is measured first.
+const COSTS: [ComparedAt; 2] = [ComparedAt::CostSeconds, ComparedAt::CostEqual];
+
+/// For each way to count the cost: the fine arm against the coarse one at the largest cost that both have; without a common
+/// cost what either reaches for its own.
+pub fn sentences(coarse: &str, fine: &str, points: &[ArmPoint], differences: &[ArmDifference]) -> Vec<String> {
     let of_pair = |row: &&ArmDifference| {
         let is_pair = row.arm_a == fine && row.arm_b == coarse;
-        row.experiment == experiment && row.split == Split::Test && row.metric == ROC_AUC && is_pair
+        points.first().is_some_and(|point| point.experiment == row.experiment)
+            && row.split == Split::Test
+            && row.metric == ROC_AUC
+            && is_pair
     };
     let mut sentences = Vec::new();
-    for compared_at in [ComparedAt::CostSeconds, ComparedAt::CostEqual] {
+    for compared_at in COSTS {
         let rows = || differences.iter().filter(of_pair).filter(|row| row.compared_at == compared_at);
         let known = rows().filter(|row| row.at.is_some() && row.difference.is_some());
-        match known.max_by(|a, b| a.at.unwrap_or(0.0).total_cmp(&b.at.unwrap_or(0.0))) {
-            Some(row) => sentences.extend(sentence(row, fine)),
-            None => sentences.extend(rows().find_map(|row| row.reason.as_ref()).map(|reason| {
-                let what =
-                    if compared_at == ComparedAt::CostSeconds { "raters\u{2019} time" } else { "number of labels" };
-                format!("They cannot be compared at an equal {what}: {reason}.")
-            })),
+        if let Some(row) = known.max_by(|a, b| a.at.unwrap_or(0.0).total_cmp(&b.at.unwrap_or(0.0))) {
+            sentences.extend(sentence(row, fine));
+        } else if let Some(reason) = rows().find_map(|row| row.reason.as_ref()) {
+            let what = if compared_at == ComparedAt::CostSeconds { "raters\u{2019} time" } else { "number of labels" };
+            sentences.push(format!("They cannot be compared at an equal {what}: {reason}."));
+            sentences.extend(apart(&[coarse, fine], points, compared_at));
         }
     }
     sentences
+}
+
+/// What arms that nobody can compare reach for their own costs, one sentence for each way to count them.
+pub fn without_comparison(arms: &[&str], points: &[ArmPoint]) -> Vec<String> {
+    COSTS.into_iter().filter_map(|compared_at| apart(arms, points, compared_at)).collect()
+}
+
+/// `For a budget in seconds: “coarse” reaches a test AUC of 0.61 for 1,318 and 0.70 for 21,080; “all” …`
+fn apart(arms: &[&str], points: &[ArmPoint], compared_at: ComparedAt) -> Option<String> {
+    let of_arm = |arm: &&str| {
+        let of_arm = points.iter().filter(|point| point.arm == *arm);
+        let mut tried: Vec<(f64, f64)> = of_arm
+            .filter_map(|point| {
+                let cost = if compared_at == ComparedAt::CostSeconds {
+                    point.cost_seconds()
+                } else {
+                    Some(point.cost_equal())
+                };
+                Some((cost?, point.test.as_ref()?.value))
+            })
+            .collect();
+        tried.sort_by(|a, b| a.0.total_cmp(&b.0));
+        tried.dedup_by_key(|(cost, _)| *cost);
+        let said = |(cost, auc): &(f64, f64)| format!("{} for {}", fixed(*auc, 2), rounded(*cost));
+        let ends = match &tried[..] {
+            [] => return None,
+            [one] => said(one),
+            [first, .., last] => format!("{} and {}", said(first), said(last)),
+        };
+        Some(format!("\u{201c}{arm}\u{201d} reaches a test AUC of {ends}"))
+    };
+    let said: Vec<String> = arms.iter().filter_map(of_arm).collect();
+    (!said.is_empty()).then(|| format!("For a budget in {}: {}.", in_words(compared_at), said.join("; ")))
 }
 
 /// `At 2,000 s of annotation coarse beats “all”: AUC difference 0.04 [0.01, 0.07].`
@@ -52,9 +92,17 @@ fn sentence(row: &ArmDifference, fine: &str) -> Option<String> {
     let interval = row.ci_low.zip(row.ci_high).map(|(low, high)| turned(low, high));
     let lead = format!("AUC difference {}", with_interval(difference.abs(), interval, 2));
     let fine = format!("\u{201c}{fine}\u{201d}");
-    let (first, second) = if fine_leads { (fine.as_str(), "coarse") } else { ("coarse", fine.as_str()) };
+    let coarse =
+        if row.arm_b == "coarse" { "coarse".to_owned() } else { format!("coarse (\u{201c}{}\u{201d})", row.arm_b) };
+    let (first, second) = if fine_leads { (&fine, &coarse) } else { (&coarse, &fine) };
     let verdict = match interval {
-        Some(interval) if interval.low > 0.0 => format!("{first} beats {second}: {lead}"),
+        Some(interval) if interval.low > 0.0 && row.p_adjusted.is_some_and(|p| p < 0.05) => {
+            format!("{first} beats {second}: {lead}")
+        }
+        Some(interval) if interval.low > 0.0 => {
+            let n = usize::try_from(row.n_comparisons).unwrap_or(0);
+            format!("{first} is ahead of {second}, but not after correction for {}: {lead}", counted(n, "comparison"))
+        }
         Some(_) => format!("{first} and {second} cannot be told apart: {lead}"),
         None => format!("{first} is above {second} by an unknown margin of doubt: {lead}"),
     };
@@ -67,7 +115,30 @@ fn sentence(row: &ArmDifference, fine: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use tables::RewardModel;
+
     use super::*;
+    use crate::arms::Estimate;
+    use crate::fixtures::model;
+
+    fn point<'a>(model: &'a RewardModel, auc: f64) -> ArmPoint<'a> {
+        ArmPoint {
+            experiment: &model.experiment,
+            arm: &model.arm,
+            n_train: model.n_train,
+            models: vec![model],
+            validation: None,
+            test: Some(Estimate { value: auc, interval: None }),
+            test_of_seeds: vec![auc],
+        }
+    }
+
+    /// The sentences of the arms `coarse` and `fine` of experiment `e`.
+    fn said(coarse: &str, fine: &str, rows: &[ArmDifference]) -> Vec<String> {
+        let models = [(coarse, 10), (coarse, 40), (fine, 100)].map(|(arm, n_train)| model("e", arm, &[], n_train, 0));
+        let points: Vec<ArmPoint> = models.iter().zip([0.6, 0.7, 0.65]).map(|(model, auc)| point(model, auc)).collect();
+        sentences(coarse, fine, &points, rows)
+    }
 
     fn row(compared_at: ComparedAt, at: Option<f64>, difference: f64, ends: Option<(f64, f64)>) -> ArmDifference {
         ArmDifference {
@@ -101,7 +172,7 @@ mod tests {
             row(ComparedAt::CostSeconds, Some(2_000.0), -0.04, Some((-0.07, -0.01))),
             row(ComparedAt::CostEqual, Some(800.0), 0.01, Some((-0.02, 0.03))),
         ];
-        let found = sentences("e", "coarse", "all", &rows);
+        let found = said("coarse", "all", &rows);
         assert_eq!(
             found,
             [
@@ -113,10 +184,36 @@ mod tests {
     }
 
     #[test]
-    fn without_a_common_cost_the_reason_is_given() {
-        let rows = [row(ComparedAt::CostSeconds, None, 0.0, None)];
-        let found = sentences("e", "coarse", "all", &rows);
-        assert_eq!(found, ["They cannot be compared at an equal raters\u{2019} time: no common cost."]);
-        assert!(sentences("e", "coarse", "other", &rows).is_empty());
+    fn an_interval_above_zero_that_the_correction_does_not_survive_beats_nobody() {
+        let uncorrected = ArmDifference {
+            p_adjusted: Some(0.08),
+            n_comparisons: 12,
+            arm_b: "linear".to_owned(),
+            ..row(ComparedAt::CostSeconds, Some(500.0), 0.2, Some((0.01, 0.3)))
+        };
+        assert_eq!(
+            said("linear", "all", &[uncorrected]),
+            [
+                "At 500 s of annotation \u{201c}all\u{201d} is ahead of coarse (\u{201c}linear\u{201d}), but not after correction for 12 \
+                 comparisons: AUC difference 0.20 [0.01, 0.30], p = 0.080 after correction."
+            ]
+        );
+    }
+
+    #[test]
+    fn without_a_common_cost_the_reason_is_given_and_what_either_reaches_for_its_own() {
+        let rows = [row(ComparedAt::CostEqual, None, 0.0, None)];
+        let expected = [
+            "They cannot be compared at an equal number of labels: no common cost.",
+            "For a budget in labels: \u{201c}coarse\u{201d} reaches a test AUC of 0.60 for 10 and 0.70 for 40; \u{201c}all\u{201d} reaches a \
+             test AUC of 0.65 for 100.",
+        ];
+        assert_eq!(said("coarse", "all", &rows), expected);
+        let seconds = [row(ComparedAt::CostSeconds, None, 0.0, None)];
+        assert_eq!(
+            said("coarse", "all", &seconds),
+            ["They cannot be compared at an equal raters\u{2019} time: no common cost."]
+        );
+        assert!(said("coarse", "other", &rows).is_empty());
     }
 }

@@ -1,4 +1,4 @@
-//! AUC against training pairs or cost (Fig. 2 and 3), one line an arm, with intervals and every seed.
+//! AUC against training pairs or cost (Fig. 2 and 3) or answers, one line an arm, with intervals and every seed.
 
 use plotters::prelude::*;
 
@@ -18,7 +18,7 @@ pub struct Curve {
 
 /// One point of a curve.
 pub struct Point {
-    /// Training pairs or cost; above 0.
+    /// Training pairs or cost, above 0; or answers.
     pub x: f64,
     /// Mean AUC over seeds.
     pub value: f64,
@@ -28,13 +28,21 @@ pub struct Point {
     pub seeds: Vec<f64>,
 }
 
-/// What lies along the logarithmic axis.
+/// What lies along the axis.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Along {
-    /// Training pairs: a tick at each number; arms stand side by side.
+    /// Training pairs, logarithmic: a tick at each number; arms stand side by side.
     Pairs,
-    /// A cost: round ticks.
+    /// A cost, logarithmic: round ticks.
     Cost,
+    /// A number of answers, from 0.
+    Answers,
+}
+
+impl Along {
+    fn place(self, x: f64) -> f64 {
+        if self == Self::Answers { x } else { x.log10() }
+    }
 }
 
 /// Size of the panel.
@@ -52,7 +60,7 @@ pub fn curves(
     ceiling: Option<&Estimate>,
 ) -> Result<Option<String>, EvaluateError> {
     let points = || curves.iter().flat_map(|curve| &curve.points);
-    let Some((x_low, x_high)) = range(points().map(|point| point.x.log10())) else { return Ok(None) };
+    let Some((x_low, x_high)) = range(points().map(|point| along.place(point.x))) else { return Ok(None) };
     let ends = points().flat_map(|point| {
         let interval = point.interval.map_or([point.value; 2], |interval| [interval.low, interval.high]);
         interval.into_iter().chain(point.seeds.iter().copied())
@@ -66,6 +74,7 @@ pub fn curves(
     let ticks = match along {
         Along::Pairs => ticks_at(points().map(|point| point.x), high - low),
         Along::Cost => round_log_ticks(low, high),
+        Along::Answers => whole_ticks(x_high),
     };
     let x = Axis { low, high, ticks, title: x_title.to_owned(), room: 48 };
     let step = (high - low) * 0.016;
@@ -85,18 +94,22 @@ pub fn curves(
         }
         for (at, curve) in curves.iter().enumerate() {
             let aside = if along == Along::Pairs { at as f64 - (curves.len() - 1) as f64 / 2.0 } else { 0.0 };
-            draw_curve(&mut chart, curve, aside * step)?;
+            draw_curve(&mut chart, curve, |point| (along.place(point.x) + aside * step, point.value))?;
         }
         Ok(())
     };
     figure(title, SIZE, draw).map(Some)
 }
 
-fn draw_curve(chart: &mut Chart, curve: &Curve, aside: f64) -> Result<(), DrawingError> {
+fn draw_curve(chart: &mut Chart, curve: &Curve, at: impl Fn(&Point) -> (f64, f64)) -> Result<(), DrawingError> {
     let color = curve.mark.color;
-    let at = |point: &Point| (point.x.log10() + aside, point.value);
     if curve.points.len() > 1 {
-        chart.draw_series(LineSeries::new(curve.points.iter().map(at), color.mix(0.75).stroke_width(2)))?;
+        let (line, style) = (curve.points.iter().map(&at), color.mix(0.75).stroke_width(2));
+        if curve.mark.dashed {
+            chart.draw_series(DashedLineSeries::new(line, 7, 5, style))?;
+        } else {
+            chart.draw_series(LineSeries::new(line, style))?;
+        }
     }
     for point in &curve.points {
         let (x, value) = at(point);
@@ -151,6 +164,12 @@ fn round_log_ticks(low: f64, high: f64) -> Vec<(f64, String)> {
     within.filter(|(at, _)| (low..=high).contains(at)).collect()
 }
 
+/// 0, 1, 2, …; every second one, or fifth, where that is too many.
+fn whole_ticks(high: f64) -> Vec<(f64, String)> {
+    let step = [1, 2, 5, 10, 20, 50, 100].into_iter().find(|step| high / f64::from(*step) <= 8.0).unwrap_or(1_000);
+    (0..=high as i32).step_by(step as usize).map(|tick| (f64::from(tick), tick.to_string())).collect()
+}
+
 /// `500`, `2k`, `1.5M`.
 fn short(number: f64) -> String {
     let (scaled, unit) = match number {
@@ -180,6 +199,12 @@ mod tests {
     fn numbers_of_pairs_that_would_touch_lose_their_tick() {
         let ticks = ticks_at([100.0, 398.0, 400.0, 200.0, 100.0].into_iter(), 0.75);
         assert_eq!(ticks.into_iter().map(|(_, text)| text).collect::<Vec<_>>(), ["100", "200", "398"]);
+    }
+
+    #[test]
+    fn answers_are_counted_in_whole_numbers() {
+        let texts = |high| whole_ticks(high).into_iter().map(|(_, text)| text).collect::<Vec<_>>().join(" ");
+        assert_eq!([texts(3.0), texts(12.0), texts(0.0)], ["0 1 2 3", "0 2 4 6 8 10 12", "0"]);
     }
 
     #[test]

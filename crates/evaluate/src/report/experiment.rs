@@ -2,18 +2,19 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use tables::{ArmDifference, HumanCeiling, MetricValue, Split};
+use tables::{ArmDifference, ArmMetric, HumanCeiling, MetricValue, Split};
 
 use super::Findings;
 use super::curves::{Along, Curve, Point, SIZE, curves};
 use super::figures::{Numbers, ends, exact};
+use super::interventions;
 use super::palette::{Mark, level, marks};
 use super::sheet::{Legend, Panel, Section, Sheet};
 use super::words::{count, counted, estimate, listed, nothing, optional, rounded, with_interval};
 use crate::arms::{ArmPoint, Estimate, comparisons};
 use crate::bootstrap::Interval;
 use crate::error::EvaluateError;
-use crate::metrics::{ROC_AUC, TARGET};
+use crate::metrics::{AVERAGE_PRECISION, ROC_AUC, TARGET};
 use crate::validity::ONE_RATER;
 
 /// AUC against training pairs and against both costs (Fig. 2 and 3), with the numbers. The first section says how to read them.
@@ -47,6 +48,16 @@ pub fn section(points: &[ArmPoint], findings: &Findings, is_first: bool) -> Resu
             )),
         }
     }
+    if ceiling.is_none() {
+        lacking.push(format!("No human ceiling: {}.", why_no_ceiling(experiment, is_rule, findings)));
+    }
+    let interventions = interventions::panels(points, &marks, &findings.inputs.interventions)?;
+    let answered = (!interventions.is_empty()).then(|| {
+        "\u{201c}If people answered\u{201d}: the largest models of each arm, when true labels take the place of what their first \
+         stage says of an image (table `interventions`); small dots are single seeds."
+            .to_owned()
+    });
+    panels.extend(interventions);
     let timeless: BTreeSet<&str> =
         points.iter().filter(|point| point.cost_seconds().is_none()).map(|point| point.arm).collect();
     if !timeless.is_empty() {
@@ -85,6 +96,7 @@ pub fn section(points: &[ArmPoint], findings: &Findings, is_first: bool) -> Resu
             count(findings.settings.bootstrap.replicates),
         ));
     }
+    lead.extend(answered);
     Ok(Section {
         heading: format!("Experiment: {experiment}"),
         lead,
@@ -208,6 +220,19 @@ fn ceiling(experiment: &str, findings: &Findings) -> Option<Estimate> {
     row.value.map(|value| Estimate { value, interval })
 }
 
+fn why_no_ceiling(experiment: &str, is_rule: bool, findings: &Findings) -> String {
+    let rows = || findings.results.human_ceilings.iter().filter(|row| row.experiment == experiment);
+    let reason =
+        rows().filter(|row| row.split == Split::Test && row.metric == ROC_AUC).find_map(|row| row.reason.clone());
+    reason.unwrap_or_else(|| match is_rule {
+        true => "a rule makes the target, no rater".to_owned(),
+        false => {
+            "the target\u{2019}s scores are nobody\u{2019}s mean ratings (tables `labels`, `preferences`, `ratings`)"
+                .to_owned()
+        }
+    })
+}
+
 /// Whether the experiment's target is made of other labels, so that it has no threshold of its own.
 fn is_made_by_a_rule(experiment: &str, findings: &Findings) -> bool {
     let labels = &findings.inputs.labels;
@@ -218,6 +243,7 @@ fn is_made_by_a_rule(experiment: &str, findings: &Findings) -> bool {
 fn against_coarse(points: &[ArmPoint], findings: &Findings) -> Sheet {
     let columns = [
         "Fine arm",
+        "Coarse arm",
         "#Fine less coarse",
         "#Fine",
         "#Coarse",
@@ -226,7 +252,7 @@ fn against_coarse(points: &[ArmPoint], findings: &Findings) -> Sheet {
         "#Time, times coarse",
     ];
     let caption = "Each fine-grained arm against coarse at the largest size: test AUC and paired difference \
-                   (no correction for looking at several arms)";
+                   on the images that both predict (no correction for looking at several arms)";
     let comparisons = comparisons(points, findings.evaluation);
     let rows = comparisons.iter().map(|one| {
         let ratio = |fine: Option<f64>, coarse: Option<f64>| match (fine, coarse) {
@@ -240,6 +266,7 @@ fn against_coarse(points: &[ArmPoint], findings: &Findings) -> Sheet {
         };
         vec![
             one.fine.arm.to_owned(),
+            one.coarse.arm.to_owned(),
             estimate(Some(&one.difference)),
             estimate(one.fine.test.as_ref()),
             estimate(one.coarse.test.as_ref()),
@@ -305,32 +332,35 @@ fn arms(points: &[ArmPoint], findings: &Findings) -> Sheet {
         "#Average precision",
         "#Brier",
         "#Log loss",
+        "#Calibration error",
         "#Labels",
         "#Rater seconds",
     ];
-    let values: HashMap<(&str, &str), f64> = findings
-        .evaluation
-        .rows
+    let of_experiment = |row: &&ArmMetric| points.first().is_some_and(|point| point.experiment == row.experiment);
+    let metrics: HashMap<(&str, i64, Split, &str), &ArmMetric> = findings
+        .results
+        .arm_metrics
         .iter()
-        .filter(|row| row.split == Split::Test)
-        .filter_map(|row| Some(((row.run_id.as_str(), row.metric.as_str()), row.value?)))
+        .filter(of_experiment)
+        .map(|row| ((row.arm.as_str(), row.n_train, row.split, row.metric.as_str()), row))
         .collect();
     let rows = points.iter().map(|point| {
-        let mean = |metric: &str| {
-            let of_seeds: Vec<f64> =
-                point.models.iter().filter_map(|model| values.get(&(model.run_id.as_str(), metric)).copied()).collect();
-            (!of_seeds.is_empty()).then(|| of_seeds.iter().sum::<f64>() / of_seeds.len() as f64)
+        let cell = |split, metric, decimals| {
+            let row = metrics.get(&(point.arm, point.n_train, split, metric))?;
+            Some(with_ends(row.value?, row.ci_low.zip(row.ci_high), decimals))
         };
+        let cell = |split, metric, decimals| cell(split, metric, decimals).unwrap_or_else(nothing);
         let (with_auc, all) = (point.test_of_seeds.len(), point.models.len());
         vec![
             point.arm.to_owned(),
             count(usize::try_from(point.n_train).unwrap_or(0)),
             if with_auc == all { count(all) } else { format!("{with_auc} of {all}") },
-            estimate(point.test.as_ref()),
-            estimate(point.validation.as_ref()),
-            optional(mean("average_precision"), 2),
-            optional(mean("brier"), 3),
-            optional(mean("log_loss"), 3),
+            cell(Split::Test, ROC_AUC, 2),
+            cell(Split::Validation, ROC_AUC, 2),
+            cell(Split::Test, AVERAGE_PRECISION, 2),
+            cell(Split::Test, "brier", 3),
+            cell(Split::Test, "log_loss", 3),
+            cell(Split::Test, "calibration_error", 3),
             rounded(point.cost_equal()),
             point.cost_seconds().map_or_else(nothing, rounded),
         ]
@@ -340,25 +370,45 @@ fn arms(points: &[ArmPoint], findings: &Findings) -> Sheet {
         .folded()
 }
 
+/// A value with the ends of its interval, where there are any.
+fn with_ends(value: f64, ends: Option<(f64, f64)>, decimals: usize) -> String {
+    with_interval(value, ends.map(|(low, high)| Interval { low, high }), decimals)
+}
+
 /// Table `metrics` by model.
 pub fn every_model(findings: &Findings) -> Section {
     let mut of_run: BTreeMap<(&str, Split), BTreeMap<&str, &MetricValue>> = BTreeMap::new();
     for row in &findings.evaluation.rows {
         of_run.entry((&row.run_id, row.split)).or_default().insert(&row.metric, row);
     }
-    let columns = ["Model", "Split", "#AUC", "#Average precision", "#Brier", "#Log loss", "#Good", "#Bad", "Remark"];
+    let columns = [
+        "Model",
+        "Split",
+        "#AUC",
+        "#Average precision",
+        "#Brier",
+        "#Log loss",
+        "#Calibration error",
+        "#Good",
+        "#Bad",
+        "Remark",
+    ];
     let rows = of_run.iter().filter_map(|((run_id, split), metrics)| {
         let auc = metrics.get(ROC_AUC)?;
-        let interval = auc.ci_low.zip(auc.ci_high).map(|(low, high)| Interval { low, high });
-        let value = |metric: &str, decimals| optional(metrics.get(metric).and_then(|row| row.value), decimals);
+        let value = |metric: &str, decimals| {
+            let row = metrics.get(metric)?;
+            Some(with_ends(row.value?, row.ci_low.zip(row.ci_high), decimals))
+        };
+        let value = |metric: &str, decimals| value(metric, decimals).unwrap_or_else(nothing);
         let number = |n: i64| count(usize::try_from(n).unwrap_or(0));
         Some(vec![
             (*run_id).to_owned(),
             split.to_string(),
-            auc.value.map_or_else(nothing, |value| with_interval(value, interval, 2)),
-            value("average_precision", 2),
+            value(ROC_AUC, 2),
+            value(AVERAGE_PRECISION, 2),
             value("brier", 3),
             value("log_loss", 3),
+            value("calibration_error", 3),
             number(auc.n_positive),
             number(auc.n_negative),
             auc.reason.clone().unwrap_or_default(),

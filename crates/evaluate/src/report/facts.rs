@@ -7,12 +7,11 @@ use tables::Split;
 
 use super::Findings;
 use super::words::{count, counted, listed, percent};
+use crate::bootstrap::FEW_PROMPTS;
 use crate::inputs::Inputs;
 
 /// Fewer labelled test images than this are called few.
 const FEW_IMAGES: usize = 200;
-/// Fewer test prompts than this are too few clusters for the percentile bootstrap to be trusted.
-const FEW_PROMPTS: usize = 20;
 
 /// One number with its name.
 #[derive(Debug, Serialize)]

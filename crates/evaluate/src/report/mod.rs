@@ -6,6 +6,7 @@
 mod answer;
 mod budget;
 mod contact_sheet;
+mod coverage;
 mod curves;
 mod dots;
 mod drawing;
@@ -15,7 +16,9 @@ mod feedback;
 mod figures;
 mod heat_map;
 mod interval_of_seeds;
+mod interventions;
 mod palette;
+mod people;
 mod pictures;
 mod png;
 mod provenance;
@@ -31,7 +34,6 @@ use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
 use minijinja::{UndefinedBehavior, Value};
 use serde::Serialize;
-use tables::{AttributeAgreement, AttributeValidity};
 
 pub use self::pictures::{ContactSheet, contact_sheets};
 pub use self::records::{StageRecord, records};
@@ -48,7 +50,7 @@ use crate::side_by_side::Judged;
 use crate::stage::Results;
 
 /// Raised when the stage makes other tables or another report from the same inputs and settings.
-pub const STAGE_VERSION: u32 = 3;
+pub const STAGE_VERSION: u32 = 4;
 
 /// All that the report shows.
 pub struct Findings<'a> {
@@ -60,10 +62,6 @@ pub struct Findings<'a> {
     pub evaluation: &'a Evaluation<'a>,
     /// Every computed table.
     pub results: &'a Results,
-    /// Table `attribute_validity`.
-    pub validity: &'a [AttributeValidity],
-    /// Table `attribute_agreement`.
-    pub agreement: &'a [AttributeAgreement],
     /// Tables `sxs_…`.
     pub sxs: &'a Judged,
 }
@@ -96,8 +94,8 @@ pub fn files(findings: &Findings) -> Result<BTreeMap<String, Vec<u8>>, EvaluateE
     sections.push(feedback::agreement(findings)?);
     sections.push(weights::section(&by_experiment, findings)?);
     sections.push(contact_sheet::section(findings));
-    sections.push(feedback::coverage(findings));
-    sections.push(feedback::people(findings));
+    sections.push(coverage::section(findings));
+    sections.push(people::section(findings));
     sections.extend(side_by_side::section(findings));
     sections.push(experiment::every_model(findings));
     sections.push(provenance::section(findings));

@@ -31,6 +31,8 @@ pub struct Mark {
     pub shape: Shape,
     /// Outline only.
     pub hollow: bool,
+    /// Its line is dashed.
+    pub dashed: bool,
 }
 
 /// A mark's outline.
@@ -67,12 +69,17 @@ impl Shape {
 impl Mark {
     /// A filled mark.
     pub const fn new(color: RGBColor, shape: Shape) -> Self {
-        Self { color, shape, hollow: false }
+        Self { color, shape, hollow: false, dashed: false }
     }
 
     /// The same mark as an outline.
     pub const fn hollow(self) -> Self {
         Self { hollow: true, ..self }
+    }
+
+    /// The same mark as an outline on a dashed line: for arms beyond those that colours and shapes tell apart.
+    const fn again(self) -> Self {
+        Self { hollow: true, dashed: true, ..self }
     }
 
     /// Draws the mark at a point of a chart.
@@ -107,7 +114,8 @@ impl Mark {
             [] => format!("<circle r=\"4\" {style}/>"),
             corners => format!("<polygon points=\"{}\" {style}/>", corners.join(" ")),
         };
-        let line = format!("<path d=\"M-12 0H12\" stroke=\"{color}\" stroke-width=\"2\"/>");
+        let dashes = if self.dashed { " stroke-dasharray=\"4 3\"" } else { "" };
+        let line = format!("<path d=\"M-12 0H12\" stroke=\"{color}\" stroke-width=\"2\"{dashes}/>");
         let line = if on_line { line.as_str() } else { "" };
         format!("<svg class=\"mark\" viewBox=\"-12 -8 24 16\" aria-hidden=\"true\">{line}{outline}</svg>")
     }
@@ -148,9 +156,14 @@ pub fn marks<'a>(points: &[ArmPoint<'a>]) -> Vec<(&'a str, Mark)> {
         colors.insert(point.arm, color);
     }
     let coarse = arms.values().filter(|point| point.is_coarse());
-    let coarse = coarse.map(|point| (point.arm, Mark::new(INK, Shape::Circle)));
-    let fine =
-        fine.iter().enumerate().map(|(at, point)| (point.arm, Mark::new(colors[point.arm], SHAPES[at % SHAPES.len()])));
+    // Only the first coarse arm is a filled circle; from the seventh on fine arms repeat shapes as outlines.
+    let nth = |color, at: usize, is_first: bool| {
+        let mark = Mark::new(color, SHAPES[at % SHAPES.len()]);
+        if is_first { mark } else { mark.again() }
+    };
+    let coarse = coarse.enumerate().map(|(at, point)| (point.arm, nth(INK, at + SHAPES.len() - 1, at == 0)));
+    let fine = fine.iter().enumerate();
+    let fine = fine.map(|(at, point)| (point.arm, nth(colors[point.arm], at, at < SHAPES.len())));
     coarse.chain(fine).collect()
 }
 
@@ -172,6 +185,10 @@ mod tests {
     const QUALITY: [&str; 8] = crate::synthetic::QUALITY;
 
     fn colors(arms: &[(&str, &[&str])]) -> Vec<(String, RGBColor)> {
+        drawn(arms).into_iter().map(|(arm, mark)| (arm, mark.color)).collect()
+    }
+
+    fn drawn(arms: &[(&str, &[&str])]) -> Vec<(String, Mark)> {
         let models: Vec<_> = arms.iter().map(|(arm, attributes)| model("e", arm, attributes, 10, 0)).collect();
         let point = |model| ArmPoint {
             experiment: "e",
@@ -183,7 +200,21 @@ mod tests {
             test_of_seeds: Vec::new(),
         };
         let points: Vec<ArmPoint> = models.iter().map(|model| ArmPoint { arm: &model.arm, ..point(model) }).collect();
-        marks(&points).into_iter().map(|(arm, mark)| (arm.to_owned(), mark.color)).collect()
+        marks(&points).into_iter().map(|(arm, mark)| (arm.to_owned(), mark)).collect()
+    }
+
+    #[test]
+    fn no_two_of_four_coarse_and_eleven_fine_arms_look_the_same() {
+        let names: Vec<String> = (0..15).map(|at| format!("arm {at:02}")).collect();
+        let attributes = |at: usize| if at < 4 { &[][..] } else { &QUALITY[..2] };
+        let arms: Vec<(&str, &[&str])> =
+            names.iter().enumerate().map(|(at, name)| (name.as_str(), attributes(at))).collect();
+        let marks = drawn(&arms);
+        for (at, (arm, mark)) in marks.iter().enumerate() {
+            assert!(marks[..at].iter().all(|(_, other)| other != mark), "{arm} {mark:?}");
+        }
+        assert_eq!(marks[0].1, Mark::new(INK, Shape::Circle));
+        assert!(marks[1].1.svg(true).contains("stroke-dasharray"));
     }
 
     #[test]

@@ -13,8 +13,8 @@ use crate::inputs::Inputs;
 pub fn section(findings: &Findings) -> Section {
     let mut n_rows: BTreeMap<&str, usize> = findings.inputs.row_counts();
     n_rows.insert(MetricValue::NAME, findings.evaluation.rows.len());
-    n_rows.insert(tables::AttributeValidity::NAME, findings.validity.len());
-    n_rows.insert(tables::AttributeAgreement::NAME, findings.agreement.len());
+    n_rows.insert(tables::AttributeValidity::NAME, findings.results.validity.len());
+    n_rows.insert(tables::AttributeAgreement::NAME, findings.results.agreement.len());
     n_rows.insert(SxsPair::NAME, findings.sxs.selection.pairs.len());
     n_rows.insert(SxsVote::NAME, findings.sxs.counted.votes.len());
     n_rows.insert(SxsSummary::NAME, findings.sxs.summary.shares.len());

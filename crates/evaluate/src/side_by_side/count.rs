@@ -1,4 +1,7 @@
 //! Which votes count, and for whom: table `sxs_votes`.
+//!
+//! The page writes the sides of every vote, and whose image stood there is found out here. A vote of another tool that says
+//! `coarse` or `fine` instead means the models of the pairs that it is counted with.
 
 use std::collections::{BTreeMap, HashMap};
 

@@ -183,7 +183,7 @@ mod tests {
         let data = data(&page);
         assert_eq!(data["tasks"][0]["question"], "Which image do you prefer?");
         assert_eq!(data["tasks"][1]["question"], "Which image is more bright?");
-        assert_eq!((&data["pairs"][0]["pair_id"], &data["pairs"][0]["prompt"]), (&"z~a".into(), &"a dog".into()));
+        assert_eq!((&data["pairs"][0]["pair_id"], &data["pairs"][0]["prompt"]), (&"a~z".into(), &"a dog".into()));
         let images = &data["pairs"][0]["images"];
         assert_eq!((&images[0]["image_id"], &images[1]["image_id"]), (&"a".into(), &"z".into()), "blind to the models");
         assert!(images[0]["src"].as_str().unwrap().starts_with("data:image/jpeg;base64,/9j/"));

@@ -99,9 +99,10 @@ pub fn most_disputed(
             let coarse = best(&images, |at| candidates[at].by_coarse)?;
             let fine = best(&images, |at| candidates[at].by_fine)?;
             let (coarse_margin, fine_margin) = (by_coarse[coarse] - by_coarse[fine], by_fine[fine] - by_fine[coarse]);
+            // The images are the name, so that no vote for others counts for these; in their own order, since raters may see it.
+            let (first, second) = (id(coarse).min(id(fine)), id(coarse).max(id(fine)));
             (coarse != fine).then(|| SxsPair {
-                // The images are part of the name: a vote for other images must not count for these.
-                pair_id: format!("{}~{}", id(coarse), id(fine)),
+                pair_id: format!("{first}~{second}"),
                 prompt_id: prompt_id.to_owned(),
                 coarse_run_id: coarse_run_id.to_owned(),
                 fine_run_id: fine_run_id.to_owned(),
@@ -239,6 +240,16 @@ mod tests {
     }
 
     #[test]
+    fn the_name_of_a_pair_does_not_say_which_model_likes_which_image() {
+        let liked = |first: (f64, f64), second: (f64, f64)| {
+            pairs(&inputs(&[("p1-0", first.0, first.1), ("p1-1", second.0, second.1)]), &settings()).unwrap().remove(0)
+        };
+        let (one, other) = (liked((0.9, 0.1), (0.1, 0.9)), liked((0.1, 0.9), (0.9, 0.1)));
+        assert_eq!((one.pair_id.as_str(), other.pair_id.as_str()), ("p1-0~p1-1", "p1-0~p1-1"));
+        assert_ne!(one.coarse_image_id, other.coarse_image_id);
+    }
+
+    #[test]
     fn a_run_id_names_one_model() {
         let mut inputs = inputs(&WORLD);
         let other = model("e", "coarse", &[], 10, 0);
@@ -252,7 +263,7 @@ mod tests {
     fn of_equal_rewards_the_first_image_is_best() {
         assert_eq!(pairs(&inputs(&[("p1-1", 0.5, 0.5), ("p1-0", 0.5, 0.5)]), &settings()).unwrap(), []);
         let rows = pairs(&inputs(&[("p1-2", 0.5, 0.1), ("p1-1", 0.5, 0.5), ("p1-0", 0.1, 0.5)]), &settings()).unwrap();
-        assert_eq!(rows[0].pair_id, "p1-1~p1-0");
+        assert_eq!((rows[0].coarse_image_id.as_str(), rows[0].fine_image_id.as_str()), ("p1-1", "p1-0"));
     }
 
     #[test]

@@ -227,11 +227,13 @@ fn forward(layers: &[DeviceLayer], inputs: &Tensor, with_last_bias: bool) -> Res
     Ok(values)
 }
 
-fn matrix(values: &[f32], n_rows: usize, n_columns: usize, device: Device) -> Result<Tensor, TchError> {
+/// A tensor of `values`, row by row.
+pub fn matrix(values: &[f32], n_rows: usize, n_columns: usize, device: Device) -> Result<Tensor, TchError> {
     Tensor::f_from_slice(values)?.f_view([n_rows as i64, n_columns as i64])?.f_to_device(device)
 }
 
-fn to_host(tensor: &Tensor, n: usize) -> Result<Vec<f32>, TchError> {
+/// The first `n` numbers of a tensor, row by row.
+pub fn to_host(tensor: &Tensor, n: usize) -> Result<Vec<f32>, TchError> {
     let tensor = tensor.f_detach()?.f_to_device(Device::Cpu)?.f_to_kind(Kind::Float)?.f_contiguous()?;
     let mut values = vec![0.0; n];
     tensor.f_copy_data(&mut values, n)?;

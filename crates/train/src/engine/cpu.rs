@@ -4,11 +4,10 @@
 //! cache holds. So one network is trained at a time on a core, not several in lockstep: its weights stay nearer. The
 //! first layer reads the embeddings where they lie, and Adam runs on each tile of the gradient while it is in registers.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use sweep_kernels::{Activations, Adam, Layer, RowStore, Use, round_to_bf16};
+use sweep_kernels::{Activations, Adam, Layer, RowStore, Rows, Use, round_to_bf16};
 
 use crate::engine::loss::{Aggregator, Losses, Sums};
 use crate::engine::start::{Shuffles, Start};
@@ -19,49 +18,18 @@ use crate::settings::{Mlp, Precision};
 /// Steps between two looks for moments that have become too small.
 const FLUSH_EVERY: u64 = 64;
 
-/// The embeddings of all problems, each matrix once, as the kernels want them.
-pub struct Prepared(HashMap<usize, RowStore>);
+/// Rows that are predicted in one go.
+const PREDICTED_AT_ONCE: usize = 128;
 
-/// Names a matrix for as long as a problem holds it.
-fn name_of(matrix: &Arc<Matrix>) -> usize {
-    Arc::as_ptr(matrix) as usize
-}
-
-impl Prepared {
-    /// Those of some problems.
-    pub fn new<'a>(problems: impl Iterator<Item = &'a Problem>, precision: Precision) -> Self {
-        let mut stores = HashMap::new();
-        for problem in problems {
-            let matrix = &problem.inputs;
-            stores.entry(name_of(matrix)).or_insert_with(|| match precision {
-                Precision::F32 => RowStore::new(matrix.values(), matrix.n_columns(), |x| x),
-                Precision::Bf16 => RowStore::new(matrix.values(), matrix.n_columns(), round_to_bf16),
-            });
-        }
-        Self(stores)
-    }
-
-    fn of(&self, problem: &Problem) -> &RowStore {
-        &self.0[&name_of(&problem.inputs)]
-    }
-}
-
-/// Trains one problem, whose embeddings are among those prepared.
-pub fn train(problem: &Problem, prepared: &Prepared, mlp: &Mlp, epoch: &dyn Fn(usize)) -> Trained {
-    train_from(&Start::of(problem, mlp.init), problem, prepared, mlp, false, epoch)
+/// Trains one problem.
+pub fn train(problem: &Problem, mlp: &Mlp, epoch: &dyn Fn(usize)) -> Trained {
+    train_from(&Start::of(problem, mlp.init), problem, mlp, false, epoch)
 }
 
 /// Trains one problem from given weights; `portable`: without this CPU's vector instructions.
-pub fn train_from(
-    start: &Start,
-    problem: &Problem,
-    prepared: &Prepared,
-    mlp: &Mlp,
-    portable: bool,
-    epoch: &dyn Fn(usize),
-) -> Trained {
+pub fn train_from(start: &Start, problem: &Problem, mlp: &Mlp, portable: bool, epoch: &dyn Fn(usize)) -> Trained {
     let since = Instant::now();
-    let store = prepared.of(problem);
+    let store = problem.inputs.store(mlp.precision);
     let mut model = Model::new(start, problem, mlp, portable);
     let losses = Losses::new(&problem.training, problem.objective, problem.n_heads);
     let held_out = mlp.early_stopping.zip(problem.held_out.as_ref());
@@ -88,6 +56,22 @@ pub fn train_from(
     }
     let (best_epoch, Start { network, aggregator }) = best.unwrap_or_else(|| (epochs_run, model.to_host(start)));
     Trained { network, aggregator, epochs_run, best_epoch, seconds: since.elapsed().as_secs_f64() }
+}
+
+/// The logits that a network gives some rows of a matrix, `[rows, n_heads]`, in f32.
+pub fn logits(network: &Network, matrix: &Matrix, rows: &[u32]) -> Vec<f32> {
+    let store = matrix.store(Precision::F32);
+    let layer = |layer: &Linear| Layer::new(&layer.weight, &layer.bias, layer.n_in, layer.n_out, Use::default());
+    let layers: Vec<Layer> = network.layers.iter().map(layer).collect();
+    let n = PREDICTED_AT_ONCE.min(rows.len());
+    let mut outputs: Vec<Activations> = network.layers.iter().map(|layer| Activations::zeros(n, layer.n_out)).collect();
+    let mut logits = Vec::with_capacity(rows.len() * network.n_heads());
+    for batch in rows.chunks(PREDICTED_AT_ONCE) {
+        forward(&layers, &store.rows(batch.iter().copied()), &mut outputs, false);
+        let of_batch = outputs.iter().rev().take(1).flat_map(|last| (0..batch.len()).map(|at| last.row(at)));
+        of_batch.for_each(|row| logits.extend_from_slice(row));
+    }
+    logits
 }
 
 struct Model<'a> {
@@ -132,20 +116,9 @@ impl<'a> Model<'a> {
 
     /// Gives how many rows the batch has.
     fn forward(&mut self, batch: &[u32], examples: &Examples, store: &RowStore) -> usize {
-        let rows = rows_of(batch, examples).count();
-        let n_layers = self.layers.len();
-        for at in 0..n_layers {
-            let (before, from) = self.outputs.split_at_mut(at);
-            let inputs = match before.last() {
-                Some(outputs) => outputs.rows(rows),
-                None => store.rows(rows_of(batch, examples)),
-            };
-            self.layers[at].forward(&inputs, at + 1 < n_layers, &mut from[0]);
-            if self.mlp.precision == Precision::Bf16 && at + 1 < n_layers {
-                round(&mut from[0], rows);
-            }
-        }
-        rows
+        let inputs = store.rows(rows_of(batch, examples));
+        forward(&self.layers, &inputs, &mut self.outputs, self.mlp.precision == Precision::Bf16);
+        inputs.n()
     }
 
     fn step(&mut self, batch: &[u32], examples: &Examples, store: &RowStore, losses: &Losses) {
@@ -173,6 +146,7 @@ impl<'a> Model<'a> {
         }
         if self.n_steps.is_multiple_of(FLUSH_EVERY) {
             self.layers.iter_mut().for_each(Layer::flush);
+            self.aggregator.iter_mut().for_each(Aggregator::flush);
         }
     }
 
@@ -200,6 +174,21 @@ impl<'a> Model<'a> {
         Start {
             network: Network { layers },
             aggregator: aggregator.map(|(aggregator, like)| aggregator.to_linear(like)),
+        }
+    }
+}
+
+/// What each layer gives for some rows, into the first rows of its place.
+fn forward(layers: &[Layer], inputs: &Rows, outputs: &mut [Activations], bf16: bool) {
+    for (at, layer) in layers.iter().enumerate() {
+        let (before, from) = outputs.split_at_mut(at);
+        let is_hidden = at + 1 < layers.len();
+        match before.last() {
+            Some(outputs) => layer.forward(&outputs.rows(inputs.n()), is_hidden, &mut from[0]),
+            None => layer.forward(inputs, is_hidden, &mut from[0]),
+        }
+        if bf16 && is_hidden {
+            round(&mut from[0], inputs.n());
         }
     }
 }

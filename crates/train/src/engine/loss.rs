@@ -186,6 +186,11 @@ impl Aggregator {
         Linear { weight: weight.to_vec(), bias: bias.to_vec(), ..like.clone() }
     }
 
+    /// As [`Layer::flush`](sweep_kernels::Layer::flush).
+    pub fn flush(&mut self) {
+        self.moments.flush();
+    }
+
     fn logit(&self, logits: &[f32]) -> f32 {
         let bias = self.parameters[logits.len()];
         logits.iter().zip(&self.parameters).fold(bias, |sum, (z, weight)| sum + weight * sigmoid(*z))

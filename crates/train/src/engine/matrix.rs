@@ -2,6 +2,10 @@
 
 use std::sync::OnceLock;
 
+use sweep_kernels::{RowStore, round_to_bf16};
+
+use crate::settings::Precision;
+
 /// A matrix of f32, row by row: one row an image.
 #[derive(Debug)]
 pub struct Matrix {
@@ -9,13 +13,21 @@ pub struct Matrix {
     n_rows: usize,
     n_columns: usize,
     row_digests: OnceLock<Vec<[u8; 32]>>,
+    /// For products in f32, and in bf16.
+    stores: [OnceLock<RowStore>; 2],
 }
 
 impl Matrix {
     /// A matrix of `values`, `[n_rows, n_columns]`; `None` if there are not as many values as that.
     pub fn new(values: Vec<f32>, n_rows: usize, n_columns: usize) -> Option<Self> {
         let fits = n_rows.checked_mul(n_columns) == Some(values.len());
-        fits.then(|| Self { values, n_rows, n_columns, row_digests: OnceLock::new() })
+        fits.then(|| Self {
+            values,
+            n_rows,
+            n_columns,
+            row_digests: OnceLock::new(),
+            stores: [OnceLock::new(), OnceLock::new()],
+        })
     }
 
     /// Its values, row by row.
@@ -47,6 +59,15 @@ impl Matrix {
     /// If there is no such row.
     pub fn gather(&self, rows: &[u32]) -> Vec<f32> {
         rows.iter().flat_map(|&row| self.row(row)).copied().collect()
+    }
+
+    /// Its rows as the kernels want them, made once for all networks that read them.
+    pub(super) fn store(&self, precision: Precision) -> &RowStore {
+        let (at, change): (usize, fn(f32) -> f32) = match precision {
+            Precision::F32 => (0, |x| x),
+            Precision::Bf16 => (1, round_to_bf16),
+        };
+        self.stores[at].get_or_init(|| RowStore::new(&self.values, self.n_columns, change))
     }
 
     /// A digest of one row's bits; all are computed once. A problem is named by those of its own rows, so that an

@@ -1,11 +1,12 @@
-//! The sweep engine: many small networks, trained together.
+//! The sweep engine: many small networks, one on each core or all of a shape at once on a GPU.
 //!
 //! In come [`Problem`]s, each the rows, labels, loss and seed of one network; out go [`Trained`] networks, into
 //! [`KeptNetworks`] as soon as each is done. A problem's result depends on the problem, the settings and the device,
 //! not on which others were trained beside it.
 
 pub(crate) mod autograd;
-mod cpu;
+mod batched;
+pub(crate) mod cpu;
 mod loss;
 mod matrix;
 mod problem;

@@ -8,7 +8,7 @@ use crate::error::TrainError;
 /// One network to be trained. `Mlp` holds what all networks of a sweep have in common.
 #[derive(Debug, Clone)]
 pub struct Problem {
-    /// The embeddings. Problems that share the allocation share the work on it.
+    /// The embeddings, which problems share.
     pub inputs: Arc<Matrix>,
     /// What it learns from.
     pub training: Examples,
@@ -28,7 +28,7 @@ pub struct Problem {
 /// Labelled images, or labelled pairs of images.
 #[derive(Debug, Clone)]
 pub struct Examples {
-    /// One row of `inputs` an example. Examples that share the allocation share the gathering.
+    /// One row of `inputs` an example.
     pub rows: Arc<Vec<u32>>,
     /// [`Objective::Pairwise`] alone: the row that it is compared with, one an example.
     pub others: Option<Arc<Vec<u32>>>,
@@ -176,6 +176,11 @@ impl Problem {
             held_out.digest(&self.inputs, &mut hasher);
         }
         hasher.finalize()
+    }
+
+    /// How many of its training examples have a label.
+    pub(crate) fn n_labelled(&self) -> usize {
+        (0..self.training.n()).filter(|&row| self.training.labels.n_labels(row, self.n_heads) > 0).count()
     }
 
     /// Multiplications of one epoch's way forward: what it costs beside others.

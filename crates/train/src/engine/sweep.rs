@@ -2,12 +2,12 @@
 
 use tch::Device;
 
-use crate::engine::cpu::Prepared;
-use crate::engine::{Problem, autograd, cpu};
+use crate::engine::{Problem, autograd, batched, cpu};
 use crate::error::TrainError;
 use crate::kept::KeptNetworks;
 use crate::settings::{Mlp, Precision};
 use crate::sweep::{n_at_once, sweep};
+use crate::validate::validate_mlp;
 
 /// What happens to the problems, told as it happens, from several threads.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -28,19 +28,33 @@ pub enum Event {
     Trained {
         /// Which.
         problem: usize,
+        /// Epochs that it made; fewer than all if it was stopped early.
+        epochs_run: usize,
     },
 }
 
-/// Trains every problem that is not kept yet, in an order and in groups of the engine's own, and keeps each as soon as
-/// it is trained. Gives the key of each, in the order of the problems, for [`KeptNetworks::get`].
+impl Event {
+    /// How many of a problem's `epochs` need not be waited for any more.
+    pub(crate) fn epochs_done(self, epochs: usize) -> usize {
+        match self {
+            Self::Kept { .. } => epochs,
+            Self::Epoch { .. } => 1,
+            Self::Trained { epochs_run, .. } => epochs - epochs_run,
+        }
+    }
+}
+
+/// Trains every problem that is not kept yet, the longest first, one on each core or all of a shape at once on a GPU, and
+/// keeps each as soon as it is trained. Gives the key of each, in the order of the problems, for [`KeptNetworks::get`].
 ///
-/// The same problem, settings and device give the same weights whatever else is in the list: to 1e-5, and bit by bit if
-/// the list is the same.
+/// The same problem, settings and device give the same weights whatever else is in the list: bit by bit on a CPU, to
+/// 1e-5 on a GPU.
 ///
 /// A problem without any label keeps its initial weights and runs no epoch.
 ///
 /// # Errors
-/// [`TrainError::Problem`] for a problem that fails its [`check`](Problem::check); nothing is trained then.
+/// [`TrainError::Setting`] and, for a problem that fails its [`check`](Problem::check), [`TrainError::Problem`]: then
+/// nothing is trained.
 /// [`TrainError`] if LibTorch or the disk fails.
 pub fn train_all(
     problems: &[Problem],
@@ -49,7 +63,7 @@ pub fn train_all(
     kept: &KeptNetworks,
     progress: &(dyn Fn(Event) + Sync),
 ) -> Result<Vec<String>, TrainError> {
-    check(mlp)?;
+    validate_mlp(mlp)?;
     problems.iter().enumerate().try_for_each(|(at, problem)| problem.check(at))?;
     let keys: Vec<String> = problems.iter().map(|problem| KeptNetworks::key(problem, mlp, device)).collect();
     let mut missing = Vec::new();
@@ -67,33 +81,32 @@ pub fn train_all(
         let problem = "bf16 is there on the CPU alone; write f32, or `train.device: cpu`";
         return Err(TrainError::setting("mlp.precision", problem));
     }
-    let prepared = Prepared::new(missing.iter().filter(|_| on_cpu).map(|&at| &problems[at]), mlp.precision);
-    let train = |&at: &usize| {
-        let epoch = |epoch| progress(Event::Epoch { problem: at, epoch });
-        let trained = if on_cpu {
-            cpu::train(&problems[at], &prepared, mlp, &epoch)
-        } else {
-            let torch = |source| TrainError::Torch { run_id: at.to_string(), source };
-            autograd::train(&problems[at], mlp, device, &epoch).map_err(torch)?
+    let groups = if on_cpu {
+        missing.into_iter().map(|at| vec![at]).collect()
+    } else {
+        batched::groups(&missing, problems, mlp)
+    };
+    let n_alone = groups.iter().filter(|group| group.len() == 1).count();
+    if !on_cpu && n_alone > 1 {
+        tracing::warn!(n_alone, "these networks have no others of their shape and are trained one by one on the GPU");
+    }
+    let train = |group: &Vec<usize>| {
+        let epoch = |epoch| group.iter().for_each(|&problem| progress(Event::Epoch { problem, epoch }));
+        let of_group: Vec<&Problem> = group.iter().map(|&at| &problems[at]).collect();
+        let trained = match of_group[..] {
+            [problem] if on_cpu => Ok(vec![cpu::train(problem, mlp, &epoch)]),
+            [problem] => autograd::train(problem, mlp, device, &epoch).map(|trained| vec![trained]),
+            _ => batched::train(&of_group, mlp, device, &epoch),
         };
-        // Here, not where results are put in order: a run that is killed next must not train it again.
-        kept.put(&keys[at], &trained)?;
-        progress(Event::Trained { problem: at });
+        let trained =
+            trained.map_err(|source| TrainError::Torch { run_id: format!("{group:?} of the sweep"), source })?;
+        for (&at, trained) in group.iter().zip(&trained) {
+            // Here, not where results are put in order: a run that is killed next must not train it again.
+            kept.put(&keys[at], trained)?;
+            progress(Event::Trained { problem: at, epochs_run: trained.epochs_run });
+        }
         Ok(())
     };
-    sweep(&missing, n_at_once(device), train, |_, ()| Ok(()))?;
+    sweep(&groups, n_at_once(device), train, |_, ()| Ok(()))?;
     Ok(keys)
-}
-
-fn check(mlp: &Mlp) -> Result<(), TrainError> {
-    if let Some(decay) = mlp.weight_decay.filter(|decay| !(decay.is_finite() && *decay >= 0.0)) {
-        return Err(TrainError::setting("mlp.weight_decay", format!("is {decay}; leave it out, or write at least 0")));
-    }
-    if mlp.early_stopping.is_some_and(|stopping| stopping.patience == 0) {
-        return Err(TrainError::setting("mlp.early_stopping.patience", "is 0; it would stop before it starts"));
-    }
-    if mlp.batch_size == 0 {
-        return Err(TrainError::setting("mlp.batch_size", "is 0"));
-    }
-    Ok(())
 }

@@ -7,8 +7,9 @@ use serde_json::Value;
 use tables::Storage;
 use tch::Device;
 
-use crate::engine::cpu::{self, Prepared};
-use crate::engine::{Event, Examples, Matrix, Objective, Problem, Start, Targets, Trained, autograd, train_all};
+use crate::engine::{
+    Event, Examples, Matrix, Objective, Problem, Start, Targets, Trained, autograd, batched, cpu, train_all,
+};
 use crate::kept::KeptNetworks;
 use crate::network::{Linear, Network};
 use crate::random::stream;
@@ -62,8 +63,7 @@ fn problem(n: usize, dim: usize, hidden: &[usize], n_heads: usize, objective: Ob
 }
 
 fn fast(problem: &Problem, mlp: &Mlp, portable: bool) -> Trained {
-    let prepared = Prepared::new([problem].into_iter(), mlp.precision);
-    cpu::train_from(&Start::of(problem, mlp.init), problem, &prepared, mlp, portable, &|_| ())
+    cpu::train_from(&Start::of(problem, mlp.init), problem, mlp, portable, &|_| ())
 }
 
 fn slow(problem: &Problem, mlp: &Mlp) -> Trained {
@@ -82,6 +82,11 @@ fn furthest(a: &[f32], b: &[f32]) -> f32 {
     assert_eq!(a.len(), b.len());
     // NaN must not hide in a maximum.
     a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, |max, x| if x <= max { max } else { x })
+}
+
+fn cosine(a: &[f32], b: &[f32]) -> f32 {
+    let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>();
+    dot(a, b) / (dot(a, a) * dot(b, b)).sqrt()
 }
 
 const OBJECTIVES: [Objective; 3] = [Objective::Pointwise, Objective::Pairwise, Objective::Joint { lambda: 0.3 }];
@@ -113,6 +118,22 @@ fn a_step_and_three_epochs_are_those_of_autograd_for_every_loss_and_shape() {
 }
 
 #[test]
+fn a_step_of_the_paper_s_network_is_autograd_s() {
+    let problem = Problem {
+        training: Examples {
+            rows: Arc::new((0..128).map(|at| at % 40).collect()),
+            ..examples(128, 12, Objective::Pointwise, "paper")
+        },
+        ..problem(128, 1792, &[256, 256], 12, Objective::Pointwise)
+    };
+    let mlp = Mlp { batch_size: 128, learning_rate: 1e-4, ..mlp(1) };
+    let start = parameters(&Start::of(&problem, mlp.init).network, None);
+    let (fast, slow) = (of(&fast(&problem, &mlp, false)), of(&slow(&problem, &mlp)));
+    assert!(furthest(&fast, &slow) < 1e-5, "{}", furthest(&fast, &slow));
+    assert!(furthest(&fast, &start) > 9e-5, "it moved");
+}
+
+#[test]
 fn early_stopping_keeps_the_best_epoch_as_autograd_does() {
     for objective in OBJECTIVES {
         let mut problem = problem(12, 9, &[20], 3, objective);
@@ -136,11 +157,47 @@ fn cpu_epochs(problem: &Problem, mlp: &Mlp) -> (usize, usize) {
 #[test]
 fn bf16_products_stay_near_f32_and_are_not_f32() {
     let problem = problem(30, 40, &[32, 16], 4, Objective::Pointwise);
-    let single = of(&fast(&problem, &mlp(5), false));
-    let bf16 = Mlp { precision: Precision::Bf16, ..mlp(5) };
-    let far = furthest(&of(&fast(&problem, &bf16, false)), &single);
-    assert!(far > 1e-7 && far < 0.02, "{far}");
-    assert!(furthest(&of(&fast(&problem, &bf16, true)), &of(&fast(&problem, &bf16, false))) < 1e-2);
+    let start = parameters(&Start::of(&problem, Init::LecunNormal).network, None);
+    let moved = |precision, portable| -> Vec<f32> {
+        let end = of(&fast(&problem, &Mlp { precision, ..mlp(5) }, portable));
+        end.iter().zip(&start).map(|(end, start)| end - start).collect()
+    };
+    let (single, bf16) = (moved(Precision::F32, false), moved(Precision::Bf16, false));
+    assert!(furthest(&bf16, &single) > 1e-7);
+    assert!(cosine(&bf16, &single) > 0.99, "{}", cosine(&bf16, &single));
+    assert!(cosine(&moved(Precision::Bf16, true), &bf16) > 0.99);
+}
+
+#[test]
+fn networks_in_batched_matrices_are_those_trained_alone() {
+    let mlp = Mlp { weight_decay: Some(0.1), ..mlp(3) };
+    let base = problem(20, 37, &[33, 18], 5, Objective::Pointwise);
+    let with_heads = |n_heads: usize, seed: u32| {
+        let mut training = examples(20, n_heads, Objective::Pointwise, &format!("{n_heads} heads, seed {seed}"));
+        training.labels.weights.iter_mut().step_by(n_heads).for_each(|weight| *weight = 1.0);
+        Problem { training, n_heads, seed, ..base.clone() }
+    };
+    let mut problems: Vec<Problem> = [(1, 0), (5, 1), (3, 1), (3, 2)].map(|(n, seed)| with_heads(n, seed)).to_vec();
+    problems.push(problem(20, 37, &[33, 18], 5, Objective::Pairwise));
+    let unlabelled = Targets { weights: vec![0.0; 20], values: vec![0.0; 20] };
+    problems.push(Problem {
+        training: Examples { labels: unlabelled, ..problems[0].training.clone() },
+        ..problems[0].clone()
+    });
+    problems.push(with_heads(4, 9));
+    let groups = batched::groups(&[6, 5, 4, 3, 2, 1, 0], &problems, &mlp);
+    assert_eq!(groups, [vec![6, 3, 2, 1, 0], vec![5], vec![4]]);
+    let together: Vec<&Problem> = groups[0].iter().map(|&at| &problems[at]).collect();
+    let n_epochs = std::cell::Cell::new(0);
+    let trained = batched::train(&together, &mlp, Device::Cpu, &|epoch| n_epochs.set(epoch)).unwrap();
+    assert_eq!((trained.len(), n_epochs.get()), (5, 3));
+    for (problem, trained) in together.iter().zip(&trained) {
+        assert_eq!(trained.epochs_run, 3);
+        let far = furthest(&of(trained), &of(&slow(problem, &mlp)));
+        assert!(far < 1e-5, "{} heads: {far}", problem.n_heads);
+    }
+    let stopping = Mlp { early_stopping: Some(EarlyStopping { patience: 1 }), ..mlp };
+    assert_eq!(batched::groups(&[0, 1], &problems, &stopping).len(), 2, "one may end before the other");
 }
 
 #[test]
@@ -154,7 +211,7 @@ fn without_a_label_or_a_row_the_start_is_left_as_it_is() {
 }
 
 #[test]
-fn thousands_of_steps_leave_no_denormal_and_no_nan() {
+fn thousands_of_hot_steps_stay_finite() {
     let problem = problem(3, 20, &[40], 2, Objective::Pointwise);
     let hot = Mlp { learning_rate: 0.5, batch_size: 1, ..mlp(1000) };
     assert!(of(&fast(&problem, &hot, false)).iter().all(|x| x.is_finite()));
@@ -182,13 +239,17 @@ fn a_sweep_gives_each_problem_what_it_gives_it_alone_and_trains_nothing_twice() 
             .count();
         assert_eq!(n_epochs, 4);
     }
+    let n_done = |events: &[Event]| events.iter().map(|event| event.epochs_done(4)).sum::<usize>();
+    assert_eq!(n_done(&events.lock().unwrap()), 7 * 4);
     events.lock().unwrap().clear();
     // One that was not there is trained; the others are found.
     problems.insert(0, Problem { seed: 99, ..base });
     train_all(&problems, &mlp(4), Device::Cpu, &kept, &note).unwrap();
     let events = events.into_inner().unwrap();
     let trained: Vec<&Event> = events.iter().filter(|event| matches!(event, Event::Trained { .. })).collect();
-    assert_eq!(trained, [&Event::Trained { problem: 0 }]);
+    assert_eq!(trained, [&Event::Trained { problem: 0, epochs_run: 4 }]);
+    assert_eq!(n_done(&events), 8 * 4, "what is kept is done at once");
+    assert_eq!(Event::Trained { problem: 0, epochs_run: 9 }.epochs_done(100), 91, "stopped early");
     assert_eq!(events.iter().filter(|event| matches!(event, Event::Kept { .. })).count(), 7);
 }
 
@@ -286,8 +347,7 @@ fn steps_are_jax_s_to_1e_5_in_every_parameter() {
         for (steps, expect) in [(1, "after_1"), (10, "after_10")] {
             let mlp =
                 Mlp { batch_size: n, learning_rate: 0.01, weight_decay: case["weight_decay"].as_f64(), ..mlp(steps) };
-            let prepared = Prepared::new([&problem].into_iter(), Precision::F32);
-            let by_kernels = cpu::train_from(&start, &problem, &prepared, &mlp, false, &|_| ());
+            let by_kernels = cpu::train_from(&start, &problem, &mlp, false, &|_| ());
             let by_autograd = autograd::train_from(&start, &problem, &mlp, Device::Cpu, &|_| ()).unwrap();
             for trained in [by_kernels, by_autograd] {
                 let far = furthest(&of(&trained), &numbers(&case[expect]));

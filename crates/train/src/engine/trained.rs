@@ -17,8 +17,16 @@ pub struct Trained {
     /// The epoch whose weights these are, from 1 (0 is the start): with early stopping the best on held-out examples,
     /// else the last.
     pub best_epoch: usize,
-    /// Seconds that training took: its share, by arithmetic, of what a group took together.
+    /// Seconds that training took; of networks trained at once an equal share.
     pub seconds: f64,
+}
+
+impl Trained {
+    /// Whether all its weights are numbers: embeddings near the largest f32 can drive them beyond.
+    pub fn is_finite(&self) -> bool {
+        let mut layers = self.network.layers.iter().chain(&self.aggregator);
+        layers.all(|layer| layer.weight.iter().chain(&layer.bias).all(|x| x.is_finite()))
+    }
 }
 
 const FIGURES: &str = "figures";

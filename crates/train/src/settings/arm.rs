@@ -113,7 +113,7 @@ words! {
     Stage2On {
         /// Those that stage 1 was trained on, with what it says of them.
         InSample = "in_sample",
-        /// The validation split.
+        /// The validation split, whose target labels are paid for, and on which the model then is not judged.
         Validation = "validation",
         /// Those that stage 1 was trained on, each with what a stage 1 says that was trained on the other prompts' pairs
         /// (`folds` parts).
