@@ -358,6 +358,53 @@ mod tests {
         }
     }
 
+    /// The text of a page, its cells with bars between.
+    fn text(html: &str) -> String {
+        let (mut text, mut is_tag) = (String::new(), false);
+        for letter in html.replace("</td>", "|</td>").chars() {
+            match letter {
+                '<' => is_tag = true,
+                '>' => is_tag = false,
+                letter if !is_tag => text.push(letter),
+                _ => {}
+            }
+        }
+        text
+    }
+
+    #[test]
+    fn every_metric_of_an_arm_stands_in_the_report_with_its_interval() {
+        let outputs = outputs(&inputs(&World::small()), &settings()).unwrap();
+        let text = text(&String::from_utf8(outputs.report[REPORT].clone()).unwrap());
+        for metric in ["brier", "log_loss", "calibration_error"] {
+            let is_wanted = |row: &&ArmMetric| row.metric == metric && row.split == Split::Test && row.arm == "tree";
+            let row = outputs.results.arm_metrics.iter().find(is_wanted).unwrap();
+            let [value, low, high] = [row.value, row.ci_low, row.ci_high].map(Option::unwrap);
+            assert!(text.contains(&format!("|{value:.3} [{low:.3}, {high:.3}]|")), "{row:?}");
+        }
+        assert!(text.contains("No human ceiling: "), "one of the two experiments has a target that nobody rated");
+    }
+
+    #[test]
+    fn what_was_asked_is_told_by_bucket_with_the_reasons_for_missing_answers() {
+        use crate::fixtures::{answer, question};
+        let inputs = Inputs {
+            images: vec![image("p1-0", Split::Test)],
+            questions: vec![
+                question("p1", "q1", tables::Bucket::Noun, &[]),
+                question("p1", "q2", tables::Bucket::Verb, &["q1"]),
+            ],
+            answers: vec![answer("p1-0", "q1", Some(0.0)), answer("p1-0", "q2", None)],
+            preferences: vec![preference("p1-0", "overall", 2.0)],
+            ..Inputs::default()
+        };
+        let text = text(&html(&inputs, &settings()));
+        assert!(text.contains("noun|m|alignment|1|1|1 (100 %)|0|0|0|0|"), "{text}");
+        assert!(text.contains("verb|m|alignment|1|1|0 (0 %)|0|0|1|0|"), "{text}");
+        // What a "no" rules out counts as 0, but its own answer is missing all the same.
+        assert!(text.contains("vq2|m|left out|2|1 (50 %)|1|"), "{text}");
+    }
+
     #[test]
     fn settings_that_change_a_result_are_in_the_stages_settings() {
         let of = |settings: Settings| Evaluate::new(settings).unwrap().settings();
