@@ -5,6 +5,8 @@
     python scripts/train_reference.py auc RUN FILE [SEEDS]   (also needs pyarrow) trains coarse models of a finished default run's
         embeddings in JAX, seeds 0-4 or that many, and writes data and test AUCs to FILE; then TRAIN_AUC=FILE and the ignored test
         `the_mean_test_auc_on_the_demo_is_jax_s` compares
+    python scripts/train_reference.py small RUN   the same for 20 seeds on 160 training and 140 test images' embeddings, thrown on
+        64 axes at random and rounded to whole 256ths, so that it is small: writes crates/train/src/engine/auc_reference.json
 
 A case is a network's start, one batch, and every parameter after 1 and after 10 steps of Adam at 0.01 on that batch.
 Parameters stand layer by layer, weight [out, in] then bias; the joint case's aggregator comes last.
@@ -18,7 +20,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-import torch
 
 PLACE = pathlib.Path(__file__).resolve().parent.parent / "crates/train/src/engine/reference.json"
 N = 11
@@ -68,6 +69,7 @@ def steps_of_jax(case, n_steps):
 
 
 def steps_of_torch(case, n_steps):
+    import torch
     tensor = lambda values: torch.tensor(np.asarray(values), dtype=torch.float32)
     layers = [(tensor(w).requires_grad_(), tensor(b).requires_grad_()) for w, b in case["start"]["layers"]]
     aggregator = [tensor(p).requires_grad_() for p in case["start"].get("aggregator", [])]
@@ -135,7 +137,8 @@ def stored(case):
     return {**case, **arrays, "start": numbers(flat(case["start"])), **after}
 
 
-def auc_reference(run, place, n_seeds=5):
+def demo(run):
+    """Embeddings and labels of the coarse target, by split."""
     import pyarrow.parquet as pq
     table = lambda name: pq.read_table(f"{run}/tables/{name}/{name}.parquet").to_pylist()
     split = {row["image_id"]: row["split"] for row in table("images")}
@@ -144,6 +147,30 @@ def auc_reference(run, place, n_seeds=5):
     vectors = {row["image_id"]: row["image_embedding"] + row["text_embedding"] for row in table("embeddings")}
     part = lambda name: sorted(i for i in good if split[i] == name and i in vectors)
     x, y = ({name: np.array([of[i] for i in part(name)], np.float32) for name in ("train", "test")} for of in (vectors, good))
+    return x, y
+
+
+def auc_reference(run, place, n_seeds=5):
+    x, y = demo(run)
+    flat_of = {f"{kind}_{name}": values[name].ravel().tolist() for kind, values in (("x", x), ("y", y)) for name in values}
+    pathlib.Path(place).write_text(json.dumps({"dim": x["train"].shape[1], "unit": 1, "aucs": aucs_of_jax(x, y, n_seeds), **flat_of}))
+
+
+def small_auc_reference(run):
+    x, y = demo(run)
+    random = np.random.default_rng(0)
+    axes = random.normal(size=(x["train"].shape[1], 64)) / 8
+    taken = {name: random.permutation(len(y[name]))[:n] for name, n in (("train", 160), ("test", 140))}
+    whole = {name: np.rint(x[name][rows] @ axes * 256).astype(int) for name, rows in taken.items()}
+    y = {name: y[name][rows] for name, rows in taken.items()}
+    aucs = aucs_of_jax({name: (values / 256).astype(np.float32) for name, values in whole.items()}, y, 20)
+    flat_of = {f"x_{name}": values.ravel().tolist() for name, values in whole.items()}
+    flat_of |= {f"y_{name}": values.astype(int).tolist() for name, values in y.items()}
+    text = json.dumps({"dim": 64, "unit": 1 / 256, "aucs": aucs, **flat_of}, separators=(",", ":"))
+    PLACE.with_name("auc_reference.json").write_text(text + "\n")
+
+
+def aucs_of_jax(x, y, n_seeds):
     widths = (x["train"].shape[1], 256, 256, 1)
     adam = optax.adam(1e-4)
 
@@ -169,18 +196,20 @@ def auc_reference(run, place, n_seeds=5):
         pairs = reward[y["test"] == 1][:, None] - reward[y["test"] == 0][None]
         aucs.append(float((pairs > 0).mean() + (pairs == 0).mean() / 2))
     print("test AUC of JAX, a seed each:", [round(auc, 4) for auc in aucs])
-    flat_of = {f"{kind}_{name}": values[name].ravel().tolist() for kind, values in (("x", x), ("y", y)) for name in values}
-    pathlib.Path(place).write_text(json.dumps({"dim": widths[0], "aucs": aucs, **flat_of}))
+    return aucs
 
 
 def main():
     if sys.argv[1:2] == ["auc"]:
         return auc_reference(*sys.argv[2:4], *map(int, sys.argv[4:]))
+    if sys.argv[1:2] == ["small"]:
+        return small_auc_reference(sys.argv[2])
     cases = [
         make("hard"), make("soft", soft=True), make("masked", masked=True), make("class weights", weighted=True, masked=True),
         make("weight decay", decay=0.3), make("linear probe", widths=(6, 2)), make("pairwise", objective="pairwise", masked=True),
         make("joint", objective="joint", masked=True),
     ]
+    import torch
     made_by = f"scripts/train_reference.py with jax {jax.__version__}, optax {optax.__version__}, torch {torch.__version__}"
     PLACE.write_text(json.dumps({"made_by": made_by, "cases": [stored(case) for case in cases]}) + "\n")
 

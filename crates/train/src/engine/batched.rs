@@ -29,7 +29,7 @@ pub fn groups(places: &[usize], problems: &[Problem], mlp: &Mlp) -> Vec<Vec<usiz
         match joined {
             Some(group) => groups[group].push(at),
             None => {
-                shape.map(|shape| open.insert(shape, groups.len()));
+                open.extend(shape.map(|shape| (shape, groups.len())));
                 groups.push(vec![at]);
             }
         }

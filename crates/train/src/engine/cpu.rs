@@ -68,8 +68,9 @@ pub fn logits(network: &Network, matrix: &Matrix, rows: &[u32]) -> Vec<f32> {
     let mut logits = Vec::with_capacity(rows.len() * network.n_heads());
     for batch in rows.chunks(PREDICTED_AT_ONCE) {
         forward(&layers, &store.rows(batch.iter().copied()), &mut outputs, false);
-        let of_batch = outputs.iter().rev().take(1).flat_map(|last| (0..batch.len()).map(|at| last.row(at)));
-        of_batch.for_each(|row| logits.extend_from_slice(row));
+        if let Some(of_batch) = outputs.last() {
+            (0..batch.len()).for_each(|at| logits.extend_from_slice(of_batch.row(at)));
+        }
     }
     logits
 }

@@ -361,16 +361,26 @@ fn steps_are_jax_s_to_1e_5_in_every_parameter() {
 #[ignore = "needs a finished default run: scripts/train_reference.py auc"]
 fn the_mean_test_auc_on_the_demo_is_jax_s() {
     let place = std::env::var("TRAIN_AUC").expect("TRAIN_AUC names what scripts/train_reference.py auc wrote");
-    let reference: Value = serde_json::from_slice(&std::fs::read(place).unwrap()).unwrap();
-    let numbers = |key: &str| -> Vec<f32> {
-        reference[key].as_array().unwrap().iter().map(|x| x.as_f64().unwrap() as f32).collect()
+    compare_aucs(&serde_json::from_slice(&std::fs::read(place).unwrap()).unwrap());
+}
+
+#[test]
+fn the_mean_test_auc_on_a_projection_of_the_demo_is_jax_s() {
+    // scripts/train_reference.py small makes the file, with JAX's AUCs of 20 seeds.
+    compare_aucs(&serde_json::from_str(include_str!("auc_reference.json")).unwrap());
+}
+
+fn compare_aucs(reference: &Value) {
+    let numbers = |key: &str, unit: f64| -> Vec<f32> {
+        reference[key].as_array().unwrap().iter().map(|x| (x.as_f64().unwrap() * unit) as f32).collect()
     };
+    let unit = reference["unit"].as_f64().unwrap();
     let dim = reference["dim"].as_u64().unwrap() as usize;
-    let (labels, x_test, y_test) = (numbers("y_train"), numbers("x_test"), numbers("y_test"));
+    let (labels, x_test, y_test) = (numbers("y_train", 1.0), numbers("x_test", unit), numbers("y_test", 1.0));
     let n = labels.len() as u32;
     let n_seeds = reference["aucs"].as_array().unwrap().len() as u32;
     let problem = |seed| Problem {
-        inputs: Arc::new(Matrix::new(numbers("x_train"), n as usize, dim).unwrap()),
+        inputs: Arc::new(Matrix::new(numbers("x_train", unit), n as usize, dim).unwrap()),
         training: Examples {
             rows: Arc::new((0..n).collect()),
             others: None,
