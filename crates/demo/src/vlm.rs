@@ -494,7 +494,7 @@ impl Vlm {
         let line = line.to_string() + "\n";
         // One write of a file opened for appending: a kill leaves whole lines.
         let (_, file) = &mut *lock(log);
-        let failed = |e| Rejection::with_status(500, &format!("the log cannot be written: {e}"));
+        let failed = |e| Rejection::with_status(500, format!("the log cannot be written: {e}"));
         file.write_all(line.as_bytes()).map_err(failed)
     }
 

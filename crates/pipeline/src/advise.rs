@@ -68,5 +68,8 @@ pub fn advise(config: &Config, request: &Request, out: &mut dyn Write) -> Result
         let json = serde_json::to_string_pretty(&advice).map_err(failed)?;
         return writeln!(out, "{json}").map_err(failed);
     }
+    if let (Unit::Money, Some(per_hour)) = (request.unit, request.per_hour) {
+        writeln!(out, "{} at {per_hour} an hour are {budget:.0} s of raters' time", request.budget).map_err(failed)?;
+    }
     advice.iter().try_for_each(|advice| write!(out, "{advice}")).map_err(failed)
 }
