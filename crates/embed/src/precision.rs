@@ -40,7 +40,7 @@ pub fn name_of(kind: Kind) -> &'static str {
 }
 
 /// Linux's word for it, which is there if the CPU has the unit and the system lets programs use it. AVX512-BF16 alone does
-/// not count: there ViT-L/14 is no faster in bf16 than in fp32 (BENCHMARKS.md), for `vdpbf16ps` takes four times as long
+/// not count: there ViT-L/14 in bf16 has half the rate of fp32 (BENCHMARKS.md), for `vdpbf16ps` takes four times as long
 /// as an f32 multiplication and does the work of two.
 fn has_amx_bf16(cpu_info: &str) -> bool {
     let flags = cpu_info.lines().find(|line| line.starts_with("flags"));
