@@ -23,7 +23,10 @@ fn a_budget_in_seconds_labels_or_money_becomes_an_arm_and_a_number_of_images() {
     let said = advise(&project, &["--budget", "2000"]);
     assert!(said.contains("experiment preferences, budget 2000 s of raters' time"), "{said}");
     assert!(said.contains("only 4 test prompts"), "{said}");
-    assert!(said.contains("not judged: the seconds of some of its labels are not known"), "a word takes nobody's time: {said}");
+    assert!(
+        said.contains("not judged: the seconds of some of its labels are not known"),
+        "a word takes nobody's time: {said}"
+    );
 
     // What an arm is said to cost fits the budget, and its numbers fit each other.
     let in_seconds = json(&project, &["--budget", "2000", "--experiment", "preferences"]);
@@ -51,7 +54,12 @@ fn a_budget_in_seconds_labels_or_money_becomes_an_arm_and_a_number_of_images() {
         assert_eq!((&arm["n_images"], &arm["bounded_by"]), (&10.into(), &"images".into()), "{arm}");
     }
     let in_labels = json(&project, &["--budget", "200", "--in", "labels"]);
-    assert!(in_labels.iter().flat_map(|advice| advice["arms"].as_array().unwrap()).all(|arm| arm["cost_per_image"].is_number()));
+    assert!(
+        in_labels
+            .iter()
+            .flat_map(|advice| advice["arms"].as_array().unwrap())
+            .all(|arm| arm["cost_per_image"].is_number())
+    );
 
     let little = advise(&project, &["--budget", "10"]);
     assert!(little.contains("no advice: no arm can be judged at this budget"), "{little}");

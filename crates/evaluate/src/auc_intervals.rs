@@ -67,7 +67,8 @@ mod tests {
     }
 
     fn sample(n_prompts: usize, effect: f64, n_seeds: usize, rng: &mut ChaCha8Rng) -> Sample {
-        let strengths: Vec<f64> = (0..n_seeds).map(|_| 1.0 + if n_seeds > 1 { 0.15 * normal(rng) } else { 0.0 }).collect();
+        let strengths: Vec<f64> =
+            (0..n_seeds).map(|_| 1.0 + if n_seeds > 1 { 0.15 * normal(rng) } else { 0.0 }).collect();
         let mut sample = Sample { labels: vec![], clusters: vec![], of_seeds: vec![vec![]; n_seeds] };
         for prompt in 0..n_prompts {
             let ease = normal(rng);
@@ -121,7 +122,9 @@ mod tests {
         const DATA_SETS: u64 = 2_000;
         let one = std::env::var("COVERAGE").ok();
         let rows = [1, 3, 10].into_iter().flat_map(|n_seeds| {
-            [0.0, 0.7].into_iter().flat_map(move |effect| [20, 50, 100, 335].map(|n_prompts| (effect, n_prompts, n_seeds)))
+            [0.0, 0.7]
+                .into_iter()
+                .flat_map(move |effect| [20, 50, 100, 335].map(|n_prompts| (effect, n_prompts, n_seeds)))
         });
         for (effect, n_prompts, n_seeds) in rows {
             if one.as_ref().is_some_and(|one| *one != format!("{effect},{n_prompts},{n_seeds}")) {
