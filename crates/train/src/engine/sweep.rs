@@ -53,9 +53,8 @@ impl Event {
 /// A problem without any label keeps its initial weights and runs no epoch.
 ///
 /// # Errors
-/// [`TrainError::Setting`] and, for a problem that fails its [`check`](Problem::check), [`TrainError::Problem`]: then
-/// nothing is trained.
-/// [`TrainError`] if LibTorch or the disk fails.
+/// [`TrainError::Setting`], and [`TrainError::Problem`] for a problem that fails its [`check`](Problem::check), before
+/// anything is trained; [`TrainError`] if LibTorch or the disk fails.
 pub fn train_all(
     problems: &[Problem],
     mlp: &Mlp,

@@ -236,7 +236,8 @@ fn embeddings_near_the_largest_number_give_a_model_or_a_reason_and_never_break_t
         for row in world.embeddings.iter_mut().flatten() {
             row.image_embedding.iter_mut().flatten().for_each(|x| *x = x.signum() * size);
         }
-        let results = world.run(&with_arms("{ a: { feedback: coarse }, b: { attributes: [bright, distorted] } }")).unwrap();
+        let results =
+            world.run(&with_arms("{ a: { feedback: coarse }, b: { attributes: [bright, distorted] } }")).unwrap();
         for arm in ["a", "b"] {
             let reason = results.model(&run_id(arm)).reason;
             let expect = (!has_model).then(|| "stage 1 did not stay finite".to_owned());
