@@ -208,7 +208,8 @@ mod tests {
 
     #[test]
     fn kernels_predict_what_libtorch_does() {
-        let inputs: Vec<f32> = (0..300 * 37usize).map(|at| ((at * at * 31 + at * 17) % 101) as f32 / 50.0 - 1.0).collect();
+        let inputs: Vec<f32> =
+            (0..300 * 37usize).map(|at| ((at * at * 31 + at * 17) % 101) as f32 / 50.0 - 1.0).collect();
         let matrix = Matrix::new(inputs, 300, 37).unwrap();
         let rows: Vec<u32> = (0..290).map(|at| at * 7 % 300).collect();
         for hidden in [vec![], vec![33, 18]] {

@@ -238,7 +238,9 @@ fn fill(arm: &mut ArmAdvice, sizes: &[Size], limits: &Limits, request: &Request)
         sizes.iter().map(|size| size.point).max_by_key(|point| point.n_train).filter(|point| point.n_train > 0);
     let Some(largest) = largest else { return Err("it has no size above 0".to_owned()) };
     let cost = match request.unit {
-        Unit::Seconds => cost_seconds(&largest.models).ok_or("the seconds of some of its labels are not known: set `train.seconds_per_label`, and rerun `train`")?,
+        Unit::Seconds => cost_seconds(&largest.models).ok_or(
+            "the seconds of some of its labels are not known: set `train.seconds_per_label`, and rerun `train`",
+        )?,
         Unit::Labels => cost_equal(&largest.models),
     };
     let per_image = cost / largest.n_train as f64;
