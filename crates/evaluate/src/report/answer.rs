@@ -1,12 +1,13 @@
 //! The report's opening: what the numbers say, in words.
 
 use serde::Serialize;
-use tables::Split;
+use tables::{ArmDifference, ComparedAt, Split};
 
 use super::Findings;
 use super::budget;
 use super::words::{count, counted, estimate, fixed, listed, rounded, times, with_interval};
 use crate::arms::{ArmPoint, Comparison, Verdict, best_fine, comparisons, largest};
+use crate::metrics::ROC_AUC;
 
 /// The answer of one experiment.
 #[derive(Debug, Serialize)]
@@ -29,6 +30,20 @@ pub fn answer(experiment: &str, points: &[ArmPoint], findings: &Findings) -> Ans
             let n_coarse = largest(points).into_iter().filter(|point| point.is_coarse()).count();
             let (verdict, kind, mut sentences) = compared(comparison, chosen_on, n_coarse, comparisons.len());
             let (coarse, fine) = (comparison.coarse.arm, comparison.fine.arm);
+            let same_size = findings.results.arm_differences.iter().find(|row| {
+                row.experiment == experiment
+                    && row.split == Split::Test
+                    && row.metric == ROC_AUC
+                    && row.compared_at == ComparedAt::NTrain
+                    && (row.arm_a.as_str(), row.arm_b.as_str()) == (fine, coarse)
+                    && row.at == Some(comparison.fine.n_train as f64)
+            });
+            let doubt = same_size.filter(|_| kind == "ahead").and_then(doubt);
+            let (verdict, kind) = match &doubt {
+                Some(_) => (format!("{verdict}, but perhaps by chance"), "unclear"),
+                None => (verdict, kind),
+            };
+            sentences.extend(doubt);
             sentences.extend(budget::sentences(coarse, fine, points, &findings.results.arm_differences));
             (verdict, kind, sentences)
         }
@@ -38,6 +53,17 @@ pub fn answer(experiment: &str, points: &[ArmPoint], findings: &Findings) -> Ans
 }
 
 type Words = (String, &'static str, Vec<String>);
+
+/// What the correction for many comparisons leaves of a lead, if that is not enough.
+fn doubt(row: &ArmDifference) -> Option<String> {
+    let p = row.p_adjusted.filter(|p| *p >= 0.05)?;
+    let n = usize::try_from(row.n_comparisons).unwrap_or(0);
+    Some(format!(
+        "It is one of {}: corrected for that, p is {}, so the lead may be chance.",
+        counted(n, "comparison"),
+        fixed(p, 2)
+    ))
+}
 
 fn compared(comparison: &Comparison, chosen_on: Split, n_coarse: usize, n_fine: usize) -> Words {
     let Comparison { coarse, fine, difference, n_common } = comparison;
@@ -140,4 +166,20 @@ fn not_compared(points: &[ArmPoint]) -> Words {
     let cheapest = cheapest.map(|point| point.arm).filter(|arm| *arm != best.arm);
     sentences.extend(budget::without_comparison(&[best.arm].into_iter().chain(cheapest).collect::<Vec<_>>(), points));
     ("Nothing to compare with".to_owned(), "lacking", sentences)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::budget::tests::row;
+    use super::*;
+
+    #[test]
+    fn a_lead_that_many_comparisons_may_explain_is_doubted() {
+        let clear = row(ComparedAt::NTrain, Some(400.0), 0.1, Some((0.01, 0.2)));
+        assert_eq!(doubt(&clear), None, "p is {:?}", clear.p_adjusted);
+        let one_of_many = ArmDifference { p_adjusted: Some(0.31), n_comparisons: 50, ..clear.clone() };
+        let said = doubt(&one_of_many).unwrap();
+        assert_eq!(said, "It is one of 50 comparisons: corrected for that, p is 0.31, so the lead may be chance.");
+        assert_eq!(doubt(&ArmDifference { p_adjusted: None, ..clear }), None);
+    }
 }

@@ -114,7 +114,7 @@ fn sentence(row: &ArmDifference, fine: &str) -> Option<String> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use tables::RewardModel;
 
     use super::*;
@@ -140,7 +140,12 @@ mod tests {
         sentences(coarse, fine, &points, rows)
     }
 
-    fn row(compared_at: ComparedAt, at: Option<f64>, difference: f64, ends: Option<(f64, f64)>) -> ArmDifference {
+    pub(in super::super) fn row(
+        compared_at: ComparedAt,
+        at: Option<f64>,
+        difference: f64,
+        ends: Option<(f64, f64)>,
+    ) -> ArmDifference {
         ArmDifference {
             experiment: "e".to_owned(),
             split: Split::Test,

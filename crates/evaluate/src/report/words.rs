@@ -12,11 +12,11 @@ pub fn fixed(value: f64, decimals: usize) -> String {
 
 /// `0.71 [0.66, 0.75]`, or the value alone where there is no interval.
 pub fn with_interval(value: f64, interval: Option<Interval>, decimals: usize) -> String {
-    let value = fixed(value, decimals);
-    match interval {
-        Some(Interval { low, high }) => format!("{value} [{}, {}]", fixed(low, decimals), fixed(high, decimals)),
-        None => value,
-    }
+    let Some(Interval { low, high }) = interval else { return fixed(value, decimals) };
+    // On which side of 0 an end lies has to be seen.
+    let is_hidden = |end: f64| end != 0.0 && end.abs() < 0.5 * 0.1_f64.powi(decimals as i32);
+    let decimals = if is_hidden(low) || is_hidden(high) { decimals + 1 } else { decimals };
+    format!("{} [{}, {}]", fixed(value, decimals), fixed(low, decimals), fixed(high, decimals))
 }
 
 /// An estimate with two decimals, as AUCs are read; `–` where there is none.
@@ -111,6 +111,8 @@ mod tests {
         assert_eq!(fixed(-0.004, 2), "0.00");
         assert_eq!(with_interval(0.71, Some(Interval { low: 0.66, high: 0.75 }), 2), "0.71 [0.66, 0.75]");
         assert_eq!(with_interval(0.71, None, 2), "0.71");
+        assert_eq!(with_interval(0.0591, Some(Interval { low: 0.0036, high: 0.1153 }), 2), "0.059 [0.004, 0.115]");
+        assert_eq!(with_interval(0.06, Some(Interval { low: 0.0, high: 0.12 }), 2), "0.06 [0.00, 0.12]");
         assert_eq!([0, 7, 999, 1_000, 14_400, 1_234_567].map(count).join(" "), "0 7 999 1,000 14,400 1,234,567");
         assert_eq!([12.0, 3.54, 1.0, 0.82].map(times).join(" "), "12 3.5 1 0.82");
         assert_eq!([counted(1, "image"), counted(2, "image")].join(" "), "1 image 2 images");
