@@ -6,7 +6,7 @@ use anyhow::anyhow;
 use clap::{Args, Subcommand};
 use synth_feedback::date::millis_of_date;
 use synth_feedback::store::{AnswerStore, Pruning, compact, inspect, prune, rescore};
-use synth_feedback::{Settings, SynthFeedback, SynthFeedbackError};
+use synth_feedback::{Settings, SynthFeedback};
 use tables::{AnswerStatus, StageName};
 
 use crate::config::Config;
@@ -76,7 +76,7 @@ pub fn answers(config: &Config, action: &Action, out: &mut dyn Write) -> Result<
         Action::Inspect => inspected(&store)?,
         Action::Prune(arguments) => pruned(&stage, &root, &store, arguments)?,
         Action::Compact => {
-            let done = compact(&store).map_err(of_store)?;
+            let done = compact(&store)?;
             format!("{} parts merged; {} answers\n", done.n_parts, done.n_answers)
         }
         Action::Rescore { write } => rescored(&store, *write)?,
@@ -85,7 +85,7 @@ pub fn answers(config: &Config, action: &Action, out: &mut dyn Write) -> Result<
 }
 
 fn inspected(store: &AnswerStore) -> Result<String, Failure> {
-    let found = inspect(store).map_err(of_store)?;
+    let found = inspect(store)?;
     Ok(format!(
         "{}: {} answers in {} parts ({:.1} MB) and {} journals\n{found}",
         store.name(),
@@ -117,7 +117,7 @@ fn pruned(
     if pruning.means_all() {
         return Err(usage(anyhow!("say which answers: --model, --readout, --status, --before or --unreferenced")));
     }
-    let gone = prune(store, &pruning, delete).map_err(of_store)?;
+    let gone = prune(store, &pruning, delete)?;
     let n = gone.n_answers();
     if n == 0 {
         return Ok(format!("0 answers would go; the store has:\n{}", inspected(store)?));
@@ -127,7 +127,7 @@ fn pruned(
 }
 
 fn rescored(store: &AnswerStore, write: bool) -> Result<String, Failure> {
-    let done = rescore(store, write).map_err(of_store)?;
+    let done = rescore(store, write)?;
     let mut text = format!(
         "{} answers read anew: {} come out otherwise, by at most {:.3e}; {} have nothing to be read from; {} cannot be read \
          by the present rules and stay as they are\n",
@@ -141,10 +141,4 @@ fn rescored(store: &AnswerStore, write: bool) -> Result<String, Failure> {
         };
     }
     Ok(text)
-}
-
-fn of_store(error: SynthFeedbackError) -> Failure {
-    let retry_later = error.retry_later();
-    let error = anyhow::Error::new(error);
-    if retry_later { Failure::RetryLater(error) } else { failed(error) }
 }

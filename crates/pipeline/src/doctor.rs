@@ -200,7 +200,7 @@ pub fn doctor_endpoint(config: &Config, named: Option<&NamedEndpoint>, out: &mut
 
 /// Probes one endpoint and writes what was found.
 fn report(endpoint: &Endpoint, instruction: Option<&str>, out: &mut dyn Write) -> Result<Found, Failure> {
-    let found = probe_endpoint(endpoint, instruction).map_err(of_endpoint)?;
+    let found = probe_endpoint(endpoint, instruction)?;
     for (about, what) in found.lines() {
         writeln!(out, "{about:<28} {what}").map_err(failed)?;
     }
@@ -224,17 +224,11 @@ fn at_url(of_file: Option<Endpoint>, named: &NamedEndpoint) -> Result<Endpoint, 
     endpoint.model = named.model.clone().unwrap_or_else(|| "the first that it lists".to_owned());
     endpoint.validate().map_err(|error| usage(anyhow::Error::new(error)))?;
     if named.model.is_none() {
-        let models = synth_feedback::models_of(&endpoint).map_err(of_endpoint)?;
+        let models = synth_feedback::models_of(&endpoint)?;
         let none = || failed(anyhow!("`{}` lists no model: say --model, and end the URL in /v1", named.url));
         endpoint.model = models.into_iter().next().ok_or_else(none)?;
     }
     Ok(endpoint)
-}
-
-fn of_endpoint(error: synth_feedback::SynthFeedbackError) -> Failure {
-    let retry_later = error.retry_later();
-    let error = anyhow::Error::new(error);
-    if retry_later { Failure::RetryLater(error) } else { Failure::Failed(error) }
 }
 
 #[cfg(all(test, feature = "torch"))]

@@ -3,6 +3,8 @@
 
 use std::process::ExitCode;
 
+use synth_feedback::SynthFeedbackError;
+
 /// A failure that decides the exit code.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
@@ -32,6 +34,14 @@ impl Failure {
             Self::Usage(_) => 2,
             Self::RetryLater(_) => 75,
         })
+    }
+}
+
+impl From<SynthFeedbackError> for Failure {
+    fn from(error: SynthFeedbackError) -> Self {
+        let retry_later = error.retry_later();
+        let error = anyhow::Error::new(error);
+        if retry_later { Self::RetryLater(error) } else { Self::Failed(error) }
     }
 }
 

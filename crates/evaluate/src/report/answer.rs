@@ -7,7 +7,6 @@ use super::Findings;
 use super::budget;
 use super::words::{count, counted, estimate, fixed, listed, rounded, times, with_interval};
 use crate::arms::{ArmPoint, Comparison, Verdict, best_fine, comparisons, largest};
-use crate::metrics::ROC_AUC;
 
 /// The answer of one experiment.
 #[derive(Debug, Serialize)]
@@ -30,21 +29,16 @@ pub fn answer(experiment: &str, points: &[ArmPoint], findings: &Findings) -> Ans
             let n_coarse = largest(points).into_iter().filter(|point| point.is_coarse()).count();
             let (verdict, kind, mut sentences) = compared(comparison, chosen_on, n_coarse, comparisons.len());
             let (coarse, fine) = (comparison.coarse.arm, comparison.fine.arm);
-            let same_size = findings.results.arm_differences.iter().find(|row| {
-                row.experiment == experiment
-                    && row.split == Split::Test
-                    && row.metric == ROC_AUC
-                    && row.compared_at == ComparedAt::NTrain
-                    && (row.arm_a.as_str(), row.arm_b.as_str()) == (fine, coarse)
-                    && row.at == Some(comparison.fine.n_train as f64)
-            });
+            let differences = &findings.results.arm_differences;
+            let same_size = budget::of_pair(experiment, coarse, fine, ComparedAt::NTrain, differences)
+                .find(|row| row.at == Some(comparison.fine.n_train as f64));
             let doubt = same_size.filter(|_| kind == "ahead").and_then(doubt);
             let (verdict, kind) = match &doubt {
                 Some(_) => (format!("{verdict}, but perhaps by chance"), "unclear"),
                 None => (verdict, kind),
             };
             sentences.extend(doubt);
-            sentences.extend(budget::sentences(coarse, fine, points, &findings.results.arm_differences));
+            sentences.extend(budget::sentences(coarse, fine, points, differences));
             (verdict, kind, sentences)
         }
         None => not_compared(points),

@@ -22,16 +22,10 @@ const COSTS: [ComparedAt; 2] = [ComparedAt::CostSeconds, ComparedAt::CostEqual];
 /// For each way to count the cost: the fine arm against the coarse one at the largest cost that both have; without a common
 /// cost what either reaches for its own.
 pub fn sentences(coarse: &str, fine: &str, points: &[ArmPoint], differences: &[ArmDifference]) -> Vec<String> {
-    let of_pair = |row: &&ArmDifference| {
-        let is_pair = row.arm_a == fine && row.arm_b == coarse;
-        points.first().is_some_and(|point| point.experiment == row.experiment)
-            && row.split == Split::Test
-            && row.metric == ROC_AUC
-            && is_pair
-    };
+    let Some(first) = points.first() else { return Vec::new() };
     let mut sentences = Vec::new();
     for compared_at in COSTS {
-        let rows = || differences.iter().filter(of_pair).filter(|row| row.compared_at == compared_at);
+        let rows = || of_pair(first.experiment, coarse, fine, compared_at, differences);
         let known = rows().filter(|row| row.at.is_some() && row.difference.is_some());
         if let Some(row) = known.max_by(|a, b| a.at.unwrap_or(0.0).total_cmp(&b.at.unwrap_or(0.0))) {
             sentences.extend(sentence(row, fine));
@@ -42,6 +36,23 @@ pub fn sentences(coarse: &str, fine: &str, points: &[ArmPoint], differences: &[A
         }
     }
     sentences
+}
+
+/// The rows of a fine arm against a coarse one that say by how much their test AUCs differ.
+pub fn of_pair<'d>(
+    experiment: &str,
+    coarse: &str,
+    fine: &str,
+    compared_at: ComparedAt,
+    differences: &'d [ArmDifference],
+) -> impl Iterator<Item = &'d ArmDifference> {
+    differences.iter().filter(move |row| {
+        row.experiment == experiment
+            && row.split == Split::Test
+            && row.metric == ROC_AUC
+            && row.compared_at == compared_at
+            && (row.arm_a.as_str(), row.arm_b.as_str()) == (fine, coarse)
+    })
 }
 
 /// What arms that nobody can compare reach for their own costs, one sentence for each way to count them.
