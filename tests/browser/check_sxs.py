@@ -85,12 +85,15 @@ def answers_of(page, rater):
 def export(page, button, ending):
     before = set(DOWNLOADS.glob(f"*.{ending}"))
     page.click(button)
-    end = time.monotonic() + 10
+    end = time.monotonic() + 30
     while time.monotonic() < end:
-        if new := set(DOWNLOADS.glob(f"*.{ending}")) - before:
-            return new.pop()
+        new = set(DOWNLOADS.glob(f"*.{ending}")) - before
+        # For an instant Chromium holds the name with an empty file, before it moves the whole `.crdownload` there.
+        if new and not any(DOWNLOADS.glob("*.crdownload")) and all(file.stat().st_size for file in new):
+            [file] = new
+            return file
         time.sleep(0.05)
-    sys.exit(f"check_sxs: no .{ending} file came")
+    sys.exit(f"check_sxs: no whole .{ending} file came: {sorted(file.name for file in DOWNLOADS.iterdir())}")
 
 
 def fits(page, what):
