@@ -88,7 +88,7 @@ bench-embed: build ## embedding beside transformers and Pillow; CLIP=folder of a
 	$(PYTHON) scripts/bench_embed.py $(CLIP) $(ARGS)
 
 paper-shape: setup ## the paper's sweep at full size on random embeddings: time and memory
-	$(CARGO) test --quiet -p pipeline -p train --lib -- --ignored --nocapture the_paper_s_setting
+	$(CARGO) test --quiet --workspace --lib -- --ignored --nocapture the_paper_s_setting
 
 # What the notebooks read tables with; used by the tests only.
 tests/.python/ready: tests/requirements.txt

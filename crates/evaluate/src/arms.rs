@@ -1,17 +1,17 @@
 //! Arms against each other: the mean over seeds with its interval, and paired differences.
 //!
 //! A point is one experiment, arm and `n_train`; its models differ in their seeds only. Intervals are of the mean over
-//! seeds, redrawing prompts and seeds; every fine arm's difference to coarse uses the same draws for both, and the images
-//! that both predict.
+//! seeds, by the chance of prompts and of seeds ([`over_seeds`](crate::over_seeds)); every fine arm's difference to coarse
+//! uses the same draws for both, and the images that both predict.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use tables::{ArmMetric, RewardModel, Split};
 
-use crate::bootstrap::{Draws, Interval};
+use crate::bootstrap::Interval;
 use crate::common_images::on_common_images;
-use crate::metrics::{Evaluation, JUDGED, METRICS, PointMetrics, Seeds, SplitMetrics};
+use crate::metrics::{Evaluation, JUDGED, METRICS, PointMetrics, ROC_AUC, Seeds, SplitMetrics, range};
 use crate::undefined::Undefined;
 
 /// A value with its interval, where there is one.
@@ -100,8 +100,8 @@ impl Comparison<'_> {
 /// All points, by experiment, arm and `n_train`.
 pub fn points<'a>(evaluation: &Evaluation<'a>) -> Vec<ArmPoint<'a>> {
     let point = |point: &PointMetrics<'a>| {
-        let on = |split| point.on(split).and_then(|metrics| estimate(metrics, draws(evaluation, point, split)?));
-        let test = point.on(Split::Test).and_then(SplitMetrics::auc);
+        let on = |split| point.on(split).and_then(estimate);
+        let of_seeds = point.on(Split::Test).and_then(|metrics| metrics.metric(ROC_AUC));
         ArmPoint {
             experiment: point.experiment,
             arm: point.arm,
@@ -109,7 +109,7 @@ pub fn points<'a>(evaluation: &Evaluation<'a>) -> Vec<ArmPoint<'a>> {
             models: point.models.clone(),
             validation: on(Split::Validation),
             test: on(Split::Test),
-            test_of_seeds: test.map(|seeds| seeds.values.clone()).unwrap_or_default(),
+            test_of_seeds: of_seeds.map(|seeds| seeds.values.clone()).unwrap_or_default(),
         }
     };
     evaluation.points.iter().map(point).collect()
@@ -124,22 +124,17 @@ pub fn arm_metrics(evaluation: &Evaluation) -> Vec<ArmMetric> {
         .flat_map(|(point, split, of)| {
             METRICS.iter().zip(&of.metrics).map(move |(metric, seeds)| (point, split, of, *metric, seeds))
         })
-        .map(|(point, split, of, metric, seeds)| arm_metric(point, split, of, metric, seeds, evaluation))
+        .map(|(point, split, of, metric, seeds)| arm_metric(point, split, of, metric, seeds))
         .collect()
 }
 
-fn arm_metric(
-    point: &PointMetrics,
-    split: Split,
-    of: &SplitMetrics,
-    metric: &str,
-    seeds: &Seeds,
-    evaluation: &Evaluation,
-) -> ArmMetric {
-    let value = seeds.mean();
-    let interval = match (value, draws(evaluation, point, split)) {
-        (Some(_), Some(draws)) => of.interval(&seeds.replicates, draws).map_err(|reason| reason.to_string()),
-        _ => Err(seeds.reason.clone().unwrap_or_else(|| Undefined::NoData.to_string())),
+fn arm_metric(point: &PointMetrics, split: Split, of: &SplitMetrics, metric: &str, seeds: &Seeds) -> ArmMetric {
+    let value = seeds.mean.as_ref().map(|mean| mean.value);
+    let interval = match &seeds.mean {
+        Some(mean) => {
+            of.interval(mean).map(|interval| interval.within(range(metric))).map_err(|reason| reason.to_string())
+        }
+        None => Err(seeds.reason.clone().unwrap_or_else(|| Undefined::NoData.to_string())),
     };
     let n = seeds.values.len() as f64;
     let squares = |mean: f64| seeds.values.iter().map(|value| (value - mean).powi(2)).sum::<f64>();
@@ -179,10 +174,8 @@ pub fn comparisons<'a>(points: &[ArmPoint<'a>], evaluation: &Evaluation<'a>) -> 
     let mut largest: Vec<ArmPoint> = largest(points).into_iter().cloned().collect();
     let judged: Vec<&PointMetrics> = largest.iter().filter_map(|point| judged(point, evaluation)).collect();
     // Arms are chosen by what they reach on the same images.
-    for ((point, metrics), judged) in
-        largest.iter_mut().zip(on_common_images(evaluation, &judged, Split::Validation)).zip(&judged)
-    {
-        point.validation = draws(evaluation, judged, Split::Validation).and_then(|draws| estimate(&metrics, draws));
+    for (point, metrics) in largest.iter_mut().zip(on_common_images(evaluation, &judged, Split::Validation)) {
+        point.validation = estimate(&metrics);
     }
     let Some((coarse, _)) = best(largest.iter().filter(|point| point.is_coarse())) else { return Vec::new() };
     let fine = largest.iter().filter(|point| !point.is_coarse());
@@ -191,17 +184,13 @@ pub fn comparisons<'a>(points: &[ArmPoint<'a>], evaluation: &Evaluation<'a>) -> 
 
 fn compared<'a>(fine: &ArmPoint<'a>, coarse: &ArmPoint<'a>, evaluation: &Evaluation<'a>) -> Option<Comparison<'a>> {
     let points = [judged(fine, evaluation)?, judged(coarse, evaluation)?];
-    let draws = draws(evaluation, points[0], Split::Test)?;
     let on_common = on_common_images(evaluation, &points, Split::Test);
     let [of_fine, of_coarse] = &on_common[..] else { return None };
-    let (fine_auc, coarse_auc) = (of_fine.auc()?, of_coarse.auc()?);
-    let replicates: Vec<f64> =
-        fine_auc.replicates.iter().zip(&coarse_auc.replicates).map(|(fine, coarse)| fine - coarse).collect();
-    let difference =
-        Estimate { value: fine_auc.mean()? - coarse_auc.mean()?, interval: of_fine.interval(&replicates, draws).ok() };
+    let difference = of_fine.auc()?.minus(of_coarse.auc()?);
+    let difference = Estimate { value: difference.value, interval: of_fine.interval(&difference).ok() };
     Some(Comparison {
-        coarse: ArmPoint { test: estimate(of_coarse, draws), ..coarse.clone() },
-        fine: ArmPoint { test: estimate(of_fine, draws), ..fine.clone() },
+        coarse: ArmPoint { test: estimate(of_coarse), ..coarse.clone() },
+        fine: ArmPoint { test: estimate(of_fine), ..fine.clone() },
         difference,
         n_common: matches!(of_fine, Cow::Owned(_)).then_some(of_fine.n_images),
     })
@@ -242,14 +231,11 @@ fn judged<'e, 'a>(point: &ArmPoint, evaluation: &'e Evaluation<'a>) -> Option<&'
     evaluation.points.iter().find(|point| (point.experiment, point.arm, point.n_train) == key)
 }
 
-fn draws<'e>(evaluation: &'e Evaluation, point: &'e PointMetrics, split: Split) -> Option<&'e Draws> {
-    evaluation.targets.get(&(point.experiment, split)).map(|target| &*target.draws)
-}
-
 /// The AUC as the mean over seeds.
-fn estimate(metrics: &SplitMetrics, draws: &Draws) -> Option<Estimate> {
-    let seeds = metrics.auc()?;
-    Some(Estimate { value: seeds.mean()?, interval: metrics.interval(&seeds.replicates, draws).ok() })
+fn estimate(metrics: &SplitMetrics) -> Option<Estimate> {
+    let mean = metrics.auc()?;
+    let interval = metrics.interval(mean).ok().map(|interval| interval.within(range(ROC_AUC)));
+    Some(Estimate { value: mean.value, interval })
 }
 
 #[cfg(test)]

@@ -52,6 +52,7 @@ mod tests {
     use rand_chacha::ChaCha8Rng;
 
     use super::*;
+    use crate::over_seeds::OverSeeds;
     use crate::roc::roc_auc;
 
     fn normal(rng: &mut ChaCha8Rng) -> f64 {
@@ -108,10 +109,9 @@ mod tests {
             aucs.push(auc.ok()?);
             replicates.push(of_draws);
         }
-        let means = draws.seed_means(&replicates.iter().map(Vec::as_slice).collect::<Vec<_>>());
-        let interval = draws.interval(&means).ok()?;
-        let auc = aucs.iter().sum::<f64>() / aucs.len() as f64;
-        Some(AucInterval { auc, ci_low: interval.low, ci_high: interval.high })
+        let mean = OverSeeds::mean(&aucs, &replicates.iter().map(Vec::as_slice).collect::<Vec<_>>())?;
+        let interval = mean.interval().ok()?;
+        Some(AucInterval { auc: mean.value, ci_low: interval.low, ci_high: interval.high })
     }
 
     /// How often the 95 % interval holds the true AUC: `--run-ignored only --no-capture`; `COVERAGE=effect,prompts,seeds` is

@@ -1,11 +1,8 @@
 //! The percentile bootstrap, clustered by prompt: images of one prompt are not independent, so prompts are redrawn
 //! with all their images.
 //!
-//! All models of one experiment and split share the same draws, so that a difference between two of them is paired.
-//! A mean over seeds is redrawn on both levels: prompts, and then as many seeds as there are.
-
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+//! All models of one experiment and split share the same draws, so that a difference between two of them is paired. Seeds
+//! are not redrawn: they are few ([`over_seeds`](crate::over_seeds)).
 
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -22,6 +19,13 @@ pub struct Interval {
     pub high: f64,
 }
 
+impl Interval {
+    /// Both ends moved to where values can be.
+    pub fn within(self, range: Self) -> Self {
+        Self { low: self.low.clamp(range.low, range.high), high: self.high.clamp(range.low, range.high) }
+    }
+}
+
 /// Fewer prompts than this are too few for the percentile bootstrap to be trusted: its intervals are too narrow.
 pub const FEW_PROMPTS: usize = 20;
 
@@ -32,11 +36,9 @@ pub const LANES: usize = 16;
 pub struct Draws {
     n_clusters: usize,
     replicates: usize,
-    seed: u64,
     // Blocks of LANES replicates; in a block one row a prompt. A byte is enough: more than 255 draws of one prompt among
     // 256 prompts or more have a chance below 1e-500.
     blocks: Vec<u8>,
-    seed_draws: SeedDraws,
 }
 
 impl Draws {
@@ -48,7 +50,7 @@ impl Draws {
         if n_clusters > 0 {
             blocks.par_chunks_mut(n_clusters * LANES).enumerate().for_each(|(block, weights)| {
                 for lane in 0..LANES.min(replicates - block * LANES) {
-                    let mut rng = stream(seed, 2 * (block * LANES + lane) as u64);
+                    let mut rng = stream(seed, (block * LANES + lane) as u64);
                     for _ in 0..n_clusters {
                         let weight: &mut u8 = &mut weights[rng.random_range(0..n_clusters) * LANES + lane];
                         *weight = weight.saturating_add(1);
@@ -56,7 +58,7 @@ impl Draws {
                 }
             });
         }
-        Self { n_clusters, replicates, seed, blocks, seed_draws: SeedDraws::default() }
+        Self { n_clusters, replicates, blocks }
     }
 
     /// How many prompts there are.
@@ -73,18 +75,6 @@ impl Draws {
         let mut values: Vec<f64> = rows.chunks_exact(self.n_clusters).map(of_block).collect::<Vec<_>>().concat();
         values.truncate(self.replicates);
         values
-    }
-
-    /// The mean over seeds of every replicate, the seeds redrawn too; NaN where one of them has no value.
-    ///
-    /// Two arms with equally many seeds get the same draw of seeds.
-    pub fn seed_means(&self, seeds: &[&[f64]]) -> Vec<f64> {
-        let drawn = self.seed_draws.of(seeds.len(), self.replicates, self.seed);
-        let mean = |replicate: usize| {
-            let drawn = &drawn[replicate * seeds.len()..][..seeds.len()];
-            drawn.iter().fold(0.0, |sum, &seed| sum + seeds[usize::from(seed)][replicate]) / seeds.len() as f64
-        };
-        (0..self.replicates).map(|replicate| if seeds.is_empty() { f64::NAN } else { mean(replicate) }).collect()
     }
 
     /// The 95 % interval of a statistic whose replicates these are; NaN where a resample has no value.
@@ -110,38 +100,6 @@ pub fn percentiles(replicates: &[f64]) -> Result<Interval, Undefined> {
         return Err(Undefined::TooFewResamples { dropped, replicates: replicates.len() });
     }
     Ok(Interval { low: select_quantile(&mut values, 0.025), high: select_quantile(&mut values, 0.975) })
-}
-
-/// The share of replicates that have a difference's sign; 0 counts one half.
-pub fn share_of_sign(replicates: &[f64], difference: f64) -> f64 {
-    let values = || replicates.iter().filter(|value| !value.is_nan());
-    let with_sign = values().map(|value| match value * difference {
-        product if product > 0.0 => 1.0,
-        product if product < 0.0 => 0.0,
-        _ => 0.5,
-    });
-    with_sign.sum::<f64>() / values().count() as f64
-}
-
-/// The draws of seeds, made once for each number of seeds.
-#[derive(Default)]
-struct SeedDraws {
-    by_number: Mutex<BTreeMap<usize, Arc<Vec<u16>>>>,
-}
-
-impl SeedDraws {
-    fn of(&self, n_seeds: usize, replicates: usize, seed: u64) -> Arc<Vec<u16>> {
-        let draw = || {
-            let of_replicate = |replicate: usize| {
-                let mut rng = stream(seed, 2 * replicate as u64 + 1);
-                let draw = move |_| u16::try_from(rng.random_range(0..n_seeds)).unwrap_or(u16::MAX);
-                (0..n_seeds).map(draw).collect::<Vec<_>>()
-            };
-            Arc::new((0..replicates).flat_map(of_replicate).collect())
-        };
-        let mut by_number = self.by_number.lock().unwrap_or_else(PoisonError::into_inner);
-        by_number.entry(n_seeds).or_insert_with(draw).clone()
-    }
 }
 
 fn stream(seed: u64, number: u64) -> ChaCha8Rng {
@@ -195,24 +153,5 @@ mod tests {
         let draws = Draws::new(3, 10, 0);
         assert_eq!(draws.interval(&some(5)), Ok(Interval { low: 0.5, high: 0.5 }));
         assert_eq!(draws.interval(&some(4)), Err(Undefined::TooFewResamples { dropped: 6, replicates: 10 }));
-    }
-
-    #[test]
-    fn a_mean_over_one_seed_is_that_seed_and_over_equal_seeds_is_their_value() {
-        let draws = Draws::new(4, 3, 0);
-        let seed = [0.25, f64::NAN, 0.75];
-        for means in [draws.seed_means(&[&seed]), draws.seed_means(&[&seed, &seed])] {
-            assert!(means[0] == 0.25 && means[1].is_nan() && means[2] == 0.75, "{means:?}");
-        }
-        assert!(draws.seed_means(&[]).iter().all(|mean| mean.is_nan()));
-    }
-
-    #[test]
-    fn arms_with_equally_many_seeds_draw_the_same_seeds() {
-        let draws = Draws::new(4, 100, 0);
-        let (low, high) = (vec![0.0; 100], vec![1.0; 100]);
-        assert_eq!(draws.seed_means(&[&low, &high]), draws.seed_means(&[&low, &high]));
-        let shares: f64 = draws.seed_means(&[&low, &high]).iter().sum();
-        assert!((30.0..70.0).contains(&shares), "{shares}");
     }
 }

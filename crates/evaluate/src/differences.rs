@@ -1,8 +1,8 @@
 //! Table `arm_differences`: two arms of one experiment at equal `n_train` and at equal cost, paired.
 //!
-//! Both arms are judged on the images that both predict, and their replicates redraw the same prompts and seeds. Costs are those
-//! of both arms' sizes that lie within the other's range; there the other arm's value is interpolated between its two nearest
-//! sizes, linear in the logarithm of the cost, replicate by replicate. Nothing is extrapolated. p-values are corrected by Holm.
+//! Both arms are judged on the images that both predict; their replicates redraw the same prompts, and their seeds are paired.
+//! Costs are those of both arms' sizes that lie within the other's range; there the other arm's value is interpolated between its
+//! two nearest sizes, linear in the logarithm of the cost, replicate by replicate. Nothing is extrapolated. p-values are corrected by Holm.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -11,10 +11,10 @@ use rayon::prelude::*;
 use tables::{ArmDifference, ComparedAt, Split};
 
 use crate::arms::{cost_equal, cost_seconds};
-use crate::bootstrap::{Draws, share_of_sign};
 use crate::common_images::on_common_images;
 use crate::holm;
 use crate::metrics::{Evaluation, METRICS, PointMetrics, SplitMetrics};
+use crate::over_seeds::OverSeeds;
 
 /// The split that arms are compared on.
 const SPLIT: Split = Split::Test;
@@ -84,19 +84,17 @@ struct Pair<'p> {
     names: [&'p str; 2],
     sizes: [Vec<Size<'p>>; 2],
     n_images: usize,
-    draws: &'p Draws,
 }
 
 /// An arm's value at one place.
 struct Value {
     n_train: f64,
-    value: f64,
-    replicates: Vec<f64>,
+    value: OverSeeds,
 }
 
 impl<'p> Pair<'p> {
     fn new(a: &[&'p PointMetrics<'p>], b: &[&'p PointMetrics<'p>], evaluation: &'p Evaluation<'p>) -> Option<Self> {
-        let target = evaluation.targets.get(&(a[0].experiment, SPLIT))?;
+        evaluation.targets.get(&(a[0].experiment, SPLIT))?;
         let points = [a, b].concat();
         let size = |(point, metrics): (&&PointMetrics, Cow<'p, SplitMetrics>)| Size {
             n_train: point.n_train as f64,
@@ -108,7 +106,7 @@ impl<'p> Pair<'p> {
         let of_b = of_a.split_off(a.len());
         let sizes = [of_a, of_b];
         let n_images = sizes.iter().flatten().map(|size| size.metrics.n_images).filter(|n| *n > 0).min().unwrap_or(0);
-        Some(Self { experiment: a[0].experiment, names: [a[0].arm, b[0].arm], sizes, n_images, draws: &target.draws })
+        Some(Self { experiment: a[0].experiment, names: [a[0].arm, b[0].arm], sizes, n_images })
     }
 
     fn rows(&self) -> Vec<ArmDifference> {
@@ -195,15 +193,13 @@ impl<'p> Pair<'p> {
     }
 
     fn fill(&self, row: &mut ArmDifference, a: &Value, b: &Value) {
-        let difference = a.value - b.value;
+        let difference = a.value.minus(&b.value);
         (row.n_train_a, row.n_train_b) = (Some(a.n_train), Some(b.n_train));
-        (row.value_a, row.value_b, row.difference) = (Some(a.value), Some(b.value), Some(difference));
-        let replicates: Vec<f64> = a.replicates.iter().zip(&b.replicates).map(|(a, b)| a - b).collect();
-        match self.sizes[0][0].metrics.interval(&replicates, self.draws) {
+        (row.value_a, row.value_b, row.difference) = (Some(a.value.value), Some(b.value.value), Some(difference.value));
+        match self.sizes[0][0].metrics.interval(&difference) {
             Ok(interval) => {
                 (row.ci_low, row.ci_high) = (Some(interval.low), Some(interval.high));
-                row.p_sign = Some(share_of_sign(&replicates, difference));
-                row.p_value = Some(holm::two_sided_p(difference, &replicates));
+                (row.p_sign, row.p_value) = (Some(difference.p_sign()), Some(difference.p_value()));
             }
             Err(reason) => row.reason = Some(reason.to_string()),
         }
@@ -211,7 +207,7 @@ impl<'p> Pair<'p> {
 }
 
 fn has_value(size: &Size, metric: &str) -> bool {
-    size.metrics.metric(metric).is_some_and(|seeds| !seeds.values.is_empty())
+    size.metrics.metric(metric).is_some_and(|seeds| seeds.mean.is_some())
 }
 
 /// An arm's value at a place: that of a size, or between two.
@@ -224,8 +220,8 @@ fn value_at(sizes: &[Size], metric: &str, compared_at: ComparedAt, at: f64) -> O
         .collect();
     placed.sort_by(|a, b| a.0.total_cmp(&b.0));
     let own = |size: &Size| {
-        let seeds = size.metrics.metric(metric)?;
-        Some(Value { n_train: size.n_train, value: seeds.mean()?, replicates: seeds.replicates.clone() })
+        let value = size.metrics.metric(metric)?.mean.clone()?;
+        Some(Value { n_train: size.n_train, value })
     };
     if let Some((_, size)) = placed.iter().find(|(place, _)| (place - at).abs() <= 1e-9 * at.abs()) {
         return own(size);
@@ -234,11 +230,9 @@ fn value_at(sizes: &[Size], metric: &str, compared_at: ComparedAt, at: f64) -> O
     let ((x0, low), (x1, high)) = (placed[above - 1], placed[above]);
     let share = (at / x0).ln() / (x1 / x0).ln();
     let (low, high) = (own(low)?, own(high)?);
-    let between = |low: f64, high: f64| low + share * (high - low);
     Some(Value {
-        n_train: between(low.n_train.ln(), high.n_train.ln()).exp(),
-        value: between(low.value, high.value),
-        replicates: low.replicates.iter().zip(&high.replicates).map(|(low, high)| between(*low, *high)).collect(),
+        n_train: ((1.0 - share) * low.n_train.ln() + share * high.n_train.ln()).exp(),
+        value: OverSeeds::combined(1.0 - share, &low.value, share, &high.value),
     })
 }
 
@@ -281,7 +275,7 @@ mod tests {
         let rows = rows(&inputs, ComparedAt::NTrain);
         let arms: Vec<_> = rows.iter().map(|row| (row.arm_a.as_str(), row.arm_b.as_str())).collect();
         assert_eq!(arms, [("fine", "a coarse arm"), ("fine", "finer"), ("finer", "a coarse arm")]);
-        assert!(rows[0].difference.unwrap() > 0.2 && rows[0].p_sign == Some(1.0) && rows[0].ci_low.unwrap() > 0.0);
+        assert!(rows[0].difference.unwrap() > 0.2 && rows[0].p_sign.unwrap() > 0.999 && rows[0].ci_low.unwrap() > 0.0);
         assert!(rows[0].p_value.unwrap() < rows[0].p_adjusted.unwrap() && rows[0].n_comparisons == 3);
         assert_eq!((rows[1].difference, rows[1].p_sign, rows[1].p_value), (Some(0.0), Some(0.5), Some(1.0)));
     }
@@ -302,7 +296,7 @@ mod tests {
         let evaluation = evaluate(&inputs, &settings);
         let auc = |arm: &str, n_train: i64| {
             let point = evaluation.points.iter().find(|point| point.arm == arm && point.n_train == n_train).unwrap();
-            point.on(Split::Test).unwrap().metric(ROC_AUC).unwrap().mean().unwrap()
+            point.on(Split::Test).unwrap().auc().unwrap().value
         };
         let middle = f64::midpoint(auc("coarse", 10), auc("coarse", 40));
         assert!(

@@ -30,6 +30,7 @@ mod kappa;
 mod metrics;
 mod missing_answer_effects;
 mod model_scores;
+mod over_seeds;
 mod predictions;
 mod probability_scores;
 mod ranks;

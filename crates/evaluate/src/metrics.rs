@@ -14,6 +14,7 @@ use crate::bootstrap::{Draws, Interval};
 use crate::calibration::calibration_error;
 use crate::clusters::Clusters;
 use crate::inputs::Inputs;
+use crate::over_seeds::OverSeeds;
 use crate::predictions::{ImageList, Predictions, RunPredictions};
 use crate::probability_scores::{average_precision, brier, log_loss};
 use crate::resample::{Losses, average_precisions, roc_aucs};
@@ -31,6 +32,11 @@ pub const AVERAGE_PRECISION: &str = "average_precision";
 
 /// Every metric, in the order of the table.
 pub const METRICS: [&str; 5] = [AVERAGE_PRECISION, "brier", "calibration_error", "log_loss", ROC_AUC];
+
+/// The values that a metric can have.
+pub fn range(metric: &str) -> Interval {
+    Interval { low: 0.0, high: if metric == "log_loss" { f64::INFINITY } else { 1.0 } }
+}
 
 /// The splits that models are judged on: choices on the first, results on the second.
 pub const JUDGED: [Split; 2] = [Split::Validation, Split::Test];
@@ -94,17 +100,17 @@ impl SplitMetrics {
         METRICS.iter().position(|metric| *metric == name).and_then(|at| self.metrics.get(at))
     }
 
-    /// The AUC, if a seed has one.
-    pub fn auc(&self) -> Option<&Seeds> {
-        self.metric(ROC_AUC).filter(|seeds| !seeds.values.is_empty())
+    /// The mean AUC, if a seed has one.
+    pub fn auc(&self) -> Option<&OverSeeds> {
+        self.metric(ROC_AUC)?.mean.as_ref()
     }
 
     /// The 95 % interval of a statistic of these images.
     ///
     /// # Errors
-    /// As [`Draws::interval`]; and [`Undefined::OneCluster`] if they are of one prompt, whatever else has a label.
-    pub fn interval(&self, replicates: &[f64], draws: &Draws) -> Result<Interval, Undefined> {
-        if self.n_prompts < 2 { Err(Undefined::OneCluster) } else { draws.interval(replicates) }
+    /// As [`OverSeeds::interval`]; and [`Undefined::OneCluster`] if they are of one prompt.
+    pub fn interval(&self, statistic: &OverSeeds) -> Result<Interval, Undefined> {
+        if self.n_prompts < 2 { Err(Undefined::OneCluster) } else { statistic.interval() }
     }
 }
 
@@ -113,17 +119,10 @@ impl SplitMetrics {
 pub struct Seeds {
     /// The value of each seed that has one.
     pub values: Vec<f64>,
-    /// The mean over those seeds on every replicate, the seeds redrawn too; empty if no seed has a value.
-    pub replicates: Vec<f64>,
+    /// The mean over those seeds.
+    pub mean: Option<OverSeeds>,
     /// Why a seed has no value, if one has none.
     pub reason: Option<String>,
-}
-
-impl Seeds {
-    /// The mean over seeds.
-    pub fn mean(&self) -> Option<f64> {
-        (!self.values.is_empty()).then(|| self.values.iter().sum::<f64>() / self.values.len() as f64)
-    }
 }
 
 /// The images of one experiment and split that have a target label.
@@ -235,12 +234,10 @@ impl Judging<'_> {
             let of_seeds = judged.iter().map(|(metrics, ..)| &metrics[at]);
             let with_value: Vec<&Judged> = of_seeds.clone().filter(|judged| judged.value.is_ok()).collect();
             let replicates: Vec<&[f64]> = with_value.iter().map(|judged| judged.replicates.as_slice()).collect();
+            let values: Vec<f64> = with_value.iter().filter_map(|judged| judged.value.clone().ok()).collect();
             Seeds {
-                values: with_value.iter().filter_map(|judged| judged.value.clone().ok()).collect(),
-                replicates: match target {
-                    Some(target) if !replicates.is_empty() => target.draws.seed_means(&replicates),
-                    _ => Vec::new(),
-                },
+                mean: OverSeeds::mean(&values, &replicates),
+                values,
                 reason: of_seeds.clone().find_map(|judged| judged.value.clone().err()),
             }
         };

@@ -258,7 +258,11 @@ struct OutFile<T: Table> {
 impl<T: Table> OutFile<T> {
     fn create(path: &Path) -> anyhow::Result<Self> {
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let scratch = std::fs::create_dir_all(folder).and_then(|()| tempfile::NamedTempFile::new_in(folder));
+        let mut scratch = tempfile::Builder::new();
+        // As any file that a program writes: colleagues may read it.
+        #[cfg(unix)]
+        scratch.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+        let scratch = std::fs::create_dir_all(folder).and_then(|()| scratch.tempfile_in(folder));
         let scratch = scratch.with_context(|| format!("cannot write into `{}`", folder.display()))?;
         Ok(Self { writer: TableWriter::create(scratch, &[], &[])?, path: path.to_owned() })
     }

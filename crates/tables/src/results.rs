@@ -4,8 +4,9 @@ use crate::table;
 use crate::vocabulary::{AnswerKind, ComparedAt, MissingAnswerPolicy, SecondsSource, Split};
 
 table! {
-    /// One metric of one arm at one size: the mean over its seeds; its interval redraws prompts and seeds.
-    "arm_metrics" version 1 by Evaluate key [experiment, arm, n_train, split, metric]
+    /// One metric of one arm at one size: the mean over its seeds. Its interval holds the chance of prompts
+    /// (bootstrap) and of seeds (Student's t); with one seed that of prompts alone.
+    "arm_metrics" version 2 by Evaluate key [experiment, arm, n_train, split, metric]
     pub struct ArmMetric {
         /// The experiment of the pipeline file.
         experiment: String where NotEmpty,
@@ -19,7 +20,7 @@ table! {
         metric: String where NotEmpty,
         /// Mean over the seeds that have a value; null with a reason if none has.
         value: Option<f64>,
-        /// Lower end of the 95 % bootstrap interval of that mean, clustered by prompt.
+        /// Lower end of the 95 % interval of that mean, within the values that the metric can have.
         ci_low: Option<f64>,
         /// Upper end of that interval.
         ci_high: Option<f64>,
@@ -44,9 +45,9 @@ table! {
 
 table! {
     /// Two arms of one experiment compared on the images both predict, with equally many pairs or at equal cost. The
-    /// difference is paired: both sides see the same redrawn prompts and seeds. Between two sizes of an arm its value at a
+    /// difference is paired: both sides see the same redrawn prompts, and their seeds are paired. Between two sizes of an arm its value at a
     /// cost is interpolated, linear in the logarithm of the cost; never beyond its sizes.
-    "arm_differences" version 1 by Evaluate key [experiment, split, metric, compared_at, arm_a, arm_b, at]
+    "arm_differences" version 2 by Evaluate key [experiment, split, metric, compared_at, arm_a, arm_b, at]
     pub struct ArmDifference {
         /// The experiment of the pipeline file.
         experiment: String where NotEmpty,
@@ -72,13 +73,14 @@ table! {
         value_b: Option<f64>,
         /// `value_a` less `value_b`; for Brier score, log loss and calibration error negative is better.
         difference: Option<f64>,
-        /// Lower end of the 95 % bootstrap interval of the difference, clustered by prompt. Not corrected.
+        /// Lower end of the 95 % interval of the difference, by the chance of prompts and of seeds. Not corrected.
         ci_low: Option<f64>,
         /// Upper end of that interval.
         ci_high: Option<f64>,
-        /// Share of the resamples whose difference has the sign of `difference`; a difference of 0 counts one half.
+        /// The chance that the sign of `difference` is right: 1 less half of `p_value`; one half for 0.
         p_sign: Option<f64> where Between(0.0, 1.0),
-        /// Two-sided p of no difference: normal, with the bootstrap's standard error (it has no floor of 1/replicates).
+        /// Two-sided p of no difference: Student's t (Welch), with the variances of prompts (bootstrap) and of seeds added up;
+        /// normal where there is one seed. It has no floor of 1/replicates.
         p_value: Option<f64> where Between(0.0, 1.0),
         /// The same by Holm's correction over all rows of one experiment, split, metric and `compared_at`.
         p_adjusted: Option<f64> where Between(0.0, 1.0),

@@ -1,8 +1,9 @@
 //! Budget advice: which feedback, and how many images of it, for a given budget.
 //!
 //! Each arm's sizes give a learning curve of its test AUC ([`curve`]); its cost per image says how many images the budget
-//! buys. Arms are judged on the test images that all of them predict. Every bootstrap replicate (prompts and seeds redrawn, the
-//! same for all arms) has curves of its own, so expectations and differences between arms have intervals. Where the data cannot tell, the advice says so and why.
+//! buys. Arms are judged on the test images that all of them predict. Every bootstrap replicate of the prompts (the same for all
+//! arms) has curves of its own, and so have the sizes' means without one seed (the jackknife), so expectations and differences
+//! between arms have intervals. Where the data cannot tell, the advice says so and why.
 
 mod curve;
 mod words;
@@ -14,11 +15,12 @@ use tables::{Split, Tables};
 
 pub use self::curve::Curve;
 use crate::arms::{cost_equal, cost_seconds};
-use crate::bootstrap::{Draws, Interval, share_of_sign};
+use crate::bootstrap::Interval;
 use crate::common_images::on_common_images;
 use crate::error::EvaluateError;
 use crate::inputs::Inputs;
-use crate::metrics::{Evaluation, PointMetrics, SplitMetrics, evaluate};
+use crate::metrics::{Evaluation, PointMetrics, ROC_AUC, SplitMetrics, evaluate, range};
+use crate::over_seeds::OverSeeds;
 use crate::settings::{Advice as Limits, Settings};
 
 /// What a budget is counted in.
@@ -77,7 +79,7 @@ pub struct ArmAdvice {
     /// Why there is nothing to say of this arm.
     pub reason: Option<String>,
     #[serde(skip)]
-    replicates: Vec<f64>,
+    expected: Option<OverSeeds>,
 }
 
 /// How sure the advice is.
@@ -109,7 +111,7 @@ pub struct Advice {
     pub verdict: Verdict,
     /// Expected AUC of the first arm less that of the second.
     pub lead: Option<Expected>,
-    /// Share of the resamples in which the first arm is ahead of the second.
+    /// The chance that the first arm is ahead of the second, by the lead's p-value.
     pub p_ahead: Option<f64>,
     /// All arms, the best first, those that cannot be judged last.
     pub arms: Vec<ArmAdvice>,
@@ -153,14 +155,12 @@ pub fn advice(inputs: &Inputs, settings: &Settings, request: &Request) -> Result
 struct Size<'p> {
     point: &'p PointMetrics<'p>,
     metrics: Cow<'p, SplitMetrics>,
-    draws: &'p Draws,
 }
 
 impl Size<'_> {
-    fn expected(&self, value: f64, replicates: &[f64]) -> Result<Expected, String> {
-        let Interval { low, high } =
-            self.metrics.interval(replicates, self.draws).map_err(|reason| reason.to_string())?;
-        Ok(Expected { value, ci_low: low, ci_high: high })
+    fn expected(&self, of: &OverSeeds) -> Result<Expected, String> {
+        let Interval { low, high } = self.metrics.interval(of).map_err(|reason| reason.to_string())?;
+        Ok(Expected { value: of.value, ci_low: low, ci_high: high })
     }
 }
 
@@ -170,26 +170,22 @@ fn of_experiment<'p>(
     limits: &Limits,
     request: &Request,
 ) -> Advice {
-    let draws = evaluation.targets.get(&(points[0].experiment, Split::Test)).map(|target| &*target.draws);
-    let none = Draws::new(0, 0, 0);
-    let draws = draws.unwrap_or(&none);
     let all: Vec<&PointMetrics> = points.iter().collect();
     let metrics = on_common_images(evaluation, &all, Split::Test);
-    let sizes: Vec<Size> = points.iter().zip(metrics).map(|(point, metrics)| Size { point, metrics, draws }).collect();
+    let sizes: Vec<Size> = points.iter().zip(metrics).map(|(point, metrics)| Size { point, metrics }).collect();
     let mut arms: Vec<ArmAdvice> =
         sizes.chunk_by(|a, b| a.point.arm == b.point.arm).map(|sizes| of_arm(sizes, limits, request)).collect();
     let rank = |arm: &ArmAdvice| arm.expected_auc.map_or(f64::NEG_INFINITY, |auc| auc.value);
     arms.sort_by(|a, b| rank(b).total_cmp(&rank(a)).then_with(|| a.arm.cmp(&b.arm)));
-    let judged: Vec<&ArmAdvice> = arms.iter().filter(|arm| arm.expected_auc.is_some()).collect();
+    let judged: Vec<&OverSeeds> = arms.iter().filter_map(|arm| arm.expected.as_ref()).collect();
     let (mut lead, mut p_ahead) = (None, None);
     let verdict = match judged[..] {
         [] => Verdict::Refused,
         [_] => Verdict::NoChoice,
         [first, second, ..] => {
-            let differences: Vec<f64> =
-                first.replicates.iter().zip(&second.replicates).map(|(first, second)| first - second).collect();
-            lead = sizes[0].expected(rank(first) - rank(second), &differences).ok();
-            p_ahead = Some(share_of_sign(&differences, 1.0));
+            let difference = first.minus(second);
+            lead = sizes[0].expected(&difference).ok();
+            p_ahead = Some(difference.p_sign());
             if lead.is_some_and(|lead| lead.ci_low > 0.0) { Verdict::Clear } else { Verdict::CannotTell }
         }
     };
@@ -217,7 +213,7 @@ fn of_arm(sizes: &[Size], limits: &Limits, request: &Request) -> ArmAdvice {
         doubling_adds: None,
         curve: None,
         reason: None,
-        replicates: Vec::new(),
+        expected: None,
     };
     if let Err(reason) = fill(&mut arm, sizes, limits, request) {
         arm.reason = Some(reason);
@@ -226,14 +222,8 @@ fn of_arm(sizes: &[Size], limits: &Limits, request: &Request) -> ArmAdvice {
 }
 
 fn fill(arm: &mut ArmAdvice, sizes: &[Size], limits: &Limits, request: &Request) -> Result<(), String> {
-    let known: Vec<(f64, f64, &[f64])> = sizes
-        .iter()
-        .filter_map(|size| {
-            let seeds = size.metrics.auc()?;
-            Some((size.point.n_train as f64, seeds.mean()?, seeds.replicates.as_slice()))
-        })
-        .filter(|(n_train, ..)| *n_train > 0.0)
-        .collect();
+    let known: Vec<Known> =
+        sizes.iter().filter(|size| size.point.n_train > 0).filter_map(|size| Known::of(size)).collect();
     let largest =
         sizes.iter().map(|size| size.point).max_by_key(|point| point.n_train).filter(|point| point.n_train > 0);
     let Some(largest) = largest else { return Err("it has no size above 0".to_owned()) };
@@ -255,7 +245,7 @@ fn fill(arm: &mut ArmAdvice, sizes: &[Size], limits: &Limits, request: &Request)
             limits.min_sizes
         ));
     }
-    let (smallest, last) = (known[0].0, known[known.len() - 1].0);
+    let (smallest, last) = (known[0].n_train, known[known.len() - 1].n_train);
     let bounds = [
         ((request.budget / per_image * (1.0 + 1e-12)).floor(), "budget"),
         (request.images.map_or(f64::INFINITY, |images| images as f64), "images"),
@@ -266,43 +256,88 @@ fn fill(arm: &mut ArmAdvice, sizes: &[Size], limits: &Limits, request: &Request)
     if n < smallest {
         return Err(format!("{n} images would be labelled, fewer than the smallest size that was tried ({smallest})"));
     }
-    let weight = |replicates: &[f64]| {
-        let values: Vec<f64> = replicates.iter().copied().filter(|value| !value.is_nan()).collect();
-        let mean = values.iter().sum::<f64>() / values.len() as f64;
-        let variance = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / values.len() as f64;
-        1.0 / variance.max(1e-8)
-    };
-    let weights: Vec<f64> = known.iter().map(|(.., replicates)| weight(replicates)).collect();
-    let fit = |value: &dyn Fn(usize) -> f64| {
-        let points: Vec<(f64, f64, f64)> = (0..known.len()).map(|at| (known[at].0, value(at), weights[at])).collect();
-        Curve::fit(&points)
-    };
-    let curve = fit(&|at| known[at].1);
-    let n_replicates = known.iter().map(|(.., replicates)| replicates.len()).min().unwrap_or(0);
-    let curves: Vec<Option<Curve>> = (0..n_replicates)
-        .map(|replicate| {
-            let is_known = known.iter().all(|(.., replicates)| !replicates[replicate].is_nan());
-            is_known.then(|| fit(&|at| known[at].2[replicate]))
-        })
-        .collect();
-    let at = |of: &dyn Fn(&Curve) -> f64| -> Vec<f64> {
-        curves.iter().map(|curve| curve.as_ref().map_or(f64::NAN, of)).collect()
-    };
-    let replicates = at(&|curve| curve.at(n));
-    arm.expected_auc = Some(sizes[0].expected(curve.at(n), &replicates)?);
+    let curves = Curves::of(&known);
+    let expected = curves.over_seeds(|curve| curve.at(n));
+    let auc = sizes[0].expected(&expected)?;
+    let Interval { low, high } = Interval { low: auc.ci_low, high: auc.ci_high }.within(range(ROC_AUC));
+    arm.expected_auc = Some(Expected { ci_low: low, ci_high: high, ..auc });
     if 2.0 * n <= last * limits.furthest {
-        let gain = |curve: &Curve| curve.at(2.0 * n) - curve.at(n);
-        arm.doubling_adds = sizes[0].expected(gain(&curve), &at(&gain)).ok();
+        arm.doubling_adds = sizes[0].expected(&curves.over_seeds(|curve| curve.at(2.0 * n) - curve.at(n))).ok();
     }
     (arm.n_images, arm.bounded_by) = (Some(n as u64), Some(bounded_by));
-    (arm.cost, arm.curve, arm.replicates) = (Some(n * per_image), Some(curve), replicates);
+    (arm.cost, arm.curve, arm.expected) = (Some(n * per_image), Some(curves.whole), Some(expected));
     Ok(())
+}
+
+/// The AUC of one size of an arm.
+struct Known<'s> {
+    n_train: f64,
+    of_seeds: &'s [f64],
+    mean: &'s OverSeeds,
+}
+
+impl<'s> Known<'s> {
+    fn of(size: &'s Size) -> Option<Self> {
+        let seeds = size.metrics.metric(ROC_AUC)?;
+        Some(Self { n_train: size.point.n_train as f64, of_seeds: &seeds.values, mean: seeds.mean.as_ref()? })
+    }
+
+    /// The mean without one seed, if others are left.
+    fn without(&self, seed: usize) -> f64 {
+        let n = self.of_seeds.len();
+        match self.of_seeds.get(seed) {
+            Some(value) if n > 1 => (self.mean.value * n as f64 - value) / (n - 1) as f64,
+            _ => self.mean.value,
+        }
+    }
+}
+
+/// The learning curve of one arm, and those that chance could have given.
+struct Curves {
+    whole: Curve,
+    /// Of each replicate of the prompts; `None` where a size has no value.
+    of_replicates: Vec<Option<Curve>>,
+    /// Without each seed.
+    without: Vec<Curve>,
+}
+
+impl Curves {
+    /// Sizes weigh by how surely they are known.
+    fn of(known: &[Known]) -> Self {
+        let weights: Vec<f64> = known.iter().map(|size| 1.0 / size.mean.variance().max(1e-8)).collect();
+        let fit = |value: &dyn Fn(&Known) -> f64| {
+            let points: Vec<(f64, f64, f64)> =
+                known.iter().zip(&weights).map(|(size, weight)| (size.n_train, value(size), *weight)).collect();
+            Curve::fit(&points)
+        };
+        let n_replicates = known.iter().map(|size| size.mean.replicates.len()).min().unwrap_or(0);
+        let of_replicate = |at: usize| {
+            let is_known = known.iter().all(|size| !size.mean.replicates[at].is_nan());
+            is_known.then(|| fit(&|size| size.mean.replicates[at]))
+        };
+        let n_seeds = known.iter().map(|size| size.of_seeds.len()).max().unwrap_or(0);
+        Self {
+            whole: fit(&|size| size.mean.value),
+            of_replicates: (0..n_replicates).map(of_replicate).collect(),
+            without: (0..n_seeds).map(|seed| fit(&|size| size.without(seed))).collect(),
+        }
+    }
+
+    /// What a curve says, with the chance of prompts and of seeds: of the latter by the jackknife, which of a plain mean
+    /// gives each seed's distance from it.
+    fn over_seeds(&self, of: impl Fn(&Curve) -> f64) -> OverSeeds {
+        let value = of(&self.whole);
+        let others = self.without.len().saturating_sub(1) as f64;
+        let replicates = self.of_replicates.iter().map(|curve| curve.as_ref().map_or(f64::NAN, &of)).collect();
+        OverSeeds::new(value, replicates, self.without.iter().map(|curve| others * (value - of(curve))).collect())
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use rand::{Rng, SeedableRng};
     use rand_chacha::ChaCha8Rng;
+    use statrs::distribution::{ContinuousCDF, Normal};
 
     use super::*;
     use crate::fixtures::{image, model, prediction, settings, target};
@@ -326,7 +361,7 @@ mod tests {
             for n_train in SIZES {
                 for seed in 0..3 {
                     let model = model("e", arm, attributes, n_train, seed);
-                    let apart = quantile(truth.at(n_train as f64)) * 2.0_f64.sqrt();
+                    let apart = Normal::standard().inverse_cdf(truth.at(n_train as f64)) * 2.0_f64.sqrt();
                     for (at, image) in inputs.images.iter().enumerate() {
                         let x = normal(&mut rng) + if at % 2 == 0 { apart } else { 0.0 };
                         inputs.predictions.push(prediction(&model, image, 1.0 / (1.0 + (-x).exp())));
@@ -336,17 +371,6 @@ mod tests {
             }
         }
         inputs
-    }
-
-    /// The normal quantile, by halving.
-    fn quantile(p: f64) -> f64 {
-        let (mut low, mut high) = (-6.0, 6.0);
-        for _ in 0..60 {
-            let middle = f64::midpoint(low, high);
-            let below = 0.5 * libm::erfc(-middle / 2.0_f64.sqrt());
-            if below < p { low = middle } else { high = middle }
-        }
-        low
     }
 
     fn labels(budget: f64) -> Request {

@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::{Advice, ArmAdvice, Expected, Unit, Verdict};
 use crate::bootstrap::FEW_PROMPTS;
+use crate::report::words::rounded;
 
 impl fmt::Display for Unit {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
@@ -32,13 +33,10 @@ impl fmt::Display for Advice {
         match (self.verdict, &self.arms[..]) {
             (Verdict::Clear, [first, second, ..]) => {
                 writeln!(f, "  collect {}", offer(first))?;
-                writeln!(f, "  ahead of {}, by {lead} ({share:.0} % of resamples)", offer(second))?;
+                writeln!(f, "  ahead of {}, by {lead} ({share:.0} % sure)", offer(second))?;
             }
             (Verdict::CannotTell, [first, second, ..]) => {
-                writeln!(
-                    f,
-                    "  these data cannot tell the best two apart (difference {lead}, {share:.0} % of resamples):"
-                )?;
+                writeln!(f, "  these data cannot tell the best two apart (difference {lead}, {share:.0} % sure):")?;
                 writeln!(f, "    {}", offer(first))?;
                 writeln!(f, "    {}", offer(second))?;
                 writeln!(
@@ -59,7 +57,7 @@ impl fmt::Display for Advice {
         for arm in &self.arms {
             write!(f, "    {:<16}", arm.arm)?;
             if let (Some(n), Some(expected), Some(cost)) = (arm.n_images, &arm.expected_auc, arm.cost) {
-                write!(f, " {n:>7} images, cost {cost:.0}, AUC {}", auc(expected))?;
+                write!(f, " {n:>7} images, cost {} {}, AUC {}", rounded(cost), self.unit, auc(expected))?;
                 match &arm.doubling_adds {
                     Some(gain) => write!(f, "; twice as many would add {}", auc(gain))?,
                     None => write!(f, "; twice as many is beyond what the curve can tell")?,

@@ -37,7 +37,8 @@ pub fn answer(experiment: &str, points: &[ArmPoint], findings: &Findings) -> Ans
                 Some(_) => (format!("{verdict}, but perhaps by chance"), "unclear"),
                 None => (verdict, kind),
             };
-            sentences.extend(doubt);
+            // Right after the difference that it doubts.
+            doubt.into_iter().for_each(|doubt| sentences.insert(2, doubt));
             sentences.extend(budget::sentences(coarse, fine, points, differences));
             (verdict, kind, sentences)
         }
@@ -53,9 +54,9 @@ fn doubt(row: &ArmDifference) -> Option<String> {
     let p = row.p_adjusted.filter(|p| *p >= 0.05)?;
     let n = usize::try_from(row.n_comparisons).unwrap_or(0);
     Some(format!(
-        "It is one of {}: corrected for that, p is {}, so the lead may be chance.",
+        "That difference is one of {}: corrected for that, p = {}, so the lead may be chance.",
         counted(n, "comparison"),
-        fixed(p, 2)
+        fixed(p, 3)
     ))
 }
 
@@ -90,12 +91,16 @@ fn compared(comparison: &Comparison, chosen_on: Split, n_coarse: usize, n_fine: 
     );
     let by = with_interval(difference.value, difference.interval, 2);
     let (verdict, kind, meaning) = match comparison.verdict() {
-        Verdict::CoarseAhead => {
-            ("Coarse feedback is ahead", "ahead", format!("Fine less coarse is {by}: coarse is ahead."))
-        }
-        Verdict::FineAhead => {
-            ("Fine-grained feedback is ahead", "ahead", format!("Fine less coarse is {by}: fine-grained is ahead."))
-        }
+        Verdict::CoarseAhead => (
+            "Coarse feedback is ahead",
+            "ahead",
+            format!("Fine less coarse is {by}, an interval below 0: coarse is ahead."),
+        ),
+        Verdict::FineAhead => (
+            "Fine-grained feedback is ahead",
+            "ahead",
+            format!("Fine less coarse is {by}, an interval above 0: fine-grained is ahead."),
+        ),
         Verdict::NoClearDifference => (
             "No clear difference",
             "unclear",
@@ -114,8 +119,11 @@ fn compared(comparison: &Comparison, chosen_on: Split, n_coarse: usize, n_fine: 
 fn cost(coarse: &ArmPoint, fine: &ArmPoint) -> Option<String> {
     let ratio = |fine: f64, coarse: f64| (coarse > 0.0 && fine > 0.0).then(|| fine / coarse);
     let equal = ratio(fine.cost_equal(), coarse.cost_equal())?;
-    let mut sentence =
-        format!("Its labels cost {} times as much as the coarse ones if every label costs the same", times(equal));
+    let mut sentence = format!(
+        "The labels of \u{201c}{}\u{201d} cost {} times as much as the coarse ones if every label costs the same",
+        fine.arm,
+        times(equal)
+    );
     if let (Some(coarse), Some(fine)) = (coarse.cost_seconds(), fine.cost_seconds())
         && let Some(seconds) = ratio(fine, coarse)
     {
@@ -173,7 +181,10 @@ mod tests {
         assert_eq!(doubt(&clear), None, "p is {:?}", clear.p_adjusted);
         let one_of_many = ArmDifference { p_adjusted: Some(0.31), n_comparisons: 50, ..clear.clone() };
         let said = doubt(&one_of_many).unwrap();
-        assert_eq!(said, "It is one of 50 comparisons: corrected for that, p is 0.31, so the lead may be chance.");
+        assert_eq!(
+            said,
+            "That difference is one of 50 comparisons: corrected for that, p = 0.310, so the lead may be chance."
+        );
         assert_eq!(doubt(&ArmDifference { p_adjusted: None, ..clear }), None);
     }
 }

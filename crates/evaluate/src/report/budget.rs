@@ -88,20 +88,21 @@ fn apart(arms: &[&str], points: &[ArmPoint], compared_at: ComparedAt) -> Option<
     (!said.is_empty()).then(|| format!("For a budget in {}: {}.", in_words(compared_at), said.join("; ")))
 }
 
-/// `At 2,000 s of annotation coarse beats “all”: AUC difference 0.04 [0.01, 0.07].`
+/// `At 2,000 s of annotation, coarse beats “all”: AUC difference 0.04 [0.01, 0.07].`
 fn sentence(row: &ArmDifference, fine: &str) -> Option<String> {
     let (at, difference) = row.at.zip(row.difference)?;
     let budget = match row.compared_at {
-        ComparedAt::CostSeconds => format!("At {} s of annotation", rounded(at)),
-        ComparedAt::CostEqual => format!("At {} labels that cost the same", rounded(at)),
-        ComparedAt::NTrain => format!("At {} training images", rounded(at)),
+        ComparedAt::CostSeconds => format!("At {} s of annotation,", rounded(at)),
+        ComparedAt::CostEqual => format!("At {} labels that all cost the same,", rounded(at)),
+        ComparedAt::NTrain => format!("At {} training images,", rounded(at)),
     };
     // The better one is named first, so the difference is its lead.
     let fine_leads = difference >= 0.0;
     let turned =
         |low: f64, high: f64| if fine_leads { Interval { low, high } } else { Interval { low: -high, high: -low } };
     let interval = row.ci_low.zip(row.ci_high).map(|(low, high)| turned(low, high));
-    let lead = format!("AUC difference {}", with_interval(difference.abs(), interval, 2));
+    let by = with_interval(difference.abs(), interval, 2);
+    let lead = format!("AUC difference {by}");
     let fine = format!("\u{201c}{fine}\u{201d}");
     let coarse =
         if row.arm_b == "coarse" { "coarse".to_owned() } else { format!("coarse (\u{201c}{}\u{201d})", row.arm_b) };
@@ -114,7 +115,7 @@ fn sentence(row: &ArmDifference, fine: &str) -> Option<String> {
             let n = usize::try_from(row.n_comparisons).unwrap_or(0);
             format!("{first} is ahead of {second}, but not after correction for {}: {lead}", counted(n, "comparison"))
         }
-        Some(_) => format!("{first} and {second} cannot be told apart: {lead}"),
+        Some(_) => format!("{first} and {second} cannot be told apart: {first} less {second} is {by}"),
         None => format!("{first} is above {second} by an unknown margin of doubt: {lead}"),
     };
     let corrected = row.p_adjusted.map_or_else(String::new, |p| match p < 0.001 {
@@ -192,9 +193,9 @@ pub(super) mod tests {
         assert_eq!(
             found,
             [
-                "At 2,000 s of annotation coarse beats \u{201c}all\u{201d}: AUC difference 0.04 [0.01, 0.07], p = 0.012 after correction.",
-                "At 800 labels that cost the same \u{201c}all\u{201d} and coarse cannot be told apart: AUC difference 0.01 [\u{2212}0.02, 0.03], \
-                 p = 0.012 after correction."
+                "At 2,000 s of annotation, coarse beats \u{201c}all\u{201d}: AUC difference 0.04 [0.01, 0.07], p = 0.012 after correction.",
+                "At 800 labels that all cost the same, \u{201c}all\u{201d} and coarse cannot be told apart: \u{201c}all\u{201d} less coarse is \
+                 0.01 [\u{2212}0.02, 0.03], p = 0.012 after correction."
             ]
         );
     }
@@ -210,7 +211,7 @@ pub(super) mod tests {
         assert_eq!(
             said("linear", "all", &[uncorrected]),
             [
-                "At 500 s of annotation \u{201c}all\u{201d} is ahead of coarse (\u{201c}linear\u{201d}), but not after correction for 12 \
+                "At 500 s of annotation, \u{201c}all\u{201d} is ahead of coarse (\u{201c}linear\u{201d}), but not after correction for 12 \
                  comparisons: AUC difference 0.20 [0.01, 0.30], p = 0.080 after correction."
             ]
         );

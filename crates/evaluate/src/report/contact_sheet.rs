@@ -1,5 +1,7 @@
 //! Contact sheets of the best and worst images of each attribute (Fig. 9): a row of the highest, a row of the lowest.
 
+use std::collections::BTreeMap;
+
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 
@@ -8,7 +10,7 @@ use super::drawing::{WIDTH, escaped};
 use super::figures::Numbers;
 use super::pictures::{ContactSheet, Shown};
 use super::sheet::{Panel, Section};
-use super::words::{count, fixed};
+use super::words::{count, fixed, listed};
 
 /// Room above a row, for its name, and below it, for the values.
 const ABOVE: f64 = 20.0;
@@ -38,16 +40,18 @@ pub fn section(findings: &Findings) -> Section {
             count(shown().count())
         ));
     }
-    let mut judges: Vec<&str> = sheets.iter().map(|sheet| sheet.judge.as_str()).collect();
-    judges.sort_unstable();
-    judges.dedup();
-    let lead = match judges.as_slice() {
+    let mut judges: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for sheet in sheets {
+        judges.entry(&sheet.judge).or_default().push(format!("\u{201c}{}\u{201d}", sheet.attribute));
+    }
+    let each = "For each attribute, the images that show it most and least";
+    let lead = match judges.iter().collect::<Vec<_>>().as_slice() {
         [] => Vec::new(),
-        [one] => vec![format!("For each attribute, the images that show it most and least, judged by {one}.")],
-        several => vec![format!(
-            "For each attribute, the images that show it most and least, judged by {}.",
-            several.join("; or by ")
-        )],
+        [(judge, _)] => vec![format!("{each}, judged by {judge}.")],
+        several => {
+            let of_judges = several.iter().map(|(judge, attributes)| format!("{} by {judge}", listed(attributes)));
+            vec![format!("{each}: {}.", of_judges.collect::<Vec<_>>().join("; "))]
+        }
     };
     Section { heading: "Best and worst images".to_owned(), lead, panels, lacking, ..Section::default() }
 }

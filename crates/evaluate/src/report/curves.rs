@@ -77,7 +77,8 @@ pub fn curves(
         Along::Answers => whole_ticks(x_high),
     };
     let x = Axis { low, high, ticks, title: x_title.to_owned(), room: 48 };
-    let step = (high - low) * 0.016;
+    // Marks of one size side by side, all of them within a sixth of the axis.
+    let step = (high - low) * (0.16 / curves.len() as f64).min(0.016);
     let draw = |area: &super::drawing::Area| -> Result<(), DrawingError> {
         let mut chart = chart(area, &x, &y)?;
         if y.low < 0.5 && y.high > 0.5 {
@@ -157,7 +158,7 @@ fn ticks_at(values: impl Iterator<Item = f64>, span: f64) -> Vec<(f64, String)> 
 
 /// 1, 2 and 5 times the powers of ten, or the powers alone if that is too many.
 fn round_log_ticks(low: f64, high: f64) -> Vec<(f64, String)> {
-    let steps: &[f64] = if high - low > 2.3 { &[1.0] } else { &[1.0, 2.0, 5.0] };
+    let steps: &[f64] = if high - low > 3.2 { &[1.0] } else { &[1.0, 2.0, 5.0] };
     let decades = low.floor() as i32..=high.ceil() as i32;
     let numbers = decades.flat_map(|decade| steps.iter().map(move |step| step * 10f64.powi(decade)));
     let within = numbers.map(|number| (number.log10(), short(number)));

@@ -10,7 +10,7 @@ use super::figures::{Numbers, ends, exact};
 use super::interventions;
 use super::palette::{Mark, level, marks};
 use super::sheet::{Legend, Panel, Section, Sheet};
-use super::words::{count, counted, estimate, listed, nothing, optional, rounded, with_interval};
+use super::words::{count, counted, estimate, listed, nothing, optional, p_text, rounded, with_interval};
 use crate::arms::{ArmPoint, Estimate, comparisons};
 use crate::bootstrap::Interval;
 use crate::error::EvaluateError;
@@ -44,7 +44,8 @@ pub fn section(points: &[ArmPoint], findings: &Findings, is_first: bool) -> Resu
                 ..Panel::default()
             }),
             None => lacking.push(format!(
-                "No figure \u{201c}{heading}\u{201d}: no arm has both (tables `metrics` and `reward_models`)."
+                "No figure \u{201c}{heading}\u{201d}: no arm has both a test AUC and {} (tables `metrics` and `reward_models`).",
+                against.lacks()
             )),
         }
     }
@@ -53,14 +54,16 @@ pub fn section(points: &[ArmPoint], findings: &Findings, is_first: bool) -> Resu
     }
     let interventions = interventions::panels(points, &marks, &findings.inputs.interventions)?;
     let answered = (!interventions.is_empty()).then(|| {
-        "\u{201c}If people answered\u{201d}: the largest models of each arm, when true labels take the place of what their first \
-         stage says of an image (table `interventions`); small dots are single seeds."
+        "\u{201c}With true labels put in\u{201d}: the largest models of each arm, when the labels of that image (a VLM\u{2019}s, or \
+         people\u{2019}s: whoever gave the feedback) take the place of what their first stage says of it (table \
+         `interventions`); small dots are single seeds, and no interval is drawn."
             .to_owned()
     });
     panels.extend(interventions);
     let timeless: BTreeSet<&str> =
         points.iter().filter(|point| point.cost_seconds().is_none()).map(|point| point.arm).collect();
-    if !timeless.is_empty() {
+    // Where no arm has seconds, the figure is not there, which is said above.
+    if !timeless.is_empty() && points.iter().any(|point| point.cost_seconds().is_some()) {
         let arms: Vec<String> = timeless.into_iter().map(|arm| format!("\u{201c}{arm}\u{201d}")).collect();
         let why = "the seconds of some label are not known (`reward_models.cost_seconds`)";
         lacking.push(format!("Not in the figure of raters\u{2019} time: {}; {why}.", listed(&arms)));
@@ -90,8 +93,9 @@ pub fn section(points: &[ArmPoint], findings: &Findings, is_first: bool) -> Resu
     if is_first {
         lead.push(format!(
             "ROC-AUC is the chance that, of a good and a bad image, the good one gets the higher reward: 0.5 is guessing \
-             (dashed), 1 is perfect. Large marks are means over {}, small dots single seeds; upright lines are 95 % \
-             intervals of the mean ({} resamples of prompts, each with all its images, and of seeds).",
+             (dashed), 1 is perfect. Large marks are means over {}, small dots single seeds; marks of one size \
+             stand side by side. Upright lines are 95 % intervals of the mean: {} resamples of prompts, each with all its \
+             images, and Student\u{2019}s t for the seeds.",
             counted(n_seeds, "seed"),
             count(findings.settings.bootstrap.replicates),
         ));
@@ -154,6 +158,15 @@ impl Against {
 
     fn along(self) -> Along {
         if self == Self::Images { Along::Pairs } else { Along::Cost }
+    }
+
+    /// What an arm has to have for a place on the axis.
+    fn lacks(self) -> &'static str {
+        match self {
+            Self::Images => "training images",
+            Self::EqualCost => "labels that cost anything",
+            Self::Seconds => "known seconds for every label",
+        }
     }
 
     fn of(self, point: &ArmPoint) -> Option<f64> {
@@ -314,7 +327,7 @@ fn at_equal_cost(experiment: &str, findings: &Findings) -> Sheet {
             optional(row.value_b, 2),
             row.difference.map_or_else(nothing, |value| with_interval(value, interval, 2)),
             row.p_sign.map_or_else(nothing, |share| format!("{} %", super::words::fixed(100.0 * share, 0))),
-            optional(row.p_adjusted, 3),
+            row.p_adjusted.map_or_else(nothing, p_text),
         ]
     });
     let caption = "Fine against coarse at equal size and at equal cost: paired differences of test AUC; p is corrected (Holm) for all \

@@ -77,7 +77,8 @@ pub fn validity(findings: &Findings) -> Result<Section, EvaluateError> {
             ..Panel::default()
         }),
         None => lacking.push(
-            "Nobody but people scored an attribute that people rated (tables `attribute_scores`, `preferences`)."
+            "No figure of scores against ratings of the same attribute: no attribute has both a VLM\u{2019}s (or imported) scores and \
+             people\u{2019}s ratings (tables `attribute_scores`, `preferences`)."
                 .to_owned(),
         ),
     }
@@ -123,8 +124,8 @@ pub fn validity(findings: &Findings) -> Result<Section, EvaluateError> {
     let lead = "How far each score alone, without any training, agrees with people: the chance that of two images, one \
                 good and one not, the former has the higher score. Good is a mean rating of at least the threshold that the \
                 labels were made with, or of the median where there is none. Below 0.5 the attribute speaks against \
-                an image. \u{201c}One rater\u{201d} is the ceiling: one person\u{2019}s rating against the mean of the other \
-                people\u{2019}s. Lines are 95 % intervals; all images count.";
+                an image. \u{201c}One rater\u{201d} is how far one person\u{2019}s rating agrees with the mean of the other \
+                people\u{2019}s: a ceiling for one judge, above which a mean of several people can lie. Lines are 95 % intervals; all images count.";
     Ok(Section {
         heading: "Does the feedback measure what people see?".to_owned(),
         lead: vec![lead.to_owned()],

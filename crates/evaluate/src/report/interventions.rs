@@ -45,7 +45,7 @@ pub fn panels(
             lines.push(curve);
         }
         let Some(experiment) = points.first().map(|point| point.experiment) else { continue };
-        let heading = format!("Test AUC if people answered, {how}");
+        let heading = format!("Test AUC with true labels put in, {how}");
         let title = format!("{heading}, experiment {experiment}");
         if let Some(svg) = curves(&title, "answers put right, per image", Along::Answers, &lines, None)? {
             panels.push(Panel {

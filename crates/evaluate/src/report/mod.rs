@@ -26,7 +26,7 @@ mod records;
 mod sheet;
 mod side_by_side;
 mod weights;
-mod words;
+pub mod words;
 
 use std::collections::BTreeMap;
 
@@ -50,7 +50,7 @@ use crate::side_by_side::Judged;
 use crate::stage::Results;
 
 /// Raised when the stage makes other tables or another report from the same inputs and settings.
-pub const STAGE_VERSION: u32 = 4;
+pub const STAGE_VERSION: u32 = 5;
 
 /// All that the report shows.
 pub struct Findings<'a> {

@@ -13,6 +13,12 @@ use crate::inputs::Inputs;
 pub fn section(findings: &Findings) -> Section {
     let mut n_rows: BTreeMap<&str, usize> = findings.inputs.row_counts();
     n_rows.insert(MetricValue::NAME, findings.evaluation.rows.len());
+    n_rows.insert(tables::ArmMetric::NAME, findings.results.arm_metrics.len());
+    n_rows.insert(tables::ArmDifference::NAME, findings.results.arm_differences.len());
+    n_rows.insert(tables::HumanCeiling::NAME, findings.results.human_ceilings.len());
+    n_rows.insert(tables::AnnotationSeconds::NAME, findings.results.annotation_seconds.len());
+    n_rows.insert(tables::AnswerCoverage::NAME, findings.results.coverage.len());
+    n_rows.insert(tables::MissingAnswerEffect::NAME, findings.results.missing_answer_effects.len());
     n_rows.insert(tables::AttributeValidity::NAME, findings.results.validity.len());
     n_rows.insert(tables::AttributeAgreement::NAME, findings.results.agreement.len());
     n_rows.insert(SxsPair::NAME, findings.sxs.selection.pairs.len());
@@ -44,7 +50,7 @@ pub fn section(findings: &Findings) -> Section {
                 digests.get(contract.name).map_or_else(nothing, |digest| short(digest)).into(),
                 contract.written_by.command().into(),
                 contract.version.to_string().into(),
-                contract.description.as_str().into(),
+                contract.description.replace('`', "").into(),
             ]
         })
         .collect();
@@ -89,7 +95,9 @@ pub fn section(findings: &Findings) -> Section {
         heading: "Where this comes from".to_owned(),
         lead: vec![
             "Digests are BLAKE3, of the content of tables (without measured columns) and of the bytes of files: equal \
-             digests, equal data. Places and times are not part of it; they stand in `runs/` beside the tables."
+             digests, equal data. Places and times \
+             are not part of it; they stand in `runs/` beside the tables, and so do the digests of this stage\u{2019}s own tables \
+             (`runs/evaluate.json`, written after this page)."
                 .to_owned(),
         ],
         lacking,

@@ -6,7 +6,7 @@ use tables::{OVERALL, SxsChoice, SxsSummary, SxsTest};
 
 use super::Findings;
 use super::sheet::{Section, Sheet};
-use super::words::{counted, fixed, nothing, optional, with_interval};
+use super::words::{counted, nothing, optional, p_text, with_interval};
 use crate::bootstrap::Interval;
 use crate::settings::SideBySide;
 
@@ -64,17 +64,12 @@ fn in_words(test: &SxsTest, settings: &SideBySide) -> String {
         _ => "these votes do not tell which model\u{2019}s images people prefer".to_owned(),
     };
     format!(
-        "In general {verdict}: of {votes}, {} decided, {} % of these for \u{201c}{}\u{201d} (p = {}).",
+        "In general {verdict}: of {votes}, {} are decided, {} % of these for \u{201c}{}\u{201d} (p {}).",
         test.n_decided,
         with_interval(100.0 * share, interval, 0),
         settings.fine,
-        p_text(p_value),
+        if p_value < 0.001 { p_text(p_value) } else { format!("= {}", p_text(p_value)) },
     )
-}
-
-/// A p-value with three decimals; never "0.000".
-fn p_text(p: f64) -> String {
-    if p < 0.001 { "< 0.001".to_owned() } else { fixed(p, 3) }
 }
 
 /// The rows of Table 1, in percent.

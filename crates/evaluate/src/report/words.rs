@@ -47,6 +47,11 @@ pub fn count(number: usize) -> String {
     groups.join(",")
 }
 
+/// A p-value with three decimals; never "0.000".
+pub fn p_text(p: f64) -> String {
+    if p < 0.001 { "< 0.001".to_owned() } else { fixed(p, 3) }
+}
+
 /// A number that is not negative, rounded to a whole one, with commas.
 pub fn rounded(value: f64) -> String {
     count(value.round().max(0.0) as usize)

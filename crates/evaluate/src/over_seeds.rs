@@ -1,0 +1,223 @@
+//! A mean over seeds, with the chance of prompts and of seeds in its interval and in its p-value.
+//!
+//! Prompts are many, and the bootstrap redraws them. Seeds are few, and a bootstrap of three is a third too narrow, since it
+//! never looks beyond the three; so their part is Student's t. Both are put together by their variances: the interval as Zou
+//! and Donner (2008) do ("MOVER"), the degrees of freedom of the p-value as Welch and Satterthwaite do. With one seed all
+//! this is the bootstrap of prompts alone, and with seeds that agree it is that too.
+
+use std::collections::BTreeMap;
+
+use statrs::distribution::{ContinuousCDF, StudentsT};
+
+use crate::bootstrap::{Interval, percentiles};
+use crate::undefined::Undefined;
+
+/// A mean over seeds, or what follows from such means.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OverSeeds {
+    /// The mean.
+    pub value: f64,
+    /// The mean on every replicate of the prompts; NaN where one seed has no value.
+    pub replicates: Vec<f64>,
+    // How far each seed lies from the mean, by the number of seeds: equally many seeds of two arms are paired.
+    deviations: BTreeMap<usize, Vec<f64>>,
+}
+
+impl OverSeeds {
+    /// The mean of what seeds reached; `None` of no seeds.
+    pub fn mean(values: &[f64], replicates: &[&[f64]]) -> Option<Self> {
+        let mean = mean(values)?;
+        let n_replicates = replicates.iter().map(|of_seed| of_seed.len()).min().unwrap_or(0);
+        let at = |at: usize| replicates.iter().map(|of_seed| of_seed[at]).sum::<f64>() / replicates.len() as f64;
+        Some(Self::new(mean, (0..n_replicates).map(at).collect(), values.iter().map(|value| value - mean).collect()))
+    }
+
+    /// A value, its replicates, and by how much each seed moves it (their mean does not count).
+    pub fn new(value: f64, replicates: Vec<f64>, deviations: Vec<f64>) -> Self {
+        let n = deviations.len();
+        Self { value, replicates, deviations: if n > 1 { [(n, deviations)].into() } else { BTreeMap::new() } }
+    }
+
+    /// `a` times one and `b` times the other, seeds and replicates taken together.
+    pub fn combined(a: f64, one: &Self, b: f64, other: &Self) -> Self {
+        let sum = |x: &f64, y: &f64| a * x + b * y;
+        let scaled = |by: f64, of: &[f64]| of.iter().map(|x| by * x).collect::<Vec<f64>>();
+        let mut deviations: BTreeMap<usize, Vec<f64>> =
+            one.deviations.iter().map(|(n, of_seeds)| (*n, scaled(a, of_seeds))).collect();
+        for (n, of_seeds) in &other.deviations {
+            let known = deviations.entry(*n).or_insert_with(|| vec![0.0; *n]);
+            known.iter_mut().zip(scaled(b, of_seeds)).for_each(|(known, more)| *known += more);
+        }
+        Self {
+            value: sum(&one.value, &other.value),
+            replicates: one.replicates.iter().zip(&other.replicates).map(|(x, y)| sum(x, y)).collect(),
+            deviations,
+        }
+    }
+
+    /// One less another.
+    pub fn minus(&self, other: &Self) -> Self {
+        Self::combined(1.0, self, -1.0, other)
+    }
+
+    /// The 95 % interval.
+    ///
+    /// # Errors
+    /// As [`percentiles`].
+    pub fn interval(&self) -> Result<Interval, Undefined> {
+        let Interval { low, high } = percentiles(&self.replicates)?;
+        let of_seeds = self.seeds();
+        let half = of_seeds.map_or(0.0, |seeds| seeds.variance.sqrt() * upper_point(seeds.freedom));
+        let beyond = |end: f64| (self.value - end).hypot(half) - (self.value - end).abs();
+        Ok(Interval { low: low - beyond(low), high: high + beyond(high) })
+    }
+
+    /// Two-sided p of the value being 0. A bootstrap's own share of replicates beyond 0 is never below 1/replicates, which no
+    /// correction for many comparisons survives. Without any spread a value of 0 has p 1, another one 1/(replicates + 1).
+    pub fn p_value(&self) -> f64 {
+        let error = self.variance().sqrt();
+        if self.value == 0.0 {
+            return 1.0;
+        }
+        if error == 0.0 {
+            return 1.0 / (self.replicates.iter().filter(|value| !value.is_nan()).count() as f64 + 1.0);
+        }
+        let freedom = self.seeds().map_or(f64::INFINITY, |seeds| {
+            // Prompts are many: the seeds alone bring doubt about the variance.
+            (self.variance() / seeds.variance).powi(2) * seeds.freedom
+        });
+        two_tails(self.value.abs() / error, freedom).clamp(0.0, 1.0)
+    }
+
+    /// The chance that its sign is right: 1 less half the p-value; one half for 0.
+    pub fn p_sign(&self) -> f64 {
+        1.0 - self.p_value() / 2.0
+    }
+
+    /// Its variance by the chance of prompts and of seeds.
+    pub fn variance(&self) -> f64 {
+        let known: Vec<f64> = self.replicates.iter().copied().filter(|value| !value.is_nan()).collect();
+        variance(&known).unwrap_or(0.0) + self.seeds().map_or(0.0, |seeds| seeds.variance)
+    }
+
+    /// The seeds' part; `None` if they do not differ, or if there is one alone.
+    fn seeds(&self) -> Option<OfSeeds> {
+        let parts = self.deviations.iter().filter_map(|(n, of_seeds)| {
+            let variance = variance(of_seeds)? / *n as f64;
+            Some((variance, variance.powi(2) / (*n - 1) as f64))
+        });
+        let (variance, squares) = parts.fold((0.0, 0.0), |sum, part| (sum.0 + part.0, sum.1 + part.1));
+        (variance > 0.0).then(|| OfSeeds { variance, freedom: variance * variance / squares })
+    }
+}
+
+/// What the chance of seeds adds.
+struct OfSeeds {
+    variance: f64,
+    freedom: f64,
+}
+
+fn mean(values: &[f64]) -> Option<f64> {
+    (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
+}
+
+/// Sample variance; `None` for fewer than two values.
+fn variance(values: &[f64]) -> Option<f64> {
+    let mean = mean(values).filter(|_| values.len() > 1)?;
+    Some(values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / (values.len() - 1) as f64)
+}
+
+/// The upper 2.5 % point of Student's t.
+pub(crate) fn upper_point(freedom: f64) -> f64 {
+    StudentsT::new(0.0, 1.0, freedom).map_or(f64::NAN, |t| t.inverse_cdf(0.975))
+}
+
+/// The chance that Student's t lies above `t`, or below `-t`.
+fn two_tails(t: f64, freedom: f64) -> f64 {
+    // Beyond, the two differ by less than a thousandth, and the library's continued fraction no longer ends.
+    if freedom < 1e4 {
+        StudentsT::new(0.0, 1.0, freedom).map_or(f64::NAN, |of| 2.0 * of.sf(t))
+    } else {
+        libm::erfc(t / std::f64::consts::SQRT_2)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const A: [f64; 3] = [0.71, 0.74, 0.69];
+    const B: [f64; 3] = [0.65, 0.70, 0.66];
+    const C: [f64; 5] = [0.60, 0.64, 0.61, 0.67, 0.63];
+
+    /// Seeds on prompts that leave no doubt.
+    fn of(values: &[f64]) -> OverSeeds {
+        let mean = OverSeeds::mean(values, &[]).unwrap();
+        OverSeeds { replicates: vec![mean.value; 10], ..mean }
+    }
+
+    fn is(found: &OverSeeds, low: f64, high: f64, p: f64) {
+        let interval = found.interval().unwrap();
+        assert!((interval.low - low).abs() < 1e-9 && (interval.high - high).abs() < 1e-9, "{interval:?}");
+        assert!((found.p_value() - p).abs() < 1e-9, "{}", found.p_value());
+    }
+
+    #[test]
+    fn where_prompts_leave_no_doubt_seeds_are_told_apart_as_scipys_t_tests_do() {
+        // scipy 1.17.1: stats.t.interval(.95, 2, mean(a), sem(a)), ttest_1samp(a, .7)
+        let mean = of(&A);
+        is(
+            &OverSeeds { value: mean.value - 0.7, replicates: vec![mean.value - 0.7; 10], ..mean.clone() },
+            -0.049_182_761_460_424_6,
+            0.075_849_428_127_091_1,
+            0.455_668_946_048_182_6,
+        );
+        // ttest_rel(a, b)
+        is(&mean.minus(&of(&B)), 0.005_387_502_997_365_699, 0.081_279_163_669_300_91, 0.039_012_347_759_055_384);
+        // ttest_ind(a, c, equal_var=False)
+        is(&mean.minus(&of(&C)), 0.033_436_345_781_924_42, 0.133_230_320_884_742_1, 0.008_323_318_975_391_108);
+    }
+
+    #[test]
+    fn one_seed_and_seeds_that_agree_have_the_prompts_interval() {
+        let replicates = [0.3, 0.1, 0.9, 0.4, 0.8, f64::NAN, 0.2];
+        let alone = OverSeeds::mean(&[0.5], &[&replicates]).unwrap();
+        assert_eq!(alone.interval(), percentiles(&replicates));
+        let agreeing = OverSeeds::mean(&[0.5; 4], &[&replicates[..]; 4]).unwrap();
+        assert_eq!(agreeing.interval(), percentiles(&replicates));
+        assert!(agreeing.replicates[5].is_nan() && agreeing.p_value() == alone.p_value());
+        assert_eq!(OverSeeds::mean(&[], &[]), None);
+        let none = OverSeeds::mean(&[0.5, 0.6], &[&[f64::NAN; 3][..]; 2]).unwrap();
+        assert_eq!(none.interval(), Err(Undefined::TooFewResamples { dropped: 3, replicates: 3 }));
+    }
+
+    #[test]
+    fn both_parts_add_up_by_their_squares_on_either_side() {
+        // Ends 3 below and 1 above, and 4 to either side for the seeds: hypot(3, 4) = 5 and hypot(1, 4).
+        let half = 4.0 / upper_point(1.0);
+        let both = OverSeeds::new(10.0, vec![7.0, 11.0], vec![half, -half]);
+        let of_prompts = percentiles(&[7.0, 11.0]).unwrap();
+        let (below, above) = (10.0 - of_prompts.low, of_prompts.high - 10.0);
+        let interval = both.interval().unwrap();
+        assert!((10.0 - interval.low - below.hypot(4.0)).abs() < 1e-9, "{interval:?}");
+        assert!((interval.high - 10.0 - above.hypot(4.0)).abs() < 1e-9, "{interval:?}");
+        assert!((both.variance() - (8.0 + half * half)).abs() < 1e-12);
+    }
+
+    #[test]
+    fn without_spread_nothing_is_certain_and_a_tie_is_a_tie() {
+        let sure = OverSeeds::new(0.5, vec![0.5; 3], vec![]);
+        assert_eq!((sure.p_value(), sure.p_sign()), (0.25, 0.875));
+        let tie = OverSeeds::new(0.0, vec![0.1, -0.1], vec![]);
+        assert_eq!((tie.p_value(), tie.p_sign()), (1.0, 0.5));
+    }
+
+    #[test]
+    fn seeds_are_paired_so_that_what_moves_both_arms_alike_is_no_doubt() {
+        let shifted: Vec<f64> = A.iter().map(|value| value - 0.1).collect();
+        let difference = of(&A).minus(&of(&shifted)).interval().unwrap();
+        assert!((difference.low - 0.1).abs() < 1e-12 && (difference.high - 0.1).abs() < 1e-12, "{difference:?}");
+        let half = OverSeeds::combined(0.5, &of(&A), 0.5, &of(&A));
+        assert_eq!(half.deviations, of(&A).deviations);
+    }
+}
