@@ -1,9 +1,10 @@
 //! A mean over seeds, with the chance of prompts and of seeds in its interval and in its p-value.
 //!
 //! Prompts are many, and the bootstrap redraws them. Seeds are few, and a bootstrap of three is a third too narrow, since it
-//! never looks beyond the three; so their part is Student's t. Both are put together by their variances: the interval as Zou
-//! and Donner (2008) do ("MOVER"), the degrees of freedom of the p-value as Welch and Satterthwaite do. With one seed all
-//! this is the bootstrap of prompts alone, and with seeds that agree it is that too.
+//! never looks beyond the three; so their part is Student's t of what their spread exceeds that which the draw of prompts
+//! alone makes between them. Both parts are put together by their variances: the interval as Zou and Donner (2008) do
+//! ("MOVER"), the degrees of freedom of the p-value as Welch and Satterthwaite do. With one seed all this is the bootstrap of
+//! prompts alone.
 
 use std::collections::BTreeMap;
 
@@ -19,45 +20,90 @@ pub struct OverSeeds {
     pub value: f64,
     /// The mean on every replicate of the prompts; NaN where one seed has no value.
     pub replicates: Vec<f64>,
-    // How far each seed lies from the mean, by the number of seeds: equally many seeds of two arms are paired.
-    deviations: BTreeMap<usize, Vec<f64>>,
+    // By the number of seeds: equally many seeds of two arms are paired.
+    seeds: BTreeMap<usize, Vec<Deviation>>,
+}
+
+/// By how much one seed lies above the mean of all.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Deviation {
+    /// On all prompts.
+    pub value: f64,
+    /// On every replicate of the prompts.
+    pub replicates: Vec<f64>,
 }
 
 impl OverSeeds {
-    /// The mean of what seeds reached; `None` of no seeds.
+    /// The mean of what seeds reached, and reached on every replicate; `None` of no seeds.
     pub fn mean(values: &[f64], replicates: &[&[f64]]) -> Option<Self> {
         let mean = mean(values)?;
         let n_replicates = replicates.iter().map(|of_seed| of_seed.len()).min().unwrap_or(0);
         let at = |at: usize| replicates.iter().map(|of_seed| of_seed[at]).sum::<f64>() / replicates.len() as f64;
-        Some(Self::new(mean, (0..n_replicates).map(at).collect(), values.iter().map(|value| value - mean).collect()))
+        let means: Vec<f64> = (0..n_replicates).map(at).collect();
+        let deviation = |(value, of_seed): (&f64, &&[f64])| Deviation {
+            value: value - mean,
+            replicates: of_seed.iter().zip(&means).map(|(value, mean)| value - mean).collect(),
+        };
+        let seeds = values.iter().zip(replicates).map(deviation).collect();
+        Some(Self::new(mean, means, seeds))
     }
 
-    /// A value, its replicates, and by how much each seed moves it (their mean does not count).
-    pub fn new(value: f64, replicates: Vec<f64>, deviations: Vec<f64>) -> Self {
-        let n = deviations.len();
-        Self { value, replicates, deviations: if n > 1 { [(n, deviations)].into() } else { BTreeMap::new() } }
+    /// A value, its replicates, and by how much each seed moves it.
+    pub fn new(value: f64, replicates: Vec<f64>, seeds: Vec<Deviation>) -> Self {
+        let n = seeds.len();
+        Self { value, replicates, seeds: if n > 1 { [(n, seeds)].into() } else { BTreeMap::new() } }
     }
 
     /// `a` times one and `b` times the other, seeds and replicates taken together.
     pub fn combined(a: f64, one: &Self, b: f64, other: &Self) -> Self {
-        let sum = |x: &f64, y: &f64| a * x + b * y;
         let scaled = |by: f64, of: &[f64]| of.iter().map(|x| by * x).collect::<Vec<f64>>();
-        let mut deviations: BTreeMap<usize, Vec<f64>> =
-            one.deviations.iter().map(|(n, of_seeds)| (*n, scaled(a, of_seeds))).collect();
-        for (n, of_seeds) in &other.deviations {
-            let known = deviations.entry(*n).or_insert_with(|| vec![0.0; *n]);
-            known.iter_mut().zip(scaled(b, of_seeds)).for_each(|(known, more)| *known += more);
+        let add = |to: &mut [f64], by: f64, of: &[f64]| to.iter_mut().zip(of).for_each(|(to, x)| *to += by * x);
+        let all = |by: f64, seeds: &[Deviation]| {
+            let scale = |of: &Deviation| Deviation { value: by * of.value, replicates: scaled(by, &of.replicates) };
+            seeds.iter().map(scale).collect::<Vec<_>>()
+        };
+        let mut sum = Self {
+            value: a * one.value + b * other.value,
+            replicates: scaled(a, &one.replicates),
+            seeds: one.seeds.iter().map(|(n, seeds)| (*n, all(a, seeds))).collect(),
+        };
+        add(&mut sum.replicates, b, &other.replicates);
+        for (n, seeds) in &other.seeds {
+            match sum.seeds.get_mut(n) {
+                None => drop(sum.seeds.insert(*n, all(b, seeds))),
+                Some(known) => known.iter_mut().zip(seeds).for_each(|(known, more)| {
+                    known.value += b * more.value;
+                    add(&mut known.replicates, b, &more.replicates);
+                }),
+            }
         }
-        Self {
-            value: sum(&one.value, &other.value),
-            replicates: one.replicates.iter().zip(&other.replicates).map(|(x, y)| sum(x, y)).collect(),
-            deviations,
-        }
+        sum
     }
 
     /// One less another.
     pub fn minus(&self, other: &Self) -> Self {
         Self::combined(1.0, self, -1.0, other)
+    }
+
+    /// How many seeds differ in it; 0 if they are not told apart.
+    pub fn n_seeds(&self) -> usize {
+        self.seeds.keys().copied().max().unwrap_or(0)
+    }
+
+    /// The mean without one of its seeds, where it has that one.
+    pub fn without(&self, seed: Option<usize>) -> f64 {
+        self.value - self.share(seed).map_or(0.0, |(share, seed)| share * seed.value)
+    }
+
+    /// The same on one replicate of the prompts.
+    pub fn replicate_without(&self, seed: Option<usize>, at: usize) -> f64 {
+        self.replicates[at] - self.share(seed).map_or(0.0, |(share, seed)| share * seed.replicates[at])
+    }
+
+    /// A seed, and how much of its deviation the mean without it lacks.
+    fn share(&self, seed: Option<usize>) -> Option<(f64, &Deviation)> {
+        let (n, seeds) = self.seeds.last_key_value()?;
+        Some((1.0 / (*n - 1) as f64, seeds.get(seed?)?))
     }
 
     /// The 95 % interval.
@@ -96,15 +142,17 @@ impl OverSeeds {
 
     /// Its variance by the chance of prompts and of seeds.
     pub fn variance(&self) -> f64 {
-        let known: Vec<f64> = self.replicates.iter().copied().filter(|value| !value.is_nan()).collect();
-        variance(&known).unwrap_or(0.0) + self.seeds().map_or(0.0, |seeds| seeds.variance)
+        variance(&self.replicates).unwrap_or(0.0) + self.seeds().map_or(0.0, |seeds| seeds.variance)
     }
 
-    /// The seeds' part; `None` if they do not differ, or if there is one alone.
+    /// The seeds' part; `None` if they do not differ more than the draw of prompts makes them, or if there is one alone.
     fn seeds(&self) -> Option<OfSeeds> {
-        let parts = self.deviations.iter().filter_map(|(n, of_seeds)| {
-            let variance = variance(of_seeds)? / *n as f64;
-            Some((variance, variance.powi(2) / (*n - 1) as f64))
+        let parts = self.seeds.iter().filter_map(|(n, seeds)| {
+            let others = (*n - 1) as f64;
+            let of_prompts = seeds.iter().filter_map(|seed| variance(&seed.replicates)).sum::<f64>() / others;
+            let spread = variance(&seeds.iter().map(|seed| seed.value).collect::<Vec<_>>())?;
+            let variance = (spread - of_prompts).max(0.0) / *n as f64;
+            Some((variance, variance.powi(2) / others))
         });
         let (variance, squares) = parts.fold((0.0, 0.0), |sum, part| (sum.0 + part.0, sum.1 + part.1));
         (variance > 0.0).then(|| OfSeeds { variance, freedom: variance * variance / squares })
@@ -121,10 +169,12 @@ fn mean(values: &[f64]) -> Option<f64> {
     (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
 }
 
-/// Sample variance; `None` for fewer than two values.
+/// Sample variance of those that are numbers; `None` for fewer than two.
 fn variance(values: &[f64]) -> Option<f64> {
-    let mean = mean(values).filter(|_| values.len() > 1)?;
-    Some(values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / (values.len() - 1) as f64)
+    let known = || values.iter().filter(|value| !value.is_nan());
+    let n = known().count();
+    let mean = known().sum::<f64>() / n as f64;
+    (n > 1).then(|| known().map(|value| (value - mean).powi(2)).sum::<f64>() / (n - 1) as f64)
 }
 
 /// The upper 2.5 % point of Student's t.
@@ -134,7 +184,7 @@ pub(crate) fn upper_point(freedom: f64) -> f64 {
 
 /// The chance that Student's t lies above `t`, or below `-t`.
 fn two_tails(t: f64, freedom: f64) -> f64 {
-    // Beyond, the two differ by less than a thousandth, and the library's continued fraction no longer ends.
+    // Beyond, the two differ by less than one in a hundred, and the library's continued fraction no longer ends.
     if freedom < 1e4 {
         StudentsT::new(0.0, 1.0, freedom).map_or(f64::NAN, |of| 2.0 * of.sf(t))
     } else {
@@ -152,8 +202,12 @@ mod tests {
 
     /// Seeds on prompts that leave no doubt.
     fn of(values: &[f64]) -> OverSeeds {
-        let mean = OverSeeds::mean(values, &[]).unwrap();
-        OverSeeds { replicates: vec![mean.value; 10], ..mean }
+        let replicates: Vec<Vec<f64>> = values.iter().map(|value| vec![*value; 10]).collect();
+        OverSeeds::mean(values, &replicates.iter().map(Vec::as_slice).collect::<Vec<_>>()).unwrap()
+    }
+
+    fn seed(value: f64) -> Deviation {
+        Deviation { value, replicates: vec![] }
     }
 
     fn is(found: &OverSeeds, low: f64, high: f64, p: f64) {
@@ -179,6 +233,14 @@ mod tests {
     }
 
     #[test]
+    fn tails_are_scipys_to_the_far_end_and_where_the_normal_takes_over() {
+        // scipy 1.17.1: 2 * stats.t.sf(3, 9999), 2 * stats.t.sf(40, 2.5); 2 * stats.norm.sf(3)
+        assert!((two_tails(3.0, 9_999.0) - 0.002_706_448_855_712_346_7).abs() < 1e-9, "{}", two_tails(3.0, 9_999.0));
+        assert!((two_tails(40.0, 2.5) - 0.000_141_956_342_904_933_8).abs() < 1e-12, "{}", two_tails(40.0, 2.5));
+        assert!((two_tails(3.0, 1e4) - 0.002_699_796_063_260_186_6).abs() < 1e-15);
+    }
+
+    #[test]
     fn one_seed_and_seeds_that_agree_have_the_prompts_interval() {
         let replicates = [0.3, 0.1, 0.9, 0.4, 0.8, f64::NAN, 0.2];
         let alone = OverSeeds::mean(&[0.5], &[&replicates]).unwrap();
@@ -195,7 +257,7 @@ mod tests {
     fn both_parts_add_up_by_their_squares_on_either_side() {
         // Ends 3 below and 1 above, and 4 to either side for the seeds: hypot(3, 4) = 5 and hypot(1, 4).
         let half = 4.0 / upper_point(1.0);
-        let both = OverSeeds::new(10.0, vec![7.0, 11.0], vec![half, -half]);
+        let both = OverSeeds::new(10.0, vec![7.0, 11.0], vec![seed(half), seed(-half)]);
         let of_prompts = percentiles(&[7.0, 11.0]).unwrap();
         let (below, above) = (10.0 - of_prompts.low, of_prompts.high - 10.0);
         let interval = both.interval().unwrap();
@@ -217,7 +279,23 @@ mod tests {
         let shifted: Vec<f64> = A.iter().map(|value| value - 0.1).collect();
         let difference = of(&A).minus(&of(&shifted)).interval().unwrap();
         assert!((difference.low - 0.1).abs() < 1e-12 && (difference.high - 0.1).abs() < 1e-12, "{difference:?}");
-        let half = OverSeeds::combined(0.5, &of(&A), 0.5, &of(&A));
-        assert_eq!(half.deviations, of(&A).deviations);
+        let same = OverSeeds::combined(0.5, &of(&A), 0.5, &of(&A));
+        for (found, expected) in same.seeds[&3].iter().zip(&of(&A).seeds[&3]) {
+            assert!((found.value - expected.value).abs() < 1e-15);
+        }
+    }
+
+    #[test]
+    fn a_spread_that_the_prompts_explain_is_not_counted_twice() {
+        // Two seeds 0.2 apart on all prompts; on the replicates their distance is 0.2 more or less: variance 2 · 0.02 / 1.
+        let (one, other) = ([0.6, 0.8, 0.6, 0.8], [0.6, 0.4, 0.6, 0.4]);
+        let mean = OverSeeds::mean(&[0.7, 0.5], &[&one, &other]).unwrap();
+        assert_eq!(mean.interval().unwrap(), percentiles(&mean.replicates).unwrap());
+        // Farther apart than that: what is beyond it counts.
+        let (one, other) = (one.map(|x| x + 0.2), other.map(|x| x - 0.2));
+        let mean = OverSeeds::mean(&[0.9, 0.3], &[&one, &other]).unwrap();
+        let of_prompts = 2.0 * variance(&[-0.1, 0.1, -0.1, 0.1]).unwrap();
+        let expected = (0.18 - of_prompts) / 2.0;
+        assert!((mean.variance() - expected).abs() < 1e-12, "{} {expected}", mean.variance());
     }
 }

@@ -10,6 +10,7 @@ mod words;
 
 use std::borrow::Cow;
 
+use rayon::prelude::*;
 use serde::Serialize;
 use tables::{Split, Tables};
 
@@ -20,7 +21,7 @@ use crate::common_images::on_common_images;
 use crate::error::EvaluateError;
 use crate::inputs::Inputs;
 use crate::metrics::{Evaluation, PointMetrics, ROC_AUC, SplitMetrics, evaluate, range};
-use crate::over_seeds::OverSeeds;
+use crate::over_seeds::{Deviation, OverSeeds};
 use crate::settings::{Advice as Limits, Settings};
 
 /// What a budget is counted in.
@@ -256,81 +257,76 @@ fn fill(arm: &mut ArmAdvice, sizes: &[Size], limits: &Limits, request: &Request)
     if n < smallest {
         return Err(format!("{n} images would be labelled, fewer than the smallest size that was tried ({smallest})"));
     }
-    let curves = Curves::of(&known);
-    let expected = curves.over_seeds(|curve| curve.at(n));
+    let n_seeds = known.iter().map(|size| size.mean.n_seeds()).max().unwrap_or(0);
+    let curves: Vec<Curves> =
+        std::iter::once(None).chain((0..n_seeds).map(Some)).map(|at| Curves::of(&known, at)).collect();
+    let expected = over_seeds(&curves, |curve| curve.at(n));
     let auc = sizes[0].expected(&expected)?;
     let Interval { low, high } = Interval { low: auc.ci_low, high: auc.ci_high }.within(range(ROC_AUC));
     arm.expected_auc = Some(Expected { ci_low: low, ci_high: high, ..auc });
     if 2.0 * n <= last * limits.furthest {
-        arm.doubling_adds = sizes[0].expected(&curves.over_seeds(|curve| curve.at(2.0 * n) - curve.at(n))).ok();
+        arm.doubling_adds = sizes[0].expected(&over_seeds(&curves, |curve| curve.at(2.0 * n) - curve.at(n))).ok();
     }
     (arm.n_images, arm.bounded_by) = (Some(n as u64), Some(bounded_by));
-    (arm.cost, arm.curve, arm.expected) = (Some(n * per_image), Some(curves.whole), Some(expected));
+    (arm.cost, arm.curve, arm.expected) = (Some(n * per_image), Some(curves[0].whole), Some(expected));
     Ok(())
 }
 
 /// The AUC of one size of an arm.
 struct Known<'s> {
     n_train: f64,
-    of_seeds: &'s [f64],
     mean: &'s OverSeeds,
 }
 
 impl<'s> Known<'s> {
     fn of(size: &'s Size) -> Option<Self> {
-        let seeds = size.metrics.metric(ROC_AUC)?;
-        Some(Self { n_train: size.point.n_train as f64, of_seeds: &seeds.values, mean: seeds.mean.as_ref()? })
-    }
-
-    /// The mean without one seed, if others are left.
-    fn without(&self, seed: usize) -> f64 {
-        let n = self.of_seeds.len();
-        match self.of_seeds.get(seed) {
-            Some(value) if n > 1 => (self.mean.value * n as f64 - value) / (n - 1) as f64,
-            _ => self.mean.value,
-        }
+        Some(Self { n_train: size.point.n_train as f64, mean: size.metrics.auc()? })
     }
 }
 
-/// The learning curve of one arm, and those that chance could have given.
+/// The learning curve of one arm on all prompts, and on every replicate of them where all sizes have a value.
 struct Curves {
     whole: Curve,
-    /// Of each replicate of the prompts; `None` where a size has no value.
     of_replicates: Vec<Option<Curve>>,
-    /// Without each seed.
-    without: Vec<Curve>,
 }
 
 impl Curves {
-    /// Sizes weigh by how surely they are known.
-    fn of(known: &[Known]) -> Self {
+    /// With each of the seeds, and without the one that is named. Sizes weigh by how surely they are known.
+    fn of(known: &[Known], left_out: Option<usize>) -> Self {
         let weights: Vec<f64> = known.iter().map(|size| 1.0 / size.mean.variance().max(1e-8)).collect();
-        let fit = |value: &dyn Fn(&Known) -> f64| {
+        let fit = |value: &dyn Fn(&OverSeeds) -> f64| {
             let points: Vec<(f64, f64, f64)> =
-                known.iter().zip(&weights).map(|(size, weight)| (size.n_train, value(size), *weight)).collect();
+                known.iter().zip(&weights).map(|(size, weight)| (size.n_train, value(size.mean), *weight)).collect();
             Curve::fit(&points)
         };
-        let n_replicates = known.iter().map(|size| size.mean.replicates.len()).min().unwrap_or(0);
         let of_replicate = |at: usize| {
             let is_known = known.iter().all(|size| !size.mean.replicates[at].is_nan());
-            is_known.then(|| fit(&|size| size.mean.replicates[at]))
+            is_known.then(|| fit(&|mean| mean.replicate_without(left_out, at)))
         };
-        let n_seeds = known.iter().map(|size| size.of_seeds.len()).max().unwrap_or(0);
+        let n_replicates = known.iter().map(|size| size.mean.replicates.len()).min().unwrap_or(0);
         Self {
-            whole: fit(&|size| size.mean.value),
-            of_replicates: (0..n_replicates).map(of_replicate).collect(),
-            without: (0..n_seeds).map(|seed| fit(&|size| size.without(seed))).collect(),
+            whole: fit(&|mean| mean.without(left_out)),
+            of_replicates: (0..n_replicates).into_par_iter().map(of_replicate).collect(),
         }
     }
 
-    /// What a curve says, with the chance of prompts and of seeds: of the latter by the jackknife, which of a plain mean
-    /// gives each seed's distance from it.
-    fn over_seeds(&self, of: impl Fn(&Curve) -> f64) -> OverSeeds {
-        let value = of(&self.whole);
-        let others = self.without.len().saturating_sub(1) as f64;
-        let replicates = self.of_replicates.iter().map(|curve| curve.as_ref().map_or(f64::NAN, &of)).collect();
-        OverSeeds::new(value, replicates, self.without.iter().map(|curve| others * (value - of(curve))).collect())
+    fn each(&self, of: &impl Fn(&Curve) -> f64) -> (f64, Vec<f64>) {
+        (of(&self.whole), self.of_replicates.iter().map(|curve| curve.as_ref().map_or(f64::NAN, of)).collect())
     }
+}
+
+/// What an arm's curve says, with the chance of prompts and of seeds: of the latter by the jackknife, which of a plain mean
+/// gives each seed's distance from it. `curves`: with all seeds, then without each.
+fn over_seeds(curves: &[Curves], of: impl Fn(&Curve) -> f64) -> OverSeeds {
+    let (value, replicates) = curves[0].each(&of);
+    let others = curves.len().saturating_sub(2) as f64;
+    let deviation = |without: &Curves| {
+        let (left, of_replicates) = without.each(&of);
+        let replicates = replicates.iter().zip(of_replicates).map(|(all, left)| others * (all - left)).collect();
+        Deviation { value: others * (value - left), replicates }
+    };
+    let seeds = curves[1..].iter().map(deviation).collect();
+    OverSeeds::new(value, replicates, seeds)
 }
 
 #[cfg(test)]
