@@ -1,10 +1,10 @@
 //! A mean over seeds, with the chance of prompts and of seeds in its interval and in its p-value.
 //!
 //! Prompts are many, and the bootstrap redraws them. Seeds are few, and a bootstrap of three is a third too narrow, since it
-//! never looks beyond the three; so their part is Student's t of what their spread exceeds that which the draw of prompts
-//! alone makes between them. Both parts are put together by their variances: the interval as Zou and Donner (2008) do
-//! ("MOVER"), the degrees of freedom of the p-value as Welch and Satterthwaite do. With one seed all this is the bootstrap of
-//! prompts alone.
+//! never looks beyond the three; so their part is Student's t. Part of their spread is the prompts' doing, which moves seeds
+//! unlike each other: it stands in that t, and is taken out of the bootstrap. Both parts are put together by their variances:
+//! the interval as Zou and Donner (2008) do ("MOVER"), the degrees of freedom of the p-value as Welch and Satterthwaite do.
+//! With one seed all this is the bootstrap of prompts alone.
 
 use std::collections::BTreeMap;
 
@@ -112,10 +112,12 @@ impl OverSeeds {
     /// As [`percentiles`].
     pub fn interval(&self) -> Result<Interval, Undefined> {
         let Interval { low, high } = percentiles(&self.replicates)?;
-        let of_seeds = self.seeds();
-        let half = of_seeds.map_or(0.0, |seeds| seeds.variance.sqrt() * upper_point(seeds.freedom));
-        let beyond = |end: f64| (self.value - end).hypot(half) - (self.value - end).abs();
-        Ok(Interval { low: low - beyond(low), high: high + beyond(high) })
+        let Some(seeds) = self.seeds() else { return Ok(Interval { low, high }) };
+        let half = seeds.variance.sqrt() * upper_point(seeds.freedom);
+        let all = variance(&self.replicates).filter(|all| *all > 0.0);
+        let share = all.map_or(0.0, |all| (self.of_prompts() / all).sqrt());
+        let reach = |distance: f64| (distance.max(0.0) * share).hypot(half);
+        Ok(Interval { low: self.value - reach(self.value - low), high: self.value + reach(high - self.value) })
     }
 
     /// Two-sided p of the value being 0. A bootstrap's own share of replicates beyond 0 is never below 1/replicates, which no
@@ -142,26 +144,37 @@ impl OverSeeds {
 
     /// Its variance by the chance of prompts and of seeds.
     pub fn variance(&self) -> f64 {
-        variance(&self.replicates).unwrap_or(0.0) + self.seeds().map_or(0.0, |seeds| seeds.variance)
+        self.of_prompts() + self.seeds().map_or(0.0, |seeds| seeds.variance)
     }
 
-    /// The seeds' part; `None` if they do not differ more than the draw of prompts makes them, or if there is one alone.
+    /// What the draw of prompts adds by moving all seeds alike.
+    fn of_prompts(&self) -> f64 {
+        let all = variance(&self.replicates).unwrap_or(0.0);
+        (all - self.seeds().map_or(0.0, |seeds| seeds.of_prompts)).max(0.0)
+    }
+
+    /// The seeds' part; `None` if they do not differ, or if there is one alone.
     fn seeds(&self) -> Option<OfSeeds> {
-        let parts = self.seeds.iter().filter_map(|(n, seeds)| {
-            let others = (*n - 1) as f64;
-            let of_prompts = seeds.iter().filter_map(|seed| variance(&seed.replicates)).sum::<f64>() / others;
-            let spread = variance(&seeds.iter().map(|seed| seed.value).collect::<Vec<_>>())?;
-            let variance = (spread - of_prompts).max(0.0) / *n as f64;
-            Some((variance, variance.powi(2) / others))
-        });
-        let (variance, squares) = parts.fold((0.0, 0.0), |sum, part| (sum.0 + part.0, sum.1 + part.1));
-        (variance > 0.0).then(|| OfSeeds { variance, freedom: variance * variance / squares })
+        let mut sum = OfSeeds { variance: 0.0, of_prompts: 0.0, freedom: 0.0 };
+        let mut squares = 0.0;
+        for (n, seeds) in &self.seeds {
+            let (n, others) = (*n as f64, (*n - 1) as f64);
+            let part = variance(&seeds.iter().map(|seed| seed.value).collect::<Vec<_>>())? / n;
+            sum.variance += part;
+            sum.of_prompts += seeds.iter().filter_map(|seed| variance(&seed.replicates)).sum::<f64>() / others / n;
+            squares += part * part / others;
+        }
+        sum.freedom = sum.variance * sum.variance / squares;
+        (sum.variance > 0.0).then_some(sum)
     }
 }
 
 /// What the chance of seeds adds.
 struct OfSeeds {
+    /// All of it.
     variance: f64,
+    /// What the draw of prompts adds to it.
+    of_prompts: f64,
     freedom: f64,
 }
 
@@ -286,16 +299,18 @@ mod tests {
     }
 
     #[test]
-    fn a_spread_that_the_prompts_explain_is_not_counted_twice() {
-        // Two seeds 0.2 apart on all prompts; on the replicates their distance is 0.2 more or less: variance 2 · 0.02 / 1.
+    fn a_spread_that_the_prompts_make_is_not_counted_twice() {
+        // Two seeds 0.2 apart, whose mean stands still while prompts move them against each other.
         let (one, other) = ([0.6, 0.8, 0.6, 0.8], [0.6, 0.4, 0.6, 0.4]);
-        let mean = OverSeeds::mean(&[0.7, 0.5], &[&one, &other]).unwrap();
-        assert_eq!(mean.interval().unwrap(), percentiles(&mean.replicates).unwrap());
-        // Farther apart than that: what is beyond it counts.
-        let (one, other) = (one.map(|x| x + 0.2), other.map(|x| x - 0.2));
-        let mean = OverSeeds::mean(&[0.9, 0.3], &[&one, &other]).unwrap();
-        let of_prompts = 2.0 * variance(&[-0.1, 0.1, -0.1, 0.1]).unwrap();
-        let expected = (0.18 - of_prompts) / 2.0;
-        assert!((mean.variance() - expected).abs() < 1e-12, "{} {expected}", mean.variance());
+        let still = OverSeeds::mean(&[0.7, 0.5], &[&one, &other]).unwrap();
+        assert!((still.variance() - 0.01).abs() < 1e-12, "{}", still.variance());
+        let half = 0.1 * upper_point(1.0);
+        assert!((still.interval().unwrap().high - 0.6 - half).abs() < 1e-9);
+        // The second moves alone: all that the mean moves is in the spread of the two.
+        let mean = OverSeeds::mean(&[0.7, 0.5], &[&[0.7; 4], &other]).unwrap();
+        assert!(variance(&mean.replicates).unwrap() > 0.001 && (mean.variance() - 0.01).abs() < 1e-12);
+        // Both move alike: nothing is taken out.
+        let alike = OverSeeds::mean(&[0.7, 0.5], &[&one, &one.map(|x| x - 0.2)]).unwrap();
+        assert!((alike.variance() - 0.01 - variance(&one).unwrap()).abs() < 1e-12, "{}", alike.variance());
     }
 }
