@@ -181,7 +181,7 @@ unsafe fn gradient_tile<const MR: usize, const NV: usize>(
     // One line an example, of each array in turn: more at once would wait for each other.
     while at + 3 <= n {
         for (i, state) in state.into_iter().enumerate() {
-            _mm_prefetch::<_MM_HINT_T0>(state.wrapping_offset(ahead).wrapping_add(at / 3 * 16).cast());
+            _mm_prefetch::<_MM_HINT_T1>(state.wrapping_offset(ahead).wrapping_add(at / 3 * 16).cast());
             add_example(&mut sums, inputs.add((at + i) * LANES), delta.add((at + i) * ld));
         }
         at += 3;
