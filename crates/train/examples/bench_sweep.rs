@@ -8,7 +8,7 @@
 //! disturb, and by a core's own time.
 
 use std::error::Error;
-use std::sync::Arc;
+use std::sync::{Arc, Barrier};
 use std::time::Instant;
 
 use rayon::iter::{IndexedParallelIterator, IntoParallelRefIterator, ParallelIterator};
@@ -129,31 +129,37 @@ fn stage2(problem: &Problem, key: &str, kept: &KeptNetworks, validation: &[u32])
 /// three rounds, and the most GFLOP that a core made in a second of its own time.
 fn peak() -> Result<(f64, f64), Box<dyn Error>> {
     let n_threads = std::thread::available_parallelism()?.get();
-    let (mut together, mut of_a_core) = (0.0f64, 0.0f64);
-    for _ in 0..3 {
-        let start = Instant::now();
-        let threads: Vec<_> = (0..n_threads).map(|_| std::thread::spawn(product)).collect();
-        for thread in threads {
-            let gflop_per_cpu_second =
-                thread.join().map_err(|_| "a thread failed")?.map_err(|error| error.to_string())?;
-            of_a_core = of_a_core.max(gflop_per_cpu_second);
-        }
-        together = together.max(n_threads as f64 * GFLOP / start.elapsed().as_secs_f64());
-    }
-    Ok((together, of_a_core))
+    let together = Barrier::new(n_threads);
+    let of_threads = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..n_threads).map(|_| scope.spawn(|| products(&together))).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap_or(Err("a thread failed".into()))).collect::<Vec<_>>()
+    });
+    let of_threads: Vec<[[f64; 2]; 3]> = of_threads.into_iter().collect::<Result<_, _>>()?;
+    let slowest = |round: usize| of_threads.iter().map(|rounds| rounds[round][0]).fold(0.0, f64::max);
+    let quickest = (0..3).map(slowest).fold(f64::INFINITY, f64::min);
+    let least_of_a_core = of_threads.iter().flatten().map(|[_, cpu]| *cpu).fold(f64::INFINITY, f64::min);
+    Ok((n_threads as f64 * GFLOP / quickest, GFLOP / least_of_a_core))
 }
 
 const N: i64 = 4096;
 const GFLOP: f64 = 2.0 * (N * N * N) as f64 / 1e9;
 
-/// One product by this thread: GFLOP in a second of its time.
-fn product() -> Result<f64, String> {
+/// Three products by this thread, after one that is not timed and touches all memory: seconds by the wall clock and of
+/// its own time. All threads start each together.
+fn products(together: &Barrier) -> Result<[[f64; 2]; 3], String> {
+    let text = |error: &dyn std::fmt::Display| error.to_string();
+    let cpu = || cpu_seconds("/proc/thread-self/stat").map_err(|error| text(&error));
     tch::set_num_threads(1);
-    let cpu = || cpu_seconds("/proc/thread-self/stat").map_err(|error| error.to_string());
-    let [a, b] = [(); 2].map(|()| Tensor::full([N, N], 0.5, (Kind::Float, Device::Cpu)));
-    let start = cpu()?;
-    let _ = a.f_mm(&b).map_err(|error| error.to_string())?;
-    Ok(GFLOP / (cpu()? - start))
+    let [a, b, out] = [(); 3].map(|()| Tensor::full([N, N], 0.5, (Kind::Float, Device::Cpu)));
+    let mut seconds = [[0.0; 2]; 4];
+    for round in &mut seconds {
+        together.wait();
+        let (start, before) = (Instant::now(), cpu()?);
+        let _ = a.f_mm_out(&out, &b).map_err(|error| text(&error))?;
+        *round = [start.elapsed().as_secs_f64(), cpu()? - before];
+    }
+    let [_, rounds @ ..] = seconds;
+    Ok(rounds)
 }
 
 /// Seconds of CPU that a process or thread has used, to a hundredth, from its line in `/proc`.
