@@ -3,7 +3,8 @@
     PEERS=/path/to/python make bench-train     a Python with torch 2.11, jax and optax; without it the engine alone
     ARGS="--epochs 100"                        the whole of it (some ten minutes); default 5 epochs of the same grid
 
-Each is given all cores. Peers run in random order, the engine before and after them.
+Each is given all cores. Peers run in random order, the engine before and after them. The engine's time is of both
+stages, the peers' of the first alone.
 """
 
 import argparse
@@ -51,6 +52,7 @@ def main():
     slowest = max(ours, key=lambda result: result["seconds"])
     print(f"engine, slower of two: {slowest['seconds']:.1f} s, {slowest['share_of_peak']:.0%} of the f32 peak by the wall clock, "
           f"{slowest['share_of_peak_by_cpu']:.0%} by a core's own time")
+    print("of its time: " + ", ".join(f"{part} {share:.1%}" for part, share in slowest["profile"].items()))
     print(f"bf16: {slowest['seconds'] / bf16['seconds']:.2f} times as fast as f32")
     for peer in peers:
         print(f"{peer['peer']}: {peer['seconds'] / slowest['seconds']:.2f} times the engine's time"

@@ -4,12 +4,13 @@ use std::arch::x86_64::*;
 
 use crate::PANEL;
 use crate::adam::Adam;
+use crate::lines::{LANES, Lines};
 use crate::rows::Rows;
 
-const _: () = assert!(PANEL == 32);
+const _: () = assert!(PANEL == 64);
 
 /// Inputs between two lines of the next panel that the forward product asks for.
-const PREFETCH_EVERY: usize = 8;
+const PREFETCH_EVERY: usize = 4;
 
 /// As [`portable::forward`](crate::portable::forward), for `n_columns` of the panel.
 pub fn forward(rows: &Rows, panel: &[f32], bias: &[f32], relu: bool, out: &mut [f32], stride: usize, n_columns: usize) {
@@ -17,25 +18,29 @@ pub fn forward(rows: &Rows, panel: &[f32], bias: &[f32], relu: bool, out: &mut [
     if n == 0 {
         return;
     }
-    let n_vectors = n_columns.div_ceil(16);
-    assert!(panel.len() >= k * PANEL && bias.len() >= PANEL && n_vectors <= 2);
+    let n_vectors = vectors_of(n_columns);
+    assert!(panel.len() >= k * PANEL && bias.len() >= PANEL && n_vectors <= 4);
     assert!(out.len() >= (n - 1) * stride + n_vectors * 16 && stride.is_multiple_of(16));
     let mut at = 0;
     while at < n {
-        let height = [8, 4, 2, 1].into_iter().find(|height| at + height <= n).unwrap_or(1);
+        let height = [6, 4, 2, 1].into_iter().find(|height| at + height <= n).unwrap_or(1);
         // The tiles of one panel ask for the next panel's lines between them.
-        let next = panel.as_ptr().wrapping_add(k * PANEL + at / 8 * (k / PREFETCH_EVERY) * 16);
+        let next = panel.as_ptr().wrapping_add(k * PANEL + at / 6 * (k / PREFETCH_EVERY) * 16);
         let (starts, to) = (rows.starts()[at..].as_ptr(), out[at * stride..].as_mut_ptr());
         let (panel, bias) = (panel.as_ptr(), bias.as_ptr());
         // SAFETY: the CPU has AVX-512 (`Layer` asked it); the lengths were checked above, each row has `k` numbers, and
         // panels, biases and rows of activations start on cache lines because `Lines` does and strides are whole lines.
         unsafe {
             match (height, n_vectors) {
-                (8, 2) => forward_tile::<8, 2>(k, starts, panel, next, bias, to, stride, relu),
+                (6, 4) => forward_tile::<6, 4>(k, starts, panel, next, bias, to, stride, relu),
+                (4, 4) => forward_tile::<4, 4>(k, starts, panel, next, bias, to, stride, relu),
+                (2, 4) => forward_tile::<2, 4>(k, starts, panel, next, bias, to, stride, relu),
+                (_, 4) => forward_tile::<1, 4>(k, starts, panel, next, bias, to, stride, relu),
+                (6, 2) => forward_tile::<6, 2>(k, starts, panel, next, bias, to, stride, relu),
                 (4, 2) => forward_tile::<4, 2>(k, starts, panel, next, bias, to, stride, relu),
                 (2, 2) => forward_tile::<2, 2>(k, starts, panel, next, bias, to, stride, relu),
                 (_, 2) => forward_tile::<1, 2>(k, starts, panel, next, bias, to, stride, relu),
-                (8, _) => forward_tile::<8, 1>(k, starts, panel, next, bias, to, stride, relu),
+                (6, _) => forward_tile::<6, 1>(k, starts, panel, next, bias, to, stride, relu),
                 (4, _) => forward_tile::<4, 1>(k, starts, panel, next, bias, to, stride, relu),
                 (2, _) => forward_tile::<2, 1>(k, starts, panel, next, bias, to, stride, relu),
                 (_, _) => forward_tile::<1, 1>(k, starts, panel, next, bias, to, stride, relu),
@@ -47,42 +52,47 @@ pub fn forward(rows: &Rows, panel: &[f32], bias: &[f32], relu: bool, out: &mut [
 
 /// As [`portable::gradient_step`](crate::portable::gradient_step), for all panels of a layer of `n_out`.
 ///
-/// All panels of a few inputs, then the next inputs: the batch's rows, which lie anywhere, are so fetched from the
-/// second cache once and not once a panel (10 to 14 % faster than panel by panel).
+/// All panels of one line of inputs, then the next line. The batch's rows lie anywhere, a page each, so that line of
+/// theirs is first copied to one place, which the tiles of all panels read.
 pub fn gradient_step(rows: &Rows, delta: &[f32], stride: usize, n_out: usize, [w, m, v]: [&mut [f32]; 3], adam: &Adam) {
-    let (n, k) = (rows.n(), rows.width());
-    let n_panels = n_out.div_ceil(PANEL);
-    assert!([w.len(), m.len(), v.len()].iter().all(|len| *len >= n_panels * k * PANEL));
-    assert!(n == 0 || delta.len() >= (n - 1) * stride + n_panels * PANEL && stride.is_multiple_of(16));
-    let starts = rows.starts().as_ptr();
-    let mut at = 0;
-    while at < k {
-        let height = [14, 8, 4, 2, 1].into_iter().find(|height| at + height <= k).unwrap_or(1);
+    let n = rows.n();
+    let (n_panels, n_lines) = (n_out.div_ceil(PANEL), rows.width().div_ceil(LANES));
+    let block = LANES * PANEL;
+    assert!([w.len(), m.len(), v.len()].iter().all(|len| *len >= n_panels * n_lines * block));
+    assert!(n == 0 || delta.len() >= (n - 1) * stride + n_panels * PANEL && stride.is_multiple_of(LANES));
+    let mut inputs = Lines::zeros(n * LANES);
+    for line in 0..n_lines {
+        rows.copy_line(line, &mut inputs);
         for panel in 0..n_panels {
-            let from = (panel * k + at) * PANEL;
-            let next = if panel + 1 < n_panels { from + k * PANEL } else { (at + height) * PANEL };
-            let ahead = next as isize - from as isize;
-            let n_vectors = (n_out - panel * PANEL).min(PANEL).div_ceil(16);
-            let [w, m, v] = [&mut *w, &mut *m, &mut *v].map(|state| state[from..].as_mut_ptr());
+            let at = (panel * n_lines + line) * block;
+            let after = if panel + 1 < n_panels { at + n_lines * block } else { (line + 1) * block };
+            let n_vectors = vectors_of((n_out - panel * PANEL).min(PANEL));
             let delta = delta.as_ptr().wrapping_add(panel * PANEL);
-            // SAFETY: as in `forward`.
-            unsafe {
-                match (height, n_vectors) {
-                    (14, 2) => gradient_tile::<14, 2>(n, starts, at, delta, stride, w, m, v, ahead, adam),
-                    (8, 2) => gradient_tile::<8, 2>(n, starts, at, delta, stride, w, m, v, ahead, adam),
-                    (4, 2) => gradient_tile::<4, 2>(n, starts, at, delta, stride, w, m, v, ahead, adam),
-                    (2, 2) => gradient_tile::<2, 2>(n, starts, at, delta, stride, w, m, v, ahead, adam),
-                    (_, 2) => gradient_tile::<1, 2>(n, starts, at, delta, stride, w, m, v, ahead, adam),
-                    (14, _) => gradient_tile::<14, 1>(n, starts, at, delta, stride, w, m, v, ahead, adam),
-                    (8, _) => gradient_tile::<8, 1>(n, starts, at, delta, stride, w, m, v, ahead, adam),
-                    (4, _) => gradient_tile::<4, 1>(n, starts, at, delta, stride, w, m, v, ahead, adam),
-                    (2, _) => gradient_tile::<2, 1>(n, starts, at, delta, stride, w, m, v, ahead, adam),
-                    (_, _) => gradient_tile::<1, 1>(n, starts, at, delta, stride, w, m, v, ahead, adam),
+            for (first, height) in [(0, 6), (6, 5), (11, 5)] {
+                let from = at + first * PANEL;
+                let next = if first + height < LANES { from + height * PANEL } else { after };
+                let ahead = next as isize - from as isize;
+                let inputs = inputs[first..].as_ptr();
+                let state = [&mut *w, &mut *m, &mut *v].map(|state| state[from..].as_mut_ptr());
+                // SAFETY: as in `forward`.
+                unsafe {
+                    match (height, n_vectors) {
+                        (6, 4) => gradient_tile::<6, 4>(n, inputs, delta, stride, state, ahead, adam),
+                        (_, 4) => gradient_tile::<5, 4>(n, inputs, delta, stride, state, ahead, adam),
+                        (6, 2) => gradient_tile::<6, 2>(n, inputs, delta, stride, state, ahead, adam),
+                        (_, 2) => gradient_tile::<5, 2>(n, inputs, delta, stride, state, ahead, adam),
+                        (6, _) => gradient_tile::<6, 1>(n, inputs, delta, stride, state, ahead, adam),
+                        (_, _) => gradient_tile::<5, 1>(n, inputs, delta, stride, state, ahead, adam),
+                    }
                 }
             }
         }
-        at += height;
     }
+}
+
+/// Vectors that a tile is wide for so many columns of a panel: 1, 2 or 4.
+fn vectors_of(n_columns: usize) -> usize {
+    n_columns.div_ceil(LANES).next_power_of_two()
 }
 
 /// `out[i][j] = bias[j] + Σ_k a[i][k] · panel[k][j]`, for `MR` rows and `NV` vectors of columns.
@@ -150,42 +160,39 @@ unsafe fn forward_tile<const MR: usize, const NV: usize>(
     }
 }
 
-/// The gradient `g[r][j] = Σ_i a[i][r] · delta[i][j]` of `MR` rows and `NV` vectors of columns of a panel, and Adam's
-/// step on them: the gradient is never written.
+/// The gradient `g[r][j] = Σ_i inputs[i][r] · delta[i][j]` of `MR` inputs and `NV` vectors of columns of a panel, and
+/// Adam's step on them: the gradient is never written.
 ///
 /// # Safety
-/// `a` points to `n` rows of which `MR` numbers from `from` on are read; `delta` to `n` rows `ld` apart; `w`, `m`, `v`
-/// to `[MR, PANEL]`. All but `a` on cache lines. What lies `ahead` is asked for, never
-/// read.
+/// `inputs` points to `n` times `MR` numbers, a line apart; `delta` to `n` rows `ld` apart; `state`, which is weights
+/// and both moments, to `[MR, PANEL]`. All but `inputs` on cache lines. What lies `ahead` is asked for, never read.
 #[target_feature(enable = "avx512f")]
-#[allow(clippy::too_many_arguments)]
 unsafe fn gradient_tile<const MR: usize, const NV: usize>(
     n: usize,
-    a: *const *const f32,
-    from: usize,
+    inputs: *const f32,
     delta: *const f32,
     ld: usize,
-    w: *mut f32,
-    m: *mut f32,
-    v: *mut f32,
+    state: [*mut f32; 3],
     ahead: isize,
     adam: &Adam,
 ) {
     let mut sums = [[_mm512_setzero_ps(); NV]; MR];
-    let mut d = delta;
-    let [w_next, m_next, v_next] = [w, m, v].map(|state| state.wrapping_offset(ahead));
-    for at in 0..n {
-        // A line each in four examples: a batch of 128 asks for what a tile has.
-        let line = (at >> 2) * 16;
-        _mm_prefetch::<_MM_HINT_T1>(w_next.wrapping_add(line).cast());
-        _mm_prefetch::<_MM_HINT_T1>(m_next.wrapping_add(line).cast());
-        _mm_prefetch::<_MM_HINT_T1>(v_next.wrapping_add(line).cast());
-        add_example(&mut sums, (*a.add(at)).add(from), d);
-        d = d.add(ld);
+    let mut at = 0;
+    // One line an example, of each array in turn: more at once would wait for each other.
+    while at + 3 <= n {
+        for (i, state) in state.into_iter().enumerate() {
+            _mm_prefetch::<_MM_HINT_T1>(state.wrapping_offset(ahead).wrapping_add(at / 3 * 16).cast());
+            add_example(&mut sums, inputs.add((at + i) * LANES), delta.add((at + i) * ld));
+        }
+        at += 3;
+    }
+    for at in at..n {
+        add_example(&mut sums, inputs.add(at * LANES), delta.add(at * ld));
     }
     for r in 0..MR {
         for c in 0..NV {
-            step(sums[r][c], w.add(r * PANEL + c * 16), m.add(r * PANEL + c * 16), v.add(r * PANEL + c * 16), adam);
+            let [w, m, v] = state.map(|state| state.add(r * PANEL + c * 16));
+            step(sums[r][c], w, m, v, adam);
         }
     }
 }

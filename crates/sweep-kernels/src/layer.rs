@@ -2,7 +2,7 @@
 
 use crate::PANEL;
 use crate::adam::{Adam, Moments, flush};
-use crate::lines::Lines;
+use crate::lines::{LANES, Lines};
 use crate::portable;
 use crate::rows::{Activations, Rows, round_to_bf16};
 
@@ -11,6 +11,7 @@ use crate::rows::{Activations, Rows, round_to_bf16};
 pub struct Layer {
     n_in: usize,
     n_out: usize,
+    /// `[panel of outputs][input][64]`, with inputs that stay zero to a whole line of them.
     w: Lines,
     m: Lines,
     v: Lines,
@@ -18,7 +19,7 @@ pub struct Layer {
     bias_moments: Moments,
     gradient_of_bias: Vec<f32>,
     trains_bias: bool,
-    /// `[panel of inputs][output][32]`, for the way back; not for a first layer.
+    /// `[panel of inputs][output][64]`, for the way back; not for a first layer.
     transposed: Option<Lines>,
     /// The weights rounded to bfloat16, if products are to read those.
     rounded: Option<Lines>,
@@ -46,10 +47,10 @@ impl Layer {
     pub fn new(weight: &[f32], bias: &[f32], n_in: usize, n_out: usize, how: Use) -> Self {
         assert!(weight.len() == n_in * n_out && bias.len() == n_out, "a layer of {n_in} to {n_out}");
         let n_panels = n_out.div_ceil(PANEL);
-        let mut w = Lines::zeros(n_panels * n_in * PANEL);
+        let mut w = Lines::zeros(n_panels * n_in.next_multiple_of(LANES) * PANEL);
         for (j, row) in weight.chunks_exact(n_in.max(1)).enumerate() {
             for (k, x) in row.iter().enumerate() {
-                w[(j / PANEL * n_in + k) * PANEL + j % PANEL] = *x;
+                w[place(n_in, j, k)] = *x;
             }
         }
         let mut padded_bias = Lines::zeros(n_panels * PANEL);
@@ -75,8 +76,7 @@ impl Layer {
 
     /// Its weights, `[n_out, n_in]`.
     pub fn weight(&self) -> Vec<f32> {
-        let weight = |j: usize, k: usize| self.w[(j / PANEL * self.n_in + k) * PANEL + j % PANEL];
-        (0..self.n_out).flat_map(|j| (0..self.n_in).map(move |k| weight(j, k))).collect()
+        (0..self.n_out).flat_map(|j| (0..self.n_in).map(move |k| self.w[place(self.n_in, j, k)])).collect()
     }
 
     /// Its biases, `[n_out]`; zeros if they take no part.
@@ -147,31 +147,32 @@ impl Layer {
         }
         let Some(transposed) = &mut self.transposed else { return };
         let weights = self.rounded.as_ref().unwrap_or(&self.w);
-        // Block by block of 16 by 16, so that both sides stay in the nearest cache.
-        for panel in 0..self.n_out.div_ceil(PANEL) {
-            for half in [0, PANEL / 2] {
-                let from_j = panel * PANEL + half;
-                let n_j = self.n_out.saturating_sub(from_j).min(PANEL / 2);
-                if n_j == 0 {
-                    continue;
-                }
-                for k in 0..self.n_in {
-                    let from = &weights[(panel * self.n_in + k) * PANEL + half..][..n_j];
-                    let to = &mut transposed[(k / PANEL * self.n_out + from_j) * PANEL + k % PANEL..];
-                    for (to, x) in to.iter_mut().step_by(PANEL).zip(from) {
-                        *to = *x;
-                    }
+        // Block by block of 16 by 16: in whole lines from the weights, in whole lines to where they are read.
+        for from_j in (0..self.n_out).step_by(LANES) {
+            let n_j = (self.n_out - from_j).min(LANES);
+            for from_k in (0..self.n_in).step_by(LANES) {
+                let mut block = [[0.0; LANES]; LANES];
+                let from = &weights[place(self.n_in, from_j, from_k)..];
+                block.iter_mut().zip(from.chunks(PANEL)).for_each(|(row, from)| row.copy_from_slice(&from[..LANES]));
+                let to = &mut transposed[(from_k / PANEL * self.n_out + from_j) * PANEL + from_k % PANEL..];
+                for (j, to) in to.chunks_mut(PANEL).take(n_j).enumerate() {
+                    to.iter_mut().zip(&block).for_each(|(to, row)| *to = row[j]);
                 }
             }
         }
     }
 }
 
+/// Where the weight from input `k` to output `j` lies.
+fn place(n_in: usize, j: usize, k: usize) -> usize {
+    (j / PANEL * n_in.next_multiple_of(LANES) + k) * PANEL + j % PANEL
+}
+
 /// Rows times panels, into the first rows of `out`.
 fn product(rows: &Rows, panels: &[f32], bias: &[f32], relu: bool, portable: bool, out: &mut Activations) {
     assert!(rows.n() <= out.n());
     let (stride, width) = (out.stride(), out.width());
-    let size = rows.width() * PANEL;
+    let size = panels.len() / width.div_ceil(PANEL).max(1);
     for (at, from) in (0..width).step_by(PANEL).enumerate() {
         let panel = &panels[at * size..][..size];
         let bias = &bias[from..][..PANEL];

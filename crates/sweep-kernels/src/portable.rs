@@ -31,7 +31,8 @@ pub fn forward(
 /// Adam's step on the panels of a layer of `n_out`, whose gradient is `g[k][j] = Σ_i rows[i][k] · delta[i][j]`, rows
 /// of `delta` a `stride` apart.
 pub fn gradient_step(rows: &Rows, delta: &[f32], stride: usize, n_out: usize, [w, m, v]: [&mut [f32]; 3], adam: &Adam) {
-    for panel in 0..n_out.div_ceil(PANEL) {
+    let n_panels = n_out.div_ceil(PANEL);
+    for panel in 0..n_panels {
         for k in 0..rows.width() {
             let mut sums = [0f32; PANEL];
             for i in 0..rows.n() {
@@ -40,7 +41,7 @@ pub fn gradient_step(rows: &Rows, delta: &[f32], stride: usize, n_out: usize, [w
                     *sum += x * delta;
                 }
             }
-            let from = (panel * rows.width() + k) * PANEL;
+            let from = panel * w.len() / n_panels + k * PANEL;
             let tile = from..from + PANEL;
             let state = w[tile.clone()].iter_mut().zip(&mut m[tile.clone()]).zip(&mut v[tile]);
             for (((w, m), v), gradient) in state.zip(sums) {

@@ -40,7 +40,7 @@ impl RowStore {
     }
 }
 
-/// Rows somewhere, of one width; what a product reads.
+/// Rows somewhere, of one width, the last of each one's cache lines filled up with zeros; what a product reads.
 #[derive(Debug)]
 pub struct Rows<'a> {
     starts: Vec<*const f32>,
@@ -61,6 +61,18 @@ impl Rows<'_> {
     /// How many there are.
     pub fn n(&self) -> usize {
         self.starts.len()
+    }
+
+    /// Copies one cache line of each.
+    pub(crate) fn copy_line(&self, line: usize, to: &mut [f32]) {
+        assert!(line < self.width.div_ceil(LANES));
+        for (to, start) in to.as_chunks_mut::<LANES>().0.iter_mut().zip(&self.starts) {
+            // SAFETY: every start was taken from rows of whole lines that are borrowed for as long as `self`.
+            #[allow(unsafe_code)]
+            unsafe {
+                *to = *start.add(line * LANES).cast();
+            }
+        }
     }
 
     pub(crate) fn row(&self, at: usize) -> &[f32] {

@@ -1,19 +1,27 @@
-//! The sweep of `make bench-train` by the engine: 4 arms (1, 8, 4 and 12 heads) by sizes by seeds on random embeddings.
+//! The sweep of `make bench-train` by the engine: 4 arms (1, 8, 4 and 12 heads) by sizes by seeds on random embeddings,
+//! then stage 2 of all but the coarse arm.
 //!
-//! Arguments: epochs, seeds, dim, precision (f32 | bf16), then the sizes. Prints one JSON line. Before and after the
-//! sweep it measures what LibTorch (MKL) makes of a large f32 product on each core at once: the machine's peak. Both are
-//! told by the wall clock, which other programs disturb, and by a core's own time.
+//! Arguments: epochs, seeds, dim, precision (f32 | bf16), then the sizes. Prints one JSON line: of both stages, with the
+//! share of the time that went into training, into stage 2's predictions and regressions, and into the rest (initial
+//! weights, keeping networks, waiting for the last one). Before and after it measures what LibTorch (MKL) makes of a
+//! large f32 product on each core at once: the machine's peak. Both are told by the wall clock, which other programs
+//! disturb, and by a core's own time.
 
 use std::error::Error;
-use std::sync::Arc;
+use std::sync::{Arc, Barrier};
 use std::time::Instant;
 
+use rayon::iter::{IndexedParallelIterator, IntoParallelRefIterator, ParallelIterator};
 use tables::Storage;
 use tch::{Device, Kind, Tensor};
 use train::engine::{Examples, KeptNetworks, Matrix, Objective, Problem, Targets, train_all};
-use train::{Init, Mlp, Precision};
+use train::{Aggregator, Init, Mlp, Precision, predict_rows};
 
+/// The first arm is coarse.
 const HEADS: [usize; 4] = [1, 8, 4, 12];
+
+/// Pairs whose outputs stage 2 is fitted on, beside those of the training pairs.
+const N_VALIDATION: usize = 669;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -24,16 +32,16 @@ fn main() -> Result<(), Box<dyn Error>> {
     let sizes: Vec<usize> = sizes.iter().map(|size| size.parse()).collect::<Result<_, _>>()?;
     let precision = if precision == "bf16" { Precision::Bf16 } else { Precision::F32 };
     let largest = sizes.iter().copied().max().unwrap_or(0);
-    let number = |at: usize| (at.wrapping_mul(2_654_435_761) >> 7) % 10_007;
-    let values = (0..largest * dim).map(|at| number(at) as f32 / 5003.0 - 1.0).collect();
-    let inputs = Arc::new(Matrix::new(values, largest, dim).ok_or("no matrix")?);
+    let n_rows = largest + N_VALIDATION;
+    let values = (0..n_rows * dim).map(|at| number(at) as f32 / 5003.0 - 1.0).collect();
+    let inputs = Arc::new(Matrix::new(values, n_rows, dim).ok_or("no matrix")?);
 
     let mut problems = Vec::new();
     for &n in &sizes {
         let rows: Arc<Vec<u32>> = Arc::new((0..n as u32).collect());
         for seed in 0..seeds {
             for n_heads in HEADS {
-                let labels = Targets::hard((0..n * n_heads).map(|at| Some(number(at + n) % 2 == 0)));
+                let labels = Targets::hard((0..n * n_heads).map(|at| Some(number(at + n).is_multiple_of(2))));
                 problems.push(Problem {
                     inputs: inputs.clone(),
                     training: Examples { rows: rows.clone(), others: None, labels, target: None },
@@ -61,8 +69,18 @@ fn main() -> Result<(), Box<dyn Error>> {
     let folder = tempfile::tempdir()?;
     let kept = KeptNetworks::new(Storage::open(&folder.path().into())?);
     let start = Instant::now();
-    train_all(&problems, &mlp, Device::Cpu, &kept, &|_| ())?;
+    let keys = train_all(&problems, &mlp, Device::Cpu, &kept, &|_| ())?;
+    let validation: Vec<u32> = (largest as u32..n_rows as u32).collect();
+    let stage2 = |(problem, key): (&Problem, &String)| {
+        stage2(problem, key, &kept, &validation).map_err(|error| error.to_string())
+    };
+    let of_networks: Vec<[f64; 3]> = problems.par_iter().zip(&keys).map(stage2).collect::<Result<_, _>>()?;
     let seconds = start.elapsed().as_secs_f64();
+    let share = |part: usize| {
+        let of_cores: f64 = of_networks.iter().map(|parts| parts[part]).sum();
+        of_cores / rayon::current_num_threads() as f64 / seconds
+    };
+    let [training, predictions, regressions] = [share(0), share(1), share(2)];
     let cpu = cpu_seconds("/proc/self/stat")? - cpu_before;
     let after = peak()?;
     let (peak, peak_of_a_core) = (before.0.max(after.0), before.1.max(after.1));
@@ -74,40 +92,74 @@ fn main() -> Result<(), Box<dyn Error>> {
         "peer": "finegrain", "seconds": seconds, "n_networks": problems.len(), "gflop_per_s": gflops,
         "peak_gflop_per_s": peak, "share_of_peak": gflops / peak, "gflop_per_cpu_second": of_a_core,
         "peak_gflop_per_cpu_second": peak_of_a_core, "share_of_peak_by_cpu": of_a_core / peak_of_a_core,
+        "profile": {
+            "training": training, "predictions": predictions, "regressions": regressions,
+            "rest": 1.0 - training - predictions - regressions,
+        },
     });
     println!("{line}");
     Ok(())
+}
+
+fn number(at: usize) -> usize {
+    (at.wrapping_mul(2_654_435_761) >> 7) % 10_007
+}
+
+/// Stage 2 of a trained network as `train` fits it on validation outputs, and as on out-of-fold outputs, one of each
+/// training pair (the folds' own networks are more of stage 1): seconds of training, predictions and regressions.
+fn stage2(problem: &Problem, key: &str, kept: &KeptNetworks, validation: &[u32]) -> Result<[f64; 3], Box<dyn Error>> {
+    let trained = kept.get(key)?.ok_or("not kept")?;
+    let mut seconds = [trained.seconds, 0.0, 0.0];
+    for rows in [validation, &problem.training.rows] {
+        if problem.n_heads == HEADS[0] {
+            continue;
+        }
+        let start = Instant::now();
+        let says = predict_rows(&trained.network, &problem.inputs, rows, Device::Cpu)?;
+        let predicted = start.elapsed().as_secs_f64();
+        let good: Vec<bool> = rows.iter().map(|&row| number(row as usize).is_multiple_of(3)).collect();
+        Aggregator::fit(&says, &good, 1.0).ok_or("one class")?;
+        seconds[1] += predicted;
+        seconds[2] += start.elapsed().as_secs_f64() - predicted;
+    }
+    Ok(seconds)
 }
 
 /// Products of 4,096 by 4,096 on every core at once, each by one thread: GFLOP/s of all cores together in the best of
 /// three rounds, and the most GFLOP that a core made in a second of its own time.
 fn peak() -> Result<(f64, f64), Box<dyn Error>> {
     let n_threads = std::thread::available_parallelism()?.get();
-    let (mut together, mut of_a_core) = (0.0f64, 0.0f64);
-    for _ in 0..3 {
-        let start = Instant::now();
-        let threads: Vec<_> = (0..n_threads).map(|_| std::thread::spawn(product)).collect();
-        for thread in threads {
-            let gflop_per_cpu_second =
-                thread.join().map_err(|_| "a thread failed")?.map_err(|error| error.to_string())?;
-            of_a_core = of_a_core.max(gflop_per_cpu_second);
-        }
-        together = together.max(n_threads as f64 * GFLOP / start.elapsed().as_secs_f64());
-    }
-    Ok((together, of_a_core))
+    let together = Barrier::new(n_threads);
+    let of_threads = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..n_threads).map(|_| scope.spawn(|| products(&together))).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap_or(Err("a thread failed".into()))).collect::<Vec<_>>()
+    });
+    let of_threads: Vec<[[f64; 2]; 3]> = of_threads.into_iter().collect::<Result<_, _>>()?;
+    let slowest = |round: usize| of_threads.iter().map(|rounds| rounds[round][0]).fold(0.0, f64::max);
+    let quickest = (0..3).map(slowest).fold(f64::INFINITY, f64::min);
+    let least_of_a_core = of_threads.iter().flatten().map(|[_, cpu]| *cpu).fold(f64::INFINITY, f64::min);
+    Ok((n_threads as f64 * GFLOP / quickest, GFLOP / least_of_a_core))
 }
 
 const N: i64 = 4096;
 const GFLOP: f64 = 2.0 * (N * N * N) as f64 / 1e9;
 
-/// One product by this thread: GFLOP in a second of its time.
-fn product() -> Result<f64, String> {
+/// Three products by this thread, after one that is not timed and touches all memory: seconds by the wall clock and of
+/// its own time. All threads start each together.
+fn products(together: &Barrier) -> Result<[[f64; 2]; 3], String> {
+    let text = |error: &dyn std::fmt::Display| error.to_string();
+    let cpu = || cpu_seconds("/proc/thread-self/stat").map_err(|error| text(&error));
     tch::set_num_threads(1);
-    let cpu = || cpu_seconds("/proc/thread-self/stat").map_err(|error| error.to_string());
-    let [a, b] = [(); 2].map(|()| Tensor::full([N, N], 0.5, (Kind::Float, Device::Cpu)));
-    let start = cpu()?;
-    let _ = a.f_mm(&b).map_err(|error| error.to_string())?;
-    Ok(GFLOP / (cpu()? - start))
+    let [a, b, out] = [(); 3].map(|()| Tensor::full([N, N], 0.5, (Kind::Float, Device::Cpu)));
+    let mut seconds = [[0.0; 2]; 4];
+    for round in &mut seconds {
+        together.wait();
+        let (start, before) = (Instant::now(), cpu()?);
+        let _ = a.f_mm_out(&out, &b).map_err(|error| text(&error))?;
+        *round = [start.elapsed().as_secs_f64(), cpu()? - before];
+    }
+    let [_, rounds @ ..] = seconds;
+    Ok(rounds)
 }
 
 /// Seconds of CPU that a process or thread has used, to a hundredth, from its line in `/proc`.

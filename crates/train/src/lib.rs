@@ -42,6 +42,8 @@ mod tree;
 mod validate;
 mod variant;
 
+pub use aggregator::Aggregator;
+pub use concept_predictor::predict_rows;
 pub use error::TrainError;
 pub use scoring::{Scores, ScoringError, ScoringModel};
 pub use settings::*;
