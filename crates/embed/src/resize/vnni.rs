@@ -7,7 +7,7 @@
 //! The horizontal pass takes sixteen rows at once, one in each lane, after turning them on their side; it writes four rows
 //! beside each other, the quads that the vertical pass multiplies.
 
-#![allow(unsafe_code, reason = "loads of registers take pointers")]
+#![allow(unsafe_code, reason = "registers are loaded by transmuting arrays")]
 
 use std::arch::x86_64::*;
 use std::ops::Range;
@@ -137,40 +137,34 @@ fn turn<const C: usize>(pixels: &Pixels<C>, left: usize, top: usize, block: &mut
         std::array::from_fn(|row| &pixels.values[(top + row).min(pixels.height - 1) * stride + left * C..]);
     let shortest = rows.iter().map(|row| row.len()).min().unwrap_or(0);
     for (quad, from) in block.iter_mut().zip((0..).step_by(4 * C)) {
-        let channels = if from + 16 <= shortest {
-            // SAFETY: 16 bytes are there in each row.
-            unsafe { turned(&rows, from, order) }
+        let (ends, end_rows): ([[u8; 16]; ROWS], [&[u8]; ROWS]);
+        let (rows, from) = if from + 16 <= shortest {
+            (&rows, from)
         } else {
-            let ends = rows.map(|row| {
+            ends = rows.map(|row| {
                 let rest = row.get(from..).unwrap_or_default();
-                std::array::from_fn::<u8, 16, _>(|at| rest.get(at).copied().unwrap_or(0))
+                std::array::from_fn(|at| rest.get(at).copied().unwrap_or(0))
             });
-            // SAFETY: as above.
-            unsafe { turned(&ends.each_ref().map(<[u8; 16]>::as_slice), 0, order) }
+            end_rows = ends.each_ref().map(<[u8; 16]>::as_slice);
+            (&end_rows, 0)
         };
+        let channels = turned(rows, from, order);
         quad.copy_from_slice(&channels[..C]);
     }
 }
 
 /// Four columns of sixteen rows, whose 16 bytes at `from` are ordered by channels first: up to four channels.
-///
-/// # Safety
-/// Each row has 16 bytes at `from`.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw")]
-unsafe fn turned(rows: &[&[u8]; ROWS], from: usize, order: __m512i) -> [__m512i; 4] {
+fn turned(rows: &[&[u8]; ROWS], from: usize, order: __m512i) -> [__m512i; 4] {
     // Loops, for a closure that `map` calls would not be compiled into this function.
     let mut fours = [_mm512_setzero_si512(); 4];
     for (at, four) in fours.iter_mut().enumerate() {
-        // SAFETY: as the function says.
-        unsafe {
-            let row = |lane: usize| rows[at + 4 * lane].as_ptr().wrapping_add(from).cast::<__m128i>();
-            let lanes = _mm512_castsi128_si512(_mm_loadu_si128(row(0)));
-            let lanes = _mm512_inserti32x4::<1>(lanes, _mm_loadu_si128(row(1)));
-            let lanes = _mm512_inserti32x4::<2>(lanes, _mm_loadu_si128(row(2)));
-            let lanes = _mm512_inserti32x4::<3>(lanes, _mm_loadu_si128(row(3)));
-            *four = _mm512_shuffle_epi8(lanes, order);
-        }
+        let lanes = _mm512_castsi128_si512(load_sixteen(rows[at], from));
+        let lanes = _mm512_inserti32x4::<1>(lanes, load_sixteen(rows[at + 4], from));
+        let lanes = _mm512_inserti32x4::<2>(lanes, load_sixteen(rows[at + 8], from));
+        let lanes = _mm512_inserti32x4::<3>(lanes, load_sixteen(rows[at + 12], from));
+        *four = _mm512_shuffle_epi8(lanes, order);
     }
     // In each quarter of the registers the transpose of 4 × 4 numbers of 32 bits.
     let [a, b, c, d] = fours;
@@ -242,6 +236,16 @@ fn load(bytes: &[u8; 16]) -> __m128i {
 fn load_quads(quads: &[u32; 16]) -> __m512i {
     // SAFETY: both are 512 bits, any of which are valid.
     unsafe { std::mem::transmute::<[u32; 16], __m512i>(*quads) }
+}
+
+/// 16 bytes from `from` on, which are there.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn load_sixteen(row: &[u8], from: usize) -> __m128i {
+    match row.get(from..).and_then(|rest| rest.first_chunk()) {
+        Some(bytes) => load(bytes),
+        None => _mm_setzero_si128(),
+    }
 }
 
 #[cfg(test)]
