@@ -15,6 +15,7 @@ mod encoder;
 mod error;
 mod identity;
 mod images;
+mod jpeg;
 mod minilm;
 mod network;
 mod orientation;

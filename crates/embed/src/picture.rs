@@ -9,12 +9,9 @@ use std::io::Cursor;
 use gif::{ColorOutput, DecodeOptions, MemoryLimit};
 use image::{DynamicImage, ImageFormat, ImageReader};
 use png::{BitDepth, ColorType, Limits, Transformations};
-use zune_jpeg::JpegDecoder;
-use zune_jpeg::zune_core::bytestream::ZCursor;
-use zune_jpeg::zune_core::colorspace::ColorSpace;
-use zune_jpeg::zune_core::options::DecoderOptions;
 
 use crate::error::AnyError;
+use crate::jpeg::of_jpeg;
 use crate::resize::Pixels;
 
 /// A decoded picture.
@@ -58,47 +55,6 @@ fn of_image(file: &[u8]) -> Result<Picture, image::ImageError> {
         }
         picture => Picture::Colour(Pixels { width, height, values: picture.into_rgb8().into_raw() }),
     })
-}
-
-fn of_jpeg(file: &[u8]) -> Result<Picture, AnyError> {
-    // What a file may decode to is `ingest`'s to bound.
-    let options = DecoderOptions::default().set_strict_mode(false).set_max_width(usize::MAX).set_max_height(usize::MAX);
-    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(file), options);
-    decoder.decode_headers()?;
-    let info = decoder.info().ok_or("a JPEG without a header")?;
-    let wanted = match (info.components, decoder.input_colorspace()) {
-        (1, _) => ColorSpace::Luma,
-        (3, _) => ColorSpace::RGB,
-        // As they are stored: Pillow resizes inks.
-        (4, Some(stored @ (ColorSpace::CMYK | ColorSpace::YCCK))) => stored,
-        (n, _) => return Err(format!("a JPEG of {n} components that are neither grey, colours nor inks").into()),
-    };
-    decoder.set_options(options.jpeg_set_out_colorspace(wanted));
-    let (width, height, values) = (usize::from(info.width), usize::from(info.height), decoder.decode()?);
-    Ok(match wanted {
-        ColorSpace::Luma => Picture::Grey(Pixels { width, height, values }),
-        ColorSpace::RGB => Picture::Colour(Pixels { width, height, values }),
-        stored => Picture::Cmyk(Pixels { width, height, values: inks(values, stored == ColorSpace::YCCK) }),
-    })
-}
-
-/// The inks of stored samples. As Pillow does, all such files are taken for Adobe's, which store what is left of white;
-/// in YCCK the first three as libjpeg's YCbCr (its constants, with 16 fractional bits).
-fn inks(mut samples: Vec<u8>, is_ycck: bool) -> Vec<u8> {
-    let byte = |value: i32| value.clamp(0, 255) as u8;
-    for pixel in samples.as_chunks_mut::<4>().0 {
-        let [y, blue, red, black] = pixel.map(i32::from);
-        let (blue, red) = (blue - 128, red - 128);
-        *pixel = if is_ycck {
-            let cyan = y + ((91_881 * red + 32_768) >> 16);
-            let magenta = y + ((-22_554 * blue - 46_802 * red + 32_768) >> 16);
-            let yellow = y + ((116_130 * blue + 32_768) >> 16);
-            [byte(cyan), byte(magenta), byte(yellow), byte(255 - black)]
-        } else {
-            pixel.map(|sample| 255 - sample)
-        };
-    }
-    samples
 }
 
 fn of_png(file: &[u8]) -> Result<Picture, AnyError> {

@@ -16,10 +16,6 @@ use std::ops::Range;
 use super::taps::{PRECISION_BITS, Taps};
 use super::{Part, Pixels};
 
-/// Wider pictures would need a block of rows that is larger than the processor's cache, and a hostile one more than the
-/// memory.
-pub const WIDEST: usize = 1 << 15;
-
 /// Bits of a weight's lower half.
 const LOW_BITS: u32 = 11;
 
