@@ -2,16 +2,19 @@
 //!
 //! Prompts are many, and the bootstrap redraws them. Seeds are few, and a bootstrap of three is a third too narrow, since it
 //! never looks beyond the three; so their part is Student's t. Part of their spread is the prompts' doing, which moves seeds
-//! unlike each other: it stands in that t, and is taken out of the bootstrap. Both parts are put together by their variances:
-//! the interval as Zou and Donner (2008) do ("MOVER"), the degrees of freedom of the p-value as Welch and Satterthwaite do.
-//! With one seed all this is the bootstrap of prompts alone.
+//! unlike each other: it stands in that t, and is taken out of the bootstrap. Both parts are put together as Zou and Donner
+//! (2008) do ("MOVER"): by their squares, on either side. Seeds of two arms that have different numbers of them are not
+//! paired, and have Welch and Satterthwaite's degrees of freedom. With one seed all this is the bootstrap of prompts alone.
 
 use std::collections::BTreeMap;
 
-use statrs::distribution::{ContinuousCDF, StudentsT};
+use statrs::distribution::{ContinuousCDF, Normal, StudentsT};
 
 use crate::bootstrap::{Interval, percentiles};
 use crate::undefined::Undefined;
+
+/// How often the interval between two p-values is halved.
+const HALVINGS: usize = 40;
 
 /// A mean over seeds, or what follows from such means.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,7 +23,7 @@ pub struct OverSeeds {
     pub value: f64,
     /// The mean on every replicate of the prompts; NaN where one seed has no value.
     pub replicates: Vec<f64>,
-    // By the number of seeds: equally many seeds of two arms are paired.
+    // By the number of seeds that have a value, in their order: those of two arms are paired where both have equally many.
     seeds: BTreeMap<usize, Vec<Deviation>>,
 }
 
@@ -113,28 +116,41 @@ impl OverSeeds {
     pub fn interval(&self) -> Result<Interval, Undefined> {
         let Interval { low, high } = percentiles(&self.replicates)?;
         let Some(seeds) = self.seeds() else { return Ok(Interval { low, high }) };
-        let half = seeds.variance.sqrt() * upper_point(seeds.freedom);
+        let half = seeds.variance.sqrt() * upper_point(0.05, seeds.freedom);
         let all = variance(&self.replicates).filter(|all| *all > 0.0);
         let share = all.map_or(0.0, |all| (self.of_prompts() / all).sqrt());
         let reach = |distance: f64| (distance.max(0.0) * share).hypot(half);
         Ok(Interval { low: self.value - reach(self.value - low), high: self.value + reach(high - self.value) })
     }
 
-    /// Two-sided p of the value being 0. A bootstrap's own share of replicates beyond 0 is never below 1/replicates, which no
-    /// correction for many comparisons survives. Without any spread a value of 0 has p 1, another one 1/(replicates + 1).
+    /// Two-sided p of the value being 0: the level at which the interval's end is 0, if the bootstrap were normal. (A bootstrap's
+    /// own share of replicates beyond 0 is never below 1/replicates, which no correction for many comparisons survives. Welch's
+    /// p, whose degrees of freedom come from the same few seeds as its error, rejects up to seven times too often far out.)
+    /// Without any spread a value of 0 has p 1, another one 1/(replicates + 1).
     pub fn p_value(&self) -> f64 {
-        let error = self.variance().sqrt();
-        if self.value == 0.0 {
+        let distance = self.value.abs();
+        let of_prompts = self.of_prompts().sqrt();
+        let (of_seeds, freedom) = self.seeds().map_or((0.0, 1.0), |seeds| (seeds.variance.sqrt(), seeds.freedom));
+        if distance == 0.0 {
             return 1.0;
         }
-        if error == 0.0 {
+        if of_prompts == 0.0 && of_seeds == 0.0 {
             return 1.0 / (self.replicates.iter().filter(|value| !value.is_nan()).count() as f64 + 1.0);
         }
-        let freedom = self.seeds().map_or(f64::INFINITY, |seeds| {
-            // Prompts are many: the seeds alone bring doubt about the variance.
-            (self.variance() / seeds.variance).powi(2) * seeds.freedom
-        });
-        two_tails(self.value.abs() / error, freedom).clamp(0.0, 1.0)
+        let by_prompts = libm::erfc(distance / of_prompts / std::f64::consts::SQRT_2);
+        let by_seeds = if of_seeds == 0.0 { 0.0 } else { two_tails(distance / of_seeds, freedom) };
+        let least = by_prompts.max(by_seeds);
+        if of_prompts == 0.0 || of_seeds == 0.0 || least == 0.0 {
+            return least.clamp(0.0, 1.0);
+        }
+        // Either part alone reaches 0 at `least`; both together farther in.
+        let reach = |p: f64| (of_prompts * normal_point(p)).hypot(of_seeds * upper_point(p, freedom));
+        let (mut below, mut above) = (least.ln(), 0.0);
+        for _ in 0..HALVINGS {
+            let middle = f64::midpoint(below, above);
+            if reach(middle.exp()) > distance { below = middle } else { above = middle }
+        }
+        f64::midpoint(below, above).exp()
     }
 
     /// The chance that its sign is right: 1 less half the p-value; one half for 0.
@@ -145,6 +161,11 @@ impl OverSeeds {
     /// Its variance by the chance of prompts and of seeds.
     pub fn variance(&self) -> f64 {
         self.of_prompts() + self.seeds().map_or(0.0, |seeds| seeds.variance)
+    }
+
+    /// The same, or the bootstrap's own where that is more: a few seeds may lie close to each other by chance.
+    pub fn cautious_variance(&self) -> f64 {
+        self.variance().max(variance(&self.replicates).unwrap_or(0.0))
     }
 
     /// What the draw of prompts adds by moving all seeds alike.
@@ -190,19 +211,19 @@ fn variance(values: &[f64]) -> Option<f64> {
     (n > 1).then(|| known().map(|value| (value - mean).powi(2)).sum::<f64>() / (n - 1) as f64)
 }
 
-/// The upper 2.5 % point of Student's t.
-pub(crate) fn upper_point(freedom: f64) -> f64 {
-    StudentsT::new(0.0, 1.0, freedom).map_or(f64::NAN, |t| t.inverse_cdf(0.975))
+/// Where the normal distribution's two tails hold `p`.
+fn normal_point(p: f64) -> f64 {
+    -Normal::standard().inverse_cdf(p / 2.0)
+}
+
+/// Where Student's t's two tails hold `p`.
+pub(crate) fn upper_point(p: f64, freedom: f64) -> f64 {
+    StudentsT::new(0.0, 1.0, freedom).map_or(f64::NAN, |t| -t.inverse_cdf(p / 2.0))
 }
 
 /// The chance that Student's t lies above `t`, or below `-t`.
 fn two_tails(t: f64, freedom: f64) -> f64 {
-    // Beyond, the two differ by less than one in a hundred, and the library's continued fraction no longer ends.
-    if freedom < 1e4 {
-        StudentsT::new(0.0, 1.0, freedom).map_or(f64::NAN, |of| 2.0 * of.sf(t))
-    } else {
-        libm::erfc(t / std::f64::consts::SQRT_2)
-    }
+    StudentsT::new(0.0, 1.0, freedom).map_or(f64::NAN, |of| 2.0 * of.sf(t))
 }
 
 #[cfg(test)]
@@ -246,11 +267,11 @@ mod tests {
     }
 
     #[test]
-    fn tails_are_scipys_to_the_far_end_and_where_the_normal_takes_over() {
-        // scipy 1.17.1: 2 * stats.t.sf(3, 9999), 2 * stats.t.sf(40, 2.5); 2 * stats.norm.sf(3)
+    fn tails_are_scipys_to_the_far_end() {
+        // scipy 1.17.1: 2 * stats.t.sf(3, 9999), 2 * stats.t.sf(40, 2.5)
         assert!((two_tails(3.0, 9_999.0) - 0.002_706_448_855_712_346_7).abs() < 1e-9, "{}", two_tails(3.0, 9_999.0));
         assert!((two_tails(40.0, 2.5) - 0.000_141_956_342_904_933_8).abs() < 1e-12, "{}", two_tails(40.0, 2.5));
-        assert!((two_tails(3.0, 1e4) - 0.002_699_796_063_260_186_6).abs() < 1e-15);
+        assert!((upper_point(0.002_706_448_855_712_346_7, 9_999.0) - 3.0).abs() < 1e-6);
     }
 
     #[test]
@@ -269,7 +290,7 @@ mod tests {
     #[test]
     fn both_parts_add_up_by_their_squares_on_either_side() {
         // Ends 3 below and 1 above, and 4 to either side for the seeds: hypot(3, 4) = 5 and hypot(1, 4).
-        let half = 4.0 / upper_point(1.0);
+        let half = 4.0 / upper_point(0.05, 1.0);
         let both = OverSeeds::new(10.0, vec![7.0, 11.0], vec![seed(half), seed(-half)]);
         let of_prompts = percentiles(&[7.0, 11.0]).unwrap();
         let (below, above) = (10.0 - of_prompts.low, of_prompts.high - 10.0);
@@ -277,6 +298,25 @@ mod tests {
         assert!((10.0 - interval.low - below.hypot(4.0)).abs() < 1e-9, "{interval:?}");
         assert!((interval.high - 10.0 - above.hypot(4.0)).abs() < 1e-9, "{interval:?}");
         assert!((both.variance() - (8.0 + half * half)).abs() < 1e-12);
+    }
+
+    #[test]
+    fn p_is_five_percent_where_the_interval_ends_at_zero() {
+        let normal: Vec<f64> = (0..4_000).map(|at| normal_point(2.0 * (f64::from(at) + 0.5) / 4_000.0)).collect();
+        for spread in [0.0, 0.1, 1.0, 10.0] {
+            for sd in [0.0, 1.0] {
+                let at = |value: f64| {
+                    let replicates = normal.iter().map(|z| value + sd * z).collect();
+                    OverSeeds::new(value, replicates, vec![seed(spread), seed(0.0), seed(-spread)])
+                };
+                let end = at(0.0).interval().unwrap().high;
+                if end > 0.0 {
+                    let (inside, outside) = (at(0.99 * end).p_value(), at(1.01 * end).p_value());
+                    assert!(outside < 0.05 && 0.05 < inside && inside < 0.055, "{spread} {sd}: {inside} {outside}");
+                    assert!(at(20.0 * end).p_value() < outside && at(1e-6).p_value() > 0.99);
+                }
+            }
+        }
     }
 
     #[test]
@@ -304,7 +344,7 @@ mod tests {
         let (one, other) = ([0.6, 0.8, 0.6, 0.8], [0.6, 0.4, 0.6, 0.4]);
         let still = OverSeeds::mean(&[0.7, 0.5], &[&one, &other]).unwrap();
         assert!((still.variance() - 0.01).abs() < 1e-12, "{}", still.variance());
-        let half = 0.1 * upper_point(1.0);
+        let half = 0.1 * upper_point(0.05, 1.0);
         assert!((still.interval().unwrap().high - 0.6 - half).abs() < 1e-9);
         // The second moves alone: all that the mean moves is in the spread of the two.
         let mean = OverSeeds::mean(&[0.7, 0.5], &[&[0.7; 4], &other]).unwrap();

@@ -60,7 +60,7 @@ pub fn gradient_step(rows: &Rows, delta: &[f32], stride: usize, n_out: usize, [w
     let block = LANES * PANEL;
     assert!([w.len(), m.len(), v.len()].iter().all(|len| *len >= n_panels * n_lines * block));
     assert!(n == 0 || delta.len() >= (n - 1) * stride + n_panels * PANEL && stride.is_multiple_of(LANES));
-    let mut inputs = Lines::zeros(n * LANES);
+    let mut inputs = Lines::zeros(n.max(1) * LANES);
     for line in 0..n_lines {
         rows.copy_line(line, &mut inputs);
         for panel in 0..n_panels {

@@ -35,7 +35,7 @@ impl RowStore {
     /// # Panics
     /// If there is no such row.
     pub fn rows(&self, rows: impl Iterator<Item = u32>) -> Rows<'_> {
-        let start = |row: u32| self.values[row as usize * self.stride..][..self.width].as_ptr();
+        let start = |row: u32| self.values[row as usize * self.stride..][..self.stride].as_ptr();
         Rows { starts: rows.map(start).collect(), width: self.width, of: PhantomData }
     }
 }
@@ -106,7 +106,7 @@ impl Activations {
     /// If it has fewer.
     pub fn rows(&self, n: usize) -> Rows<'_> {
         assert!(n <= self.n, "{n} of {} rows", self.n);
-        let starts = (0..n).map(|at| self.row(at).as_ptr()).collect();
+        let starts = (0..n).map(|at| self.values[at * self.stride..][..self.stride].as_ptr()).collect();
         Rows { starts, width: self.width, of: PhantomData }
     }
 

@@ -73,14 +73,15 @@ table! {
         value_b: Option<f64>,
         /// `value_a` less `value_b`; for Brier score, log loss and calibration error negative is better.
         difference: Option<f64>,
-        /// Lower end of the 95 % interval of the difference, by the chance of prompts and of seeds. Not corrected.
+        /// Lower end of the 95 % interval of the difference, by the chance of prompts and, of arms with several seeds,
+        /// of seeds. Not corrected.
         ci_low: Option<f64>,
         /// Upper end of that interval.
         ci_high: Option<f64>,
         /// The chance that the sign of `difference` is right: 1 less half of `p_value`; one half for 0.
         p_sign: Option<f64> where Between(0.0, 1.0),
-        /// Two-sided p of no difference: Student's t (Welch), with the variances of prompts (bootstrap) and of seeds added up;
-        /// normal where there is one seed. It has no floor of 1/replicates.
+        /// Two-sided p of no difference: the level at which the interval would end at 0, prompts' part normal, seeds' part
+        /// Student's t. It has no floor of 1/replicates.
         p_value: Option<f64> where Between(0.0, 1.0),
         /// The same by Holm's correction over all rows of one experiment, split, metric and `compared_at`.
         p_adjusted: Option<f64> where Between(0.0, 1.0),

@@ -293,7 +293,7 @@ struct Curves {
 impl Curves {
     /// With each of the seeds, and without the one that is named. Sizes weigh by how surely they are known.
     fn of(known: &[Known], left_out: Option<usize>) -> Self {
-        let weights: Vec<f64> = known.iter().map(|size| 1.0 / size.mean.variance().max(1e-8)).collect();
+        let weights: Vec<f64> = known.iter().map(|size| 1.0 / size.mean.cautious_variance().max(1e-8)).collect();
         let fit = |value: &dyn Fn(&OverSeeds) -> f64| {
             let points: Vec<(f64, f64, f64)> =
                 known.iter().zip(&weights).map(|(size, weight)| (size.n_train, value(size.mean), *weight)).collect();

@@ -29,14 +29,20 @@ impl fmt::Display for Advice {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         writeln!(f, "experiment {}, budget {} {}", self.experiment, self.budget, self.unit)?;
         let lead = self.lead.as_ref().map(auc).unwrap_or_default();
-        let share = 100.0 * self.p_ahead.unwrap_or_default();
+        let sure = match 100.0 * self.p_ahead.unwrap_or_default() {
+            share if share >= 99.5 => "more than 99".to_owned(),
+            share => format!("{share:.0}"),
+        };
         match (self.verdict, &self.arms[..]) {
             (Verdict::Clear, [first, second, ..]) => {
                 writeln!(f, "  collect {}", offer(first))?;
-                writeln!(f, "  ahead of {}, by {lead} ({share:.0} % sure)", offer(second))?;
+                writeln!(f, "  ahead of {}, by {lead} ({sure} % sure of its sign)", offer(second))?;
             }
             (Verdict::CannotTell, [first, second, ..]) => {
-                writeln!(f, "  these data cannot tell the best two apart (difference {lead}, {share:.0} % sure):")?;
+                writeln!(
+                    f,
+                    "  these data cannot tell the best two apart (difference {lead}, {sure} % sure of its sign):"
+                )?;
                 writeln!(f, "    {}", offer(first))?;
                 writeln!(f, "    {}", offer(second))?;
                 writeln!(

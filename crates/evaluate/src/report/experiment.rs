@@ -95,9 +95,10 @@ pub fn section(points: &[ArmPoint], findings: &Findings, is_first: bool) -> Resu
             "ROC-AUC is the chance that, of a good and a bad image, the good one gets the higher reward: 0.5 is guessing \
              (dashed), 1 is perfect. Large marks are means over {}, small dots single seeds; marks of one size \
              stand side by side. Upright lines are 95 % intervals of the mean: {} resamples of prompts, each with all its \
-             images, and Student\u{2019}s t for the seeds.",
+             images{}.",
             counted(n_seeds, "seed"),
             count(findings.settings.bootstrap.replicates),
+            if n_seeds > 1 { ", and Student\u{2019}s t for the seeds" } else { "; not of seeds, since there is one" },
         ));
     }
     lead.extend(answered);
@@ -308,7 +309,7 @@ fn at_equal_cost(experiment: &str, findings: &Findings) -> Sheet {
         "#Fine",
         "#Coarse",
         "#Fine less coarse",
-        "#Sign holds in",
+        "#Sure of the sign",
         "#p (Holm)",
     ];
     let is_shown = |row: &&ArmDifference| {

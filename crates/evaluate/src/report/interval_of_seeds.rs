@@ -9,7 +9,7 @@ pub fn mean_with_interval(values: &[f64]) -> Option<(f64, Option<Interval>)> {
     let mean = (!values.is_empty()).then(|| values.iter().sum::<f64>() / n)?;
     let interval = values.len().checked_sub(2).map(|at| {
         let variance = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / (n - 1.0);
-        let half = upper_point((at + 1) as f64) * (variance / n).sqrt();
+        let half = upper_point(0.05, (at + 1) as f64) * (variance / n).sqrt();
         Interval { low: mean - half, high: mean + half }
     });
     Some((mean, interval))
@@ -22,7 +22,7 @@ mod tests {
     // scipy 1.17.1: stats.t.ppf(.975, [1, 2, 4, 30, 31, 100, 1000]); stats.t.interval(.95, 2, 2, stats.sem([1, 2, 3]))
     #[test]
     fn the_interval_is_scipys() {
-        let points = [1.0, 2.0, 4.0, 30.0, 31.0, 100.0, 1000.0].map(upper_point);
+        let points = [1.0, 2.0, 4.0, 30.0, 31.0, 100.0, 1000.0].map(|freedom| upper_point(0.05, freedom));
         let expected = [12.706205, 4.302653, 2.776445, 2.042272, 2.039513, 1.983972, 1.962339];
         for (found, expected) in points.into_iter().zip(expected) {
             assert!((found - expected).abs() < 1e-6, "{found} {expected}");
