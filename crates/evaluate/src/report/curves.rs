@@ -2,7 +2,7 @@
 
 use plotters::prelude::*;
 
-use super::drawing::{Axis, Chart, DrawingError, INK, WIDTH, chart, figure, line};
+use super::drawing::{Axis, Chart, DrawingError, INK, WIDTH, band, chart, figure, line};
 use super::palette::Mark;
 use crate::arms::Estimate;
 use crate::bootstrap::Interval;
@@ -86,9 +86,8 @@ pub fn curves(
             chart.draw_series(chance)?;
         }
         if let Some(ceiling) = ceiling {
-            if let Some(band) = ceiling.interval {
-                let corners = [(low, band.low.max(y.low)), (high, band.high.min(y.high))];
-                chart.draw_series([Rectangle::new(corners, INK.mix(0.1).filled())])?;
+            if let Some(interval) = ceiling.interval {
+                band(&mut chart, [(low, interval.low.max(y.low)), (high, interval.high.min(y.high))])?;
             }
             chart
                 .draw_series(LineSeries::new([low, high].map(|x| (x, ceiling.value)), INK.mix(0.55).stroke_width(2)))?;

@@ -136,6 +136,18 @@ pub fn line(chart: &mut Chart, ends: [(f64, f64); 2], style: ShapeStyle) -> Resu
     Ok(())
 }
 
+/// A faint area; nothing if it has no height in whole pixels, which no renderer of SVG can fill.
+///
+/// # Errors
+/// [`DrawingError`].
+pub fn band(chart: &mut Chart, corners: [(f64, f64); 2]) -> Result<(), DrawingError> {
+    let [from, to] = corners.map(|corner| chart.backend_coord(&corner));
+    if from.1 != to.1 {
+        chart.draw_series([Rectangle::new(corners, INK.mix(0.1).filled())])?;
+    }
+    Ok(())
+}
+
 /// Sizes go (the page's style sets them), the ink becomes `currentColor`, the title is added.
 fn for_a_page(svg: &str, title: &str, (width, height): (u32, u32)) -> String {
     let fixed_size = format!("<svg width=\"{width}\" height=\"{height}\"");

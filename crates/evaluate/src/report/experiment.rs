@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use tables::{ArmDifference, ArmMetric, HumanCeiling, MetricValue, Split};
 
-use super::Findings;
 use super::curves::{Along, Curve, Point, SIZE, curves};
 use super::figures::{Numbers, ends, exact};
 use super::interventions;
 use super::palette::{Mark, level, marks};
 use super::sheet::{Legend, Panel, Section, Sheet};
 use super::words::{count, counted, estimate, listed, nothing, optional, p_text, rounded, with_interval};
+use super::{Findings, label_source};
 use crate::arms::{ArmPoint, Estimate, comparisons};
 use crate::bootstrap::Interval;
 use crate::error::EvaluateError;
@@ -90,6 +90,16 @@ pub fn section(points: &[ArmPoint], findings: &Findings, is_first: bool) -> Resu
         counted(n_images, "test image"),
         counted(n_prompts, "prompt")
     )];
+    if points.iter().any(|point| !point.is_coarse()) {
+        let whose = match label_source(&findings.inputs.records, experiment) {
+            Some("vlm") => Some("a VLM\u{2019}s answers"),
+            Some("import") => Some("imported"),
+            _ => None,
+        };
+        lead.extend(whose.map(|whose| {
+            format!("The fine-grained labels are {whose}; their cost is what people would take to give them.")
+        }));
+    }
     if is_first {
         lead.push(format!(
             "ROC-AUC is the chance that, of a good and a bad image, the good one gets the higher reward: 0.5 is guessing \

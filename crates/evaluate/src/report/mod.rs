@@ -36,7 +36,7 @@ use minijinja::{UndefinedBehavior, Value};
 use serde::Serialize;
 
 pub use self::pictures::{ContactSheet, contact_sheets};
-pub use self::records::{StageRecord, records};
+pub use self::records::{StageRecord, label_source, records};
 
 use self::answer::Answer;
 use self::facts::Fact;

@@ -50,9 +50,24 @@ pub fn records(storage: &Storage) -> Result<Vec<StageRecord>, StorageError> {
     Ok(records)
 }
 
+/// Whose answers the fine-grained labels of an experiment are (`train.experiments.….source`), where the record says it.
+pub fn label_source<'r>(records: &'r [StageRecord], experiment: &str) -> Option<&'r str> {
+    let train = records.iter().find(|record| record.stage == StageName::Train.command())?;
+    train.inputs.settings["experiments"][experiment]["source"].as_str()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn whose_labels_an_experiment_has_stands_in_the_record_of_train() {
+        let settings = serde_json::json!({ "experiments": { "e": { "source": "vlm" }, "f": {} } });
+        let inputs = RecordedInputs { version: 1, settings, files: BTreeMap::new() };
+        let records = [StageRecord { stage: "train".to_owned(), inputs, outputs: BTreeMap::new() }];
+        assert_eq!(label_source(&records, "e"), Some("vlm"));
+        assert_eq!([label_source(&records, "f"), label_source(&records, "g"), label_source(&[], "e")], [None; 3]);
+    }
 
     #[test]
     fn records_are_read_and_others_left_out() {
