@@ -14,7 +14,7 @@ use crate::arms::{cost_equal, cost_seconds};
 use crate::common_images::on_common_images;
 use crate::holm;
 use crate::metrics::{Evaluation, METRICS, PointMetrics, SplitMetrics};
-use crate::over_seeds::OverSeeds;
+use crate::over_seeds::{OverSeeds, p_sign};
 
 /// The split that arms are compared on.
 const SPLIT: Split = Split::Test;
@@ -199,7 +199,8 @@ impl<'p> Pair<'p> {
         match self.sizes[0][0].metrics.interval(&difference) {
             Ok(interval) => {
                 (row.ci_low, row.ci_high) = (Some(interval.low), Some(interval.high));
-                (row.p_sign, row.p_value) = (Some(difference.p_sign()), Some(difference.p_value()));
+                let p_value = difference.p_value();
+                (row.p_sign, row.p_value) = (Some(p_sign(p_value)), Some(p_value));
             }
             Err(reason) => row.reason = Some(reason.to_string()),
         }

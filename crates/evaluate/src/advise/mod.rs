@@ -21,7 +21,7 @@ use crate::common_images::on_common_images;
 use crate::error::EvaluateError;
 use crate::inputs::Inputs;
 use crate::metrics::{Evaluation, PointMetrics, ROC_AUC, SplitMetrics, evaluate, range};
-use crate::over_seeds::{Deviation, OverSeeds};
+use crate::over_seeds::{Deviation, OverSeeds, p_sign};
 use crate::settings::{Advice as Limits, Settings};
 
 /// What a budget is counted in.
@@ -186,7 +186,7 @@ fn of_experiment<'p>(
         [first, second, ..] => {
             let difference = first.minus(second);
             lead = sizes[0].expected(&difference).ok();
-            p_ahead = Some(difference.p_sign());
+            p_ahead = Some(p_sign(difference.p_value()));
             if lead.is_some_and(|lead| lead.ci_low > 0.0) { Verdict::Clear } else { Verdict::CannotTell }
         }
     };
@@ -276,11 +276,15 @@ fn fill(arm: &mut ArmAdvice, sizes: &[Size], limits: &Limits, request: &Request)
 struct Known<'s> {
     n_train: f64,
     mean: &'s OverSeeds,
+    /// How surely it is known: the inverse of its variance.
+    weight: f64,
 }
 
 impl<'s> Known<'s> {
     fn of(size: &'s Size) -> Option<Self> {
-        Some(Self { n_train: size.point.n_train as f64, mean: size.metrics.auc()? })
+        let mean = size.metrics.auc()?;
+        let weight = 1.0 / mean.cautious_variance().max(1e-8);
+        Some(Self { n_train: size.point.n_train as f64, mean, weight })
     }
 }
 
@@ -291,12 +295,11 @@ struct Curves {
 }
 
 impl Curves {
-    /// With each of the seeds, and without the one that is named. Sizes weigh by how surely they are known.
+    /// With each of the seeds, and without the one that is named.
     fn of(known: &[Known], left_out: Option<usize>) -> Self {
-        let weights: Vec<f64> = known.iter().map(|size| 1.0 / size.mean.cautious_variance().max(1e-8)).collect();
         let fit = |value: &dyn Fn(&OverSeeds) -> f64| {
             let points: Vec<(f64, f64, f64)> =
-                known.iter().zip(&weights).map(|(size, weight)| (size.n_train, value(size.mean), *weight)).collect();
+                known.iter().map(|size| (size.n_train, value(size.mean), size.weight)).collect();
             Curve::fit(&points)
         };
         let of_replicate = |at: usize| {
