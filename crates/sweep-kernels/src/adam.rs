@@ -14,6 +14,13 @@ pub struct Adam {
     pub(crate) decay: f32,
 }
 
+/// Added to the second moment at each step, so that it stays above zero, where there is an inverse root, and above the
+/// denormal numbers, which are slow. It comes to 1e-34 of it, whose root is nothing beside epsilon.
+pub(crate) const FLOOR: f32 = 1e-37;
+
+/// Below this a step's rate is no longer told from it: no weight would move, and its inverse could overflow.
+const LEAST_RATE: f64 = 1e-18;
+
 impl Adam {
     /// Step `t`, from 1, with β = 0.9, 0.999 and ε = 1e-8.
     pub fn at(t: u64, learning_rate: f64, weight_decay: f64) -> Self {
@@ -24,7 +31,7 @@ impl Adam {
             beta1: beta1 as f32,
             beta2: beta2 as f32,
             epsilon: (epsilon / c) as f32,
-            rate: (learning_rate * (1.0 - beta1) / (1.0 - beta1.powf(t)) / c) as f32,
+            rate: (learning_rate * (1.0 - beta1) / (1.0 - beta1.powf(t)) / c).max(LEAST_RATE) as f32,
             decay: (learning_rate * weight_decay) as f32,
         }
     }
@@ -32,7 +39,7 @@ impl Adam {
     /// The step on one number.
     pub(crate) fn step(&self, gradient: f32, w: &mut f32, m: &mut f32, v: &mut f32) {
         *m = self.beta1 * *m + gradient;
-        *v = (self.beta2 * *v + gradient * gradient).min(f32::MAX);
+        *v = (self.beta2 * *v + FLOOR + gradient * gradient).min(f32::MAX);
         *w -= self.rate * *m / (v.sqrt() + self.epsilon) + self.decay * *w;
     }
 }
@@ -59,17 +66,13 @@ impl Moments {
 
     /// Drops moments that have become too small to matter. To be called once in some dozens of steps.
     pub fn flush(&mut self) {
-        flush(&mut self.m, &mut self.v);
+        flush(&mut self.m);
     }
 }
 
-/// Below these a moment no longer moves a weight. Left alone it would decay into denormal numbers, which are slow.
-pub(crate) fn flush(m: &mut [f32], v: &mut [f32]) {
-    let drop_below = |smallest: f32, moments: &mut [f32]| {
-        moments.iter_mut().for_each(|x| *x = if x.abs() < smallest { 0.0 } else { *x });
-    };
-    drop_below(1e-30, m);
-    drop_below(1e-34, v);
+/// Below this a first moment no longer moves a weight. Left alone it would decay into denormal numbers, which are slow.
+pub(crate) fn flush(m: &mut [f32]) {
+    m.iter_mut().for_each(|x| *x = if x.abs() < 1e-30 { 0.0 } else { *x });
 }
 
 #[cfg(test)]

@@ -1,10 +1,9 @@
 //! One dense layer and Adam's memory of it.
 
-use crate::PANEL;
 use crate::adam::{Adam, Moments, flush};
 use crate::lines::{LANES, Lines};
-use crate::portable;
 use crate::rows::{Activations, Rows, round_to_bf16};
+use crate::{PANEL, Then, portable};
 
 /// `y = weight · x + bias`, and what Adam knows of it.
 #[derive(Debug, Clone)]
@@ -19,10 +18,12 @@ pub struct Layer {
     bias_moments: Moments,
     gradient_of_bias: Vec<f32>,
     trains_bias: bool,
-    /// `[panel of inputs][output][64]`, for the way back; not for a first layer.
+    /// `[panel of inputs][output][64]`, with outputs that stay zero to a whole line of them, for the way back; not for a
+    /// first layer.
     transposed: Option<Lines>,
     /// The weights rounded to bfloat16, if products are to read those.
     rounded: Option<Lines>,
+    scratch: vector::Scratch,
     portable: bool,
 }
 
@@ -46,14 +47,13 @@ impl Layer {
     /// If the sizes do not fit.
     pub fn new(weight: &[f32], bias: &[f32], n_in: usize, n_out: usize, how: Use) -> Self {
         assert!(weight.len() == n_in * n_out && bias.len() == n_out, "a layer of {n_in} to {n_out}");
-        let n_panels = n_out.div_ceil(PANEL);
-        let mut w = Lines::zeros(n_panels * n_in.next_multiple_of(LANES) * PANEL);
+        let mut w = Lines::zeros(size(n_in, n_out));
         for (j, row) in weight.chunks_exact(n_in.max(1)).enumerate() {
             for (k, x) in row.iter().enumerate() {
                 w[place(n_in, j, k)] = *x;
             }
         }
-        let mut padded_bias = Lines::zeros(n_panels * PANEL);
+        let mut padded_bias = Lines::zeros(n_out.next_multiple_of(PANEL));
         padded_bias[..n_out].copy_from_slice(bias);
         let zeros = Lines::zeros(w.len());
         let mut layer = Self {
@@ -65,8 +65,9 @@ impl Layer {
             bias_moments: Moments::zeros(n_out),
             gradient_of_bias: vec![0.0; n_out],
             trains_bias: !how.without_bias,
-            transposed: how.has_layer_before.then(|| Lines::zeros(n_in.div_ceil(PANEL) * n_out * PANEL)),
+            transposed: how.has_layer_before.then(|| Lines::zeros(size(n_out, n_in))),
             rounded: how.bf16.then(|| w.clone()),
+            scratch: vector::Scratch::default(),
             portable: how.portable || !has_avx512(),
             w,
         };
@@ -91,7 +92,7 @@ impl Layer {
     pub fn forward(&self, rows: &Rows, relu: bool, out: &mut Activations) {
         assert!(rows.width() == self.n_in && out.width() == self.n_out, "a layer of {} to {}", self.n_in, self.n_out);
         let weights = self.rounded.as_ref().unwrap_or(&self.w);
-        product(rows, weights, &self.bias, relu, self.portable, out);
+        self.product(rows, weights, &self.bias, if relu { Then::Relu } else { Then::Nothing }, out);
     }
 
     /// How the loss changes with its inputs, from how it changes with its outputs, into the first rows of `out`; none
@@ -103,12 +104,7 @@ impl Layer {
         let Some(transposed) = &self.transposed else { panic!("the first layer's inputs do not change") };
         assert!(delta.width() == self.n_out && out.width() == self.n_in && inputs.width() == self.n_in);
         let no_bias = Lines::zeros(self.n_in.next_multiple_of(PANEL));
-        product(delta, transposed, &no_bias, false, self.portable, out);
-        for at in 0..delta.n() {
-            for (out, input) in out.row_mut(at).iter_mut().zip(inputs.row(at)) {
-                *out = if *input > 0.0 { *out } else { 0.0 };
-            }
-        }
+        self.product(delta, transposed, &no_bias, Then::ZeroUnless(inputs), out);
     }
 
     /// Adam's step, from the batch's inputs and how the loss changes with its outputs.
@@ -120,23 +116,28 @@ impl Layer {
         assert!(rows.width() == self.n_in && delta.width() == self.n_out && n <= delta.n());
         let state = [&mut self.w[..], &mut self.m, &mut self.v];
         if self.portable {
-            portable::gradient_step(rows, delta.values(), delta.stride(), self.n_out, state, adam);
+            portable::gradient_step(rows, delta, state, adam, &mut portable::Scratch);
         } else {
-            vector::gradient_step(rows, delta.values(), delta.stride(), self.n_out, state, adam);
+            vector::gradient_step(rows, delta, state, adam, &mut self.scratch);
         }
         if self.trains_bias {
-            self.gradient_of_bias.fill(0.0);
-            for at in 0..n {
-                self.gradient_of_bias.iter_mut().zip(delta.row(at)).for_each(|(sum, delta)| *sum += delta);
-            }
+            delta.sum_rows(n, &mut self.gradient_of_bias);
             self.bias_moments.step(adam, &self.gradient_of_bias, &mut self.bias[..self.n_out]);
         }
         self.refresh();
     }
 
+    fn product(&self, rows: &Rows, panels: &[f32], bias: &[f32], then: Then, out: &mut Activations) {
+        if self.portable {
+            portable::product(rows, panels, bias, then, out);
+        } else {
+            vector::product(rows, panels, bias, then, out);
+        }
+    }
+
     /// Drops moments that have become too small to matter. To be called once in some dozens of steps.
     pub fn flush(&mut self) {
-        flush(&mut self.m, &mut self.v);
+        flush(&mut self.m);
         self.bias_moments.flush();
     }
 
@@ -147,43 +148,28 @@ impl Layer {
         }
         let Some(transposed) = &mut self.transposed else { return };
         let weights = self.rounded.as_ref().unwrap_or(&self.w);
-        // Block by block of 16 by 16: in whole lines from the weights, in whole lines to where they are read.
         for from_j in (0..self.n_out).step_by(LANES) {
-            let n_j = (self.n_out - from_j).min(LANES);
             for from_k in (0..self.n_in).step_by(LANES) {
-                let mut block = [[0.0; LANES]; LANES];
                 let from = &weights[place(self.n_in, from_j, from_k)..];
-                block.iter_mut().zip(from.chunks(PANEL)).for_each(|(row, from)| row.copy_from_slice(&from[..LANES]));
-                let to = &mut transposed[(from_k / PANEL * self.n_out + from_j) * PANEL + from_k % PANEL..];
-                for (j, to) in to.chunks_mut(PANEL).take(n_j).enumerate() {
-                    to.iter_mut().zip(&block).for_each(|(to, row)| *to = row[j]);
+                let to = &mut transposed[place(self.n_out, from_k, from_j)..];
+                if self.portable {
+                    portable::transpose(from, to);
+                } else {
+                    vector::transpose(from, to);
                 }
             }
         }
     }
 }
 
+/// How many numbers all panels of a layer hold.
+fn size(n_in: usize, n_out: usize) -> usize {
+    n_in.next_multiple_of(LANES) * n_out.next_multiple_of(PANEL)
+}
+
 /// Where the weight from input `k` to output `j` lies.
 fn place(n_in: usize, j: usize, k: usize) -> usize {
     (j / PANEL * n_in.next_multiple_of(LANES) + k) * PANEL + j % PANEL
-}
-
-/// Rows times panels, into the first rows of `out`.
-fn product(rows: &Rows, panels: &[f32], bias: &[f32], relu: bool, portable: bool, out: &mut Activations) {
-    assert!(rows.n() <= out.n());
-    let (stride, width) = (out.stride(), out.width());
-    let size = panels.len() / width.div_ceil(PANEL).max(1);
-    for (at, from) in (0..width).step_by(PANEL).enumerate() {
-        let panel = &panels[at * size..][..size];
-        let bias = &bias[from..][..PANEL];
-        let n_columns = (width - from).min(PANEL);
-        let out = out.values_mut().get_mut(from..).unwrap_or_default();
-        if portable {
-            portable::forward(rows, panel, bias, relu, out, stride, n_columns);
-        } else {
-            vector::forward(rows, panel, bias, relu, out, stride, n_columns);
-        }
-    }
 }
 
 #[cfg(target_arch = "x86_64")]

@@ -24,3 +24,17 @@ pub use rows::{Activations, RowStore, Rows, round_to_bf16};
 
 /// Outputs of a panel: four vectors. A tile of six by four does 24 products for ten loads; one of 14 by two, 28 for 16.
 const PANEL: usize = 64;
+
+/// Weights of a block: a line of 16 inputs by a panel.
+const BLOCK: usize = lines::LANES * PANEL;
+
+/// What a product does with its sums at the end.
+#[derive(Debug, Clone, Copy)]
+enum Then<'a> {
+    /// Leaves them.
+    Nothing,
+    /// Makes those below zero zero.
+    Relu,
+    /// Makes those zero where these, in the same place, are not above zero: the way back through a ReLU.
+    ZeroUnless(&'a Activations),
+}

@@ -9,13 +9,19 @@ pub const LANES: usize = 16;
 struct Line([f32; LANES]);
 
 /// A vector of f32 in whole cache lines.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Lines(Vec<Line>);
 
 impl Lines {
     /// Zeros; room for at least `n`.
     pub fn zeros(n: usize) -> Self {
         Self(vec![Line([0.0; LANES]); n.div_ceil(LANES)])
+    }
+
+    /// Makes room for at least `n`.
+    pub fn grow(&mut self, n: usize) {
+        let n_lines = self.0.len().max(n.div_ceil(LANES));
+        self.0.resize(n_lines, Line([0.0; LANES]));
     }
 }
 

@@ -136,6 +136,29 @@ impl Activations {
         &mut self.values[at * self.stride..][..self.width]
     }
 
+    /// Adds up its first `n` rows, into `sums`, `[width]`.
+    pub(crate) fn sum_rows(&self, n: usize, sums: &mut [f32]) {
+        for (from, sums) in (0..self.width).step_by(LANES).zip(sums.chunks_mut(LANES)) {
+            let mut of_line = [0.0; LANES];
+            for row in self.values.chunks_exact(self.stride).take(n) {
+                of_line.iter_mut().zip(&row[from..][..LANES]).for_each(|(sum, x)| *sum += x);
+            }
+            sums.copy_from_slice(&of_line[..sums.len()]);
+        }
+    }
+
+    /// Copies its first `n` rows panel by panel, `[panel][n][64]`.
+    pub(crate) fn copy_panels(&self, n: usize, to: &mut Lines) {
+        assert!(n <= self.n, "{n} of {} rows", self.n);
+        let n_panels = self.width.div_ceil(PANEL);
+        to.grow(n_panels * n * PANEL);
+        for (at, row) in self.values.chunks_exact(self.stride.max(1)).take(n).enumerate() {
+            for (panel, from) in row.as_chunks::<PANEL>().0.iter().enumerate() {
+                to[(panel * n + at) * PANEL..][..PANEL].copy_from_slice(from);
+            }
+        }
+    }
+
     pub(crate) fn stride(&self) -> usize {
         self.stride
     }
