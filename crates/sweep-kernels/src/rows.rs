@@ -152,7 +152,7 @@ impl Activations {
         assert!(n <= self.n, "{n} of {} rows", self.n);
         let n_panels = self.width.div_ceil(PANEL);
         to.grow(n_panels * n * PANEL);
-        for (at, row) in self.values.chunks_exact(self.stride.max(1)).take(n).enumerate() {
+        for (at, row) in self.values.chunks_exact(self.stride).take(n).enumerate() {
             for (panel, from) in row.as_chunks::<PANEL>().0.iter().enumerate() {
                 to[(panel * n + at) * PANEL..][..PANEL].copy_from_slice(from);
             }

@@ -28,10 +28,7 @@ pub fn gradient_step(rows: &Rows, delta: &Activations, [w, m, v]: [&mut [f32]; 3
     let n = rows.n();
     let (n_panels, n_lines) = (delta.width().div_ceil(PANEL), rows.width().div_ceil(LANES));
     assert!([w.len(), m.len(), v.len()].iter().all(|len| *len >= n_panels * n_lines * BLOCK));
-    if n == 0 {
-        return;
-    }
-    scratch.inputs.grow(n * LANES);
+    scratch.inputs.grow(n.max(1) * LANES);
     scratch.gradient.grow(BLOCK);
     delta.copy_panels(n, &mut scratch.delta);
     let step = Step::of(adam);
