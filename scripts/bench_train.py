@@ -51,7 +51,7 @@ def main():
     bf16 = engine("bf16")
     slowest = max(ours, key=lambda result: result["seconds"])
     print(f"engine, slower of two: {slowest['seconds']:.1f} s, {slowest['share_of_peak']:.0%} of the f32 peak by the wall clock, "
-          f"{slowest['share_of_peak_by_cpu']:.0%} by a core's own time")
+          f"{slowest['share_of_peak_by_cpu']:.0%} by a core's own time, {slowest['share_of_mean']:.0%} of the mean product")
     print("of its time: " + ", ".join(f"{part} {share:.1%}" for part, share in slowest["profile"].items()))
     print(f"bf16: {slowest['seconds'] / bf16['seconds']:.2f} times as fast as f32")
     for peer in peers:

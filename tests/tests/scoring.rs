@@ -104,6 +104,17 @@ fn new_pictures_get_the_rewards_and_concepts_of_the_tables_and_other_encoders_ar
         assert!(ended.code() == Some(2) && ended.text().contains(expect), "{expect:?} is not in\n{}", ended.text());
         assert!(!project.folder().join("no.parquet").exists());
     };
+    // For PyTorch; what the module says is tested in `train`.
+    project.succeeds(&["export", "--model", &fine, "--out", "out/model.pt"]);
+    assert!(std::fs::read(project.folder().join("out/model.pt")).unwrap().starts_with(b"PK"));
+    let no_model = project.finegrain(&["export", "--model", "data/run/models/none", "--out", "no.pt"]);
+    assert!(
+        no_model.code() == Some(2) && no_model.text().contains("data/run/models/none/card.json"),
+        "{}",
+        no_model.text()
+    );
+    assert!(!project.folder().join("no.pt").exists());
+
     refused(&["--model", &fine, "--images", "data/demo/images"], "has no prompt, which one of the models reads");
     refused(
         &["--model", "data/run/models/preferences/checklist/n16/s0", "--images", "list.csv"],

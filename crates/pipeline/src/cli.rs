@@ -114,6 +114,12 @@ enum Command {
         #[command(flatten)]
         pipeline: PipelineArgs,
     },
+    /// Write a trained reward model as a TorchScript module, for PyTorch
+    #[cfg(feature = "torch")]
+    Export {
+        #[command(flatten)]
+        arguments: crate::export::ExportArgs,
+    },
     /// Look through, prune or merge the answers that are kept, or read them anew
     Answers {
         #[command(subcommand)]
@@ -249,6 +255,8 @@ pub fn main() -> ExitCode {
         Command::Score { arguments, pipeline } => {
             pipeline.load().and_then(|config| crate::score::score(&config, arguments, progress))
         }
+        #[cfg(feature = "torch")]
+        Command::Export { arguments } => crate::export::export(arguments),
         Command::Answers { action, pipeline } => {
             pipeline.load().and_then(|config| crate::answers::answers(&config, action, out))
         }

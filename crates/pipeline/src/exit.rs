@@ -9,14 +9,21 @@ use synth_feedback::SynthFeedbackError;
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
     /// The command line or the pipeline file is wrong.
-    #[error("{0:#}")]
+    #[error("{}", told(.0))]
     Usage(anyhow::Error),
     /// A stage failed, or a check found something.
-    #[error("{0:#}")]
+    #[error("{}", told(.0))]
     Failed(anyhow::Error),
     /// A stage failed for a reason that time may mend.
-    #[error("{0:#}")]
+    #[error("{}", told(.0))]
     RetryLater(anyhow::Error),
+}
+
+/// The error with its causes, without the C++ stack that LibTorch adds to its own.
+fn told(error: &anyhow::Error) -> String {
+    let text = format!("{error:#}");
+    let is_of_the_stack = |line: &&str| line.starts_with("frame #") || line.starts_with("Exception raised from ");
+    text.lines().filter(|line| !is_of_the_stack(line)).collect::<Vec<_>>().join("\n").trim_end().to_owned()
 }
 
 impl Failure {
@@ -53,4 +60,18 @@ pub fn usage(error: impl Into<anyhow::Error>) -> Failure {
 /// Marks an error as a failure of the work itself.
 pub fn failed(error: impl Into<anyhow::Error>) -> Failure {
     Failure::Failed(error.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_told_with_its_causes_and_without_c_s_stack() {
+        let torch = "Internal torch error: invalid file name: x\nException raised from f at g.cpp:1 (most recent call \
+                     first):\nframe #0: c10::h() + 0x6a (0x7f in libc10.so)\nframe #1: main\n";
+        let error = anyhow::Error::msg(torch).context("cannot write `m.pt`");
+        assert_eq!(failed(error).to_string(), "cannot write `m.pt`: Internal torch error: invalid file name: x");
+        assert_eq!(usage(anyhow::Error::msg("one\ntwo")).to_string(), "one\ntwo");
+    }
 }

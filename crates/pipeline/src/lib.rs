@@ -8,8 +8,9 @@
 //! | [`names`] | names that one section uses and another one gives |
 //! | [`freshness`] | why a stage would run again |
 //! | [`record`] | what a run leaves beside its tables |
-//! | [`run`], [`plan`], [`check`], [`schemas`], [`doctor`], [`answers`], [`sxs`], [`advise`], `score` | one command each |
+//! | [`run`], [`plan`], [`check`], [`schemas`], [`doctor`], [`answers`], [`sxs`], [`advise`], `score`, `export` | one command each |
 //! | `pictures` | what `score` scores |
+//! | `out_file` | files that the user names |
 
 pub mod advise;
 pub mod answers;
@@ -18,9 +19,13 @@ pub mod cli;
 pub mod config;
 pub mod doctor;
 pub mod exit;
+#[cfg(feature = "torch")]
+pub mod export;
 pub mod freshness;
 pub mod logging;
 pub mod names;
+#[cfg(feature = "torch")]
+pub mod out_file;
 #[cfg(feature = "torch")]
 pub mod pictures;
 pub mod plan;

@@ -19,6 +19,7 @@ use train::{Inputs, ScoringModel};
 
 use crate::config::Config;
 use crate::exit::{Failure, failed, usage};
+use crate::out_file;
 use crate::pictures::{self, Picture, Pictures};
 
 /// What to score, with what.
@@ -249,7 +250,7 @@ fn concept_rows(model: &ScoringModel, chunk: &[(&String, Vec<f32>)], concepts: &
     chunk.iter().zip(concepts.chunks(n_attributes)).flat_map(of_image).collect()
 }
 
-/// A file that appears under its name when it is whole.
+/// A table in a file that the user names.
 struct OutFile<T: Table> {
     writer: TableWriter<T, tempfile::NamedTempFile>,
     path: PathBuf,
@@ -257,19 +258,12 @@ struct OutFile<T: Table> {
 
 impl<T: Table> OutFile<T> {
     fn create(path: &Path) -> anyhow::Result<Self> {
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let mut scratch = tempfile::Builder::new();
-        // As any file that a program writes: colleagues may read it.
-        #[cfg(unix)]
-        scratch.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-        let scratch = std::fs::create_dir_all(folder).and_then(|()| scratch.tempfile_in(folder));
-        let scratch = scratch.with_context(|| format!("cannot write into `{}`", folder.display()))?;
-        Ok(Self { writer: TableWriter::create(scratch, &[], &[])?, path: path.to_owned() })
+        Ok(Self { writer: TableWriter::create(out_file::scratch(path)?, &[], &[])?, path: path.to_owned() })
     }
 
     fn finish(self) -> anyhow::Result<()> {
         let (file, n_rows, _) = self.writer.finish()?;
-        file.persist(&self.path).with_context(|| format!("cannot write `{}`", self.path.display()))?;
+        out_file::persist(file, &self.path)?;
         tracing::info!(n_rows, "`{}` written", self.path.display());
         Ok(())
     }

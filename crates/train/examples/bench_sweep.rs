@@ -4,8 +4,9 @@
 //! Arguments: epochs, seeds, dim, precision (f32 | bf16), then the sizes. Prints one JSON line: of both stages, with the
 //! share of the time that went into training, into stage 2's predictions and regressions, and into the rest (initial
 //! weights, keeping networks, waiting for the last one). Before and after it measures what LibTorch (MKL) makes of a
-//! large f32 product on each core at once: the machine's peak. Both are told by the wall clock, which other programs
-//! disturb, and by a core's own time.
+//! large f32 product on each core at once: the machine's peak, which is the best of all rounds. Where other machines'
+//! work comes and goes on the same cores, the mean of the rounds says what that product makes of the time as it is.
+//! Both are told by the wall clock, which other programs disturb, and by a core's own time.
 
 use std::error::Error;
 use std::sync::{Arc, Barrier};
@@ -64,7 +65,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         early_stopping: None,
         precision,
     };
-    let before = peak()?;
+    let before = products_of_all_cores()?;
     let cpu_before = cpu_seconds("/proc/self/stat")?;
     let folder = tempfile::tempdir()?;
     let kept = KeptNetworks::new(Storage::open(&folder.path().into())?);
@@ -82,15 +83,20 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let [training, predictions, regressions] = [share(0), share(1), share(2)];
     let cpu = cpu_seconds("/proc/self/stat")? - cpu_before;
-    let after = peak()?;
-    let (peak, peak_of_a_core) = (before.0.max(after.0), before.1.max(after.1));
+    let after = products_of_all_cores()?;
+    let rounds: Vec<Round> = before.into_iter().chain(after).collect();
+    let peak = rounds.iter().map(|round| round.gflops).fold(0.0, f64::max);
+    let peak_of_a_core = rounds.iter().map(|round| round.of_a_core).fold(0.0, f64::max);
+    let mean_of_products = rounds.len() as f64 / rounds.iter().map(|round| 1.0 / round.gflops).sum::<f64>();
     // Products alone: forward and the weights' gradient of three layers, and the way back through two.
     let multiplications = |n_heads: usize| (2 * dim * 256 + 3 * 256 * 256 + 3 * 256 * n_heads) as f64;
     let flop: f64 = problems.iter().map(|p| 2.0 * multiplications(p.n_heads) * (p.training.n() * epochs) as f64).sum();
     let (gflops, of_a_core) = (flop / seconds / 1e9, flop / cpu / 1e9);
     let line = serde_json::json!({
         "peer": "finegrain", "seconds": seconds, "n_networks": problems.len(), "gflop_per_s": gflops,
-        "peak_gflop_per_s": peak, "share_of_peak": gflops / peak, "gflop_per_cpu_second": of_a_core,
+        "peak_gflop_per_s": peak, "share_of_peak": gflops / peak,
+        "mean_gflop_per_s_of_products": mean_of_products, "share_of_mean": gflops / mean_of_products,
+        "gflop_per_cpu_second": of_a_core,
         "peak_gflop_per_cpu_second": peak_of_a_core, "share_of_peak_by_cpu": of_a_core / peak_of_a_core,
         "profile": {
             "training": training, "predictions": predictions, "regressions": regressions,
@@ -125,33 +131,42 @@ fn stage2(problem: &Problem, key: &str, kept: &KeptNetworks, validation: &[u32])
     Ok(seconds)
 }
 
-/// Products of 4,096 by 4,096 on every core at once, each by one thread: GFLOP/s of all cores together in the best of
-/// three rounds, and the most GFLOP that a core made in a second of its own time.
-fn peak() -> Result<(f64, f64), Box<dyn Error>> {
+/// Products of 4,096 by 4,096 on every core at once, each by one thread.
+struct Round {
+    /// GFLOP/s of all cores together.
+    gflops: f64,
+    /// The most GFLOP that a core made in a second of its own time.
+    of_a_core: f64,
+}
+
+fn products_of_all_cores() -> Result<Vec<Round>, Box<dyn Error>> {
     let n_threads = std::thread::available_parallelism()?.get();
     let together = Barrier::new(n_threads);
     let of_threads = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..n_threads).map(|_| scope.spawn(|| products(&together))).collect();
         threads.into_iter().map(|thread| thread.join().unwrap_or(Err("a thread failed".into()))).collect::<Vec<_>>()
     });
-    let of_threads: Vec<[[f64; 2]; 3]> = of_threads.into_iter().collect::<Result<_, _>>()?;
-    let slowest = |round: usize| of_threads.iter().map(|rounds| rounds[round][0]).fold(0.0, f64::max);
-    let quickest = (0..3).map(slowest).fold(f64::INFINITY, f64::min);
-    let least_of_a_core = of_threads.iter().flatten().map(|[_, cpu]| *cpu).fold(f64::INFINITY, f64::min);
-    Ok((n_threads as f64 * GFLOP / quickest, GFLOP / least_of_a_core))
+    let of_threads: Vec<[[f64; 2]; N_ROUNDS]> = of_threads.into_iter().collect::<Result<_, _>>()?;
+    let round = |round: usize| {
+        let slowest = of_threads.iter().map(|rounds| rounds[round][0]).fold(0.0, f64::max);
+        let least = of_threads.iter().map(|rounds| rounds[round][1]).fold(f64::INFINITY, f64::min);
+        Round { gflops: n_threads as f64 * GFLOP / slowest, of_a_core: GFLOP / least }
+    };
+    Ok((0..N_ROUNDS).map(round).collect())
 }
 
+const N_ROUNDS: usize = 5;
 const N: i64 = 4096;
 const GFLOP: f64 = 2.0 * (N * N * N) as f64 / 1e9;
 
-/// Three products by this thread, after one that is not timed and touches all memory: seconds by the wall clock and of
+/// Products by this thread, after one that is not timed and touches all memory: seconds by the wall clock and of
 /// its own time. All threads start each together.
-fn products(together: &Barrier) -> Result<[[f64; 2]; 3], String> {
+fn products(together: &Barrier) -> Result<[[f64; 2]; N_ROUNDS], String> {
     let text = |error: &dyn std::fmt::Display| error.to_string();
     let cpu = || cpu_seconds("/proc/thread-self/stat").map_err(|error| text(&error));
     tch::set_num_threads(1);
     let [a, b, out] = [(); 3].map(|()| Tensor::full([N, N], 0.5, (Kind::Float, Device::Cpu)));
-    let mut seconds = [[0.0; 2]; 4];
+    let mut seconds = [[0.0; 2]; N_ROUNDS + 1];
     for round in &mut seconds {
         together.wait();
         let (start, before) = (Instant::now(), cpu()?);

@@ -24,7 +24,7 @@ pub struct KeptNetworks {
 const FOLDER: &str = "store/train";
 
 /// Raised when training gives other weights than before from the same problem and settings.
-const VERSION: u32 = 3;
+const VERSION: u32 = 4;
 
 impl KeptNetworks {
     /// Those of a data root.

@@ -9,6 +9,7 @@
 //! - Runs become networks to train: `embedded`, `pairs`, `folds`, `problems`.
 //! - A run becomes a model: `concept_predictor` (stage 1), `aggregator` (stage 2), `reward_model`, `interventions`.
 //! - All runs, one on each core: `sweep`; what they leave: `output`, `card`, `kept`.
+//! - A model's folder, read back: `scoring`, `torchscript`.
 
 mod aggregator;
 mod card;
@@ -38,6 +39,7 @@ mod stage;
 mod stage_tests;
 mod sweep;
 mod threshold;
+mod torchscript;
 mod tree;
 mod validate;
 mod variant;

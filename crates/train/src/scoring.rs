@@ -82,8 +82,8 @@ pub struct ScoringModel {
     pub attributes: Vec<String>,
     /// What the embeddings must come from: the metadata of the table `embeddings` that it was trained on.
     pub embeddings: BTreeMap<String, String>,
-    network: Network,
-    aggregator: Option<Aggregator>,
+    pub(crate) network: Network,
+    pub(crate) aggregator: Option<Aggregator>,
 }
 
 /// What a model says.

@@ -68,11 +68,15 @@ pub fn train_from(
 /// The logits that a network gives, `[n, n_heads]`.
 pub fn logits(network: &Network, inputs: &[f32], n: usize, device: Device) -> Result<Vec<f32>, TchError> {
     tch::no_grad(|| {
-        let layers =
-            network.layers.iter().map(|layer| DeviceLayer::new(layer, device)).collect::<Result<Vec<_>, _>>()?;
+        let layers = on_device(network, device)?;
         let logits = forward(&layers, &matrix(inputs, n, network.n_in(), device)?, true)?;
         to_host(&logits, n * network.n_heads())
     })
+}
+
+/// A network's layers on a device.
+pub(crate) fn on_device(network: &Network, device: Device) -> Result<Vec<DeviceLayer>, TchError> {
+    network.layers.iter().map(|layer| DeviceLayer::new(layer, device)).collect()
 }
 
 struct OnDevice<'a> {
@@ -166,7 +170,8 @@ struct Model {
     trains_last_bias: bool,
 }
 
-struct DeviceLayer {
+/// One layer on a device.
+pub(crate) struct DeviceLayer {
     weight: Tensor,
     bias: Tensor,
 }
@@ -215,7 +220,8 @@ impl DeviceLayer {
     }
 }
 
-fn forward(layers: &[DeviceLayer], inputs: &Tensor, with_last_bias: bool) -> Result<Tensor, TchError> {
+/// The logits of `inputs`, `[n, n_heads]`.
+pub(crate) fn forward(layers: &[DeviceLayer], inputs: &Tensor, with_last_bias: bool) -> Result<Tensor, TchError> {
     let mut values = inputs.shallow_clone();
     for (at, layer) in layers.iter().enumerate() {
         if at > 0 {
