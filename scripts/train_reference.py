@@ -2,9 +2,10 @@
 
     pip install "jax[cpu]" optax torch
     python scripts/train_reference.py            writes crates/train/src/engine/reference.json
-    python scripts/train_reference.py auc RUN FILE [SEEDS]   (also needs pyarrow) trains coarse models of a finished default run's
-        embeddings in JAX, seeds 0-4 or that many, and writes data and test AUCs to FILE; then TRAIN_AUC=FILE and the ignored test
-        `the_mean_test_auc_on_the_demo_is_jax_s` compares
+    python scripts/train_reference.py auc RUN FILE [SEEDS [STARTS]]   (also needs pyarrow) trains coarse models of a finished
+        default run's embeddings in JAX, seeds 0-4 or that many, and writes data and test AUCs to FILE; then TRAIN_AUC=FILE and the
+        ignored test `the_mean_test_auc_on_the_demo_is_jax_s` compares. With STARTS (also needs safetensors) from the engine's own
+        initial weights and in its orders, which TRAIN_AUC=FILE TRAIN_STARTS=STARTS and the ignored test `starts_for_jax` write
     python scripts/train_reference.py small RUN   the same for 20 seeds on 160 training and 140 test images' embeddings, thrown on
         64 axes at random and rounded to whole 256ths, so that it is small: writes crates/train/src/engine/auc_reference.json
 
@@ -150,10 +151,11 @@ def demo(run):
     return x, y
 
 
-def auc_reference(run, place, n_seeds=5):
+def auc_reference(run, place, n_seeds=5, starts=None):
     x, y = demo(run)
     flat_of = {f"{kind}_{name}": values[name].ravel().tolist() for kind, values in (("x", x), ("y", y)) for name in values}
-    pathlib.Path(place).write_text(json.dumps({"dim": x["train"].shape[1], "unit": 1, "aucs": aucs_of_jax(x, y, n_seeds), **flat_of}))
+    pathlib.Path(place).write_text(json.dumps({"dim": x["train"].shape[1], "unit": 1, "aucs": aucs_of_jax(x, y, n_seeds, starts),
+                                               "same_starts": starts is not None, **flat_of}))
 
 
 def small_auc_reference(run):
@@ -170,7 +172,22 @@ def small_auc_reference(run):
     PLACE.with_name("auc_reference.json").write_text(text + "\n")
 
 
-def aucs_of_jax(x, y, n_seeds):
+def random_start(seed, widths):
+    keys, init, random = jax.random.split(jax.random.key(seed), 3), jax.nn.initializers.lecun_normal(), np.random.default_rng(seed)
+    layers = [(init(key, (i, o)).T, jnp.zeros(o)) for key, i, o in zip(keys, widths, widths[1:])]
+    return layers, lambda n: random.permutation(n)
+
+
+def start_of_the_engine(folder, seed):
+    from safetensors.numpy import load_file
+    tensors = load_file(f"{folder}/{seed}.safetensors")
+    layers = [tuple(jnp.asarray(tensors[f"{name}.{part}"]) for part in ("weight", "bias")) for name in ("hidden1", "hidden2", "heads")]
+    orders = np.fromfile(f"{folder}/{seed}.orders", "<u4")
+    epochs = iter(orders.reshape(100, -1))
+    return layers, lambda n: next(epochs)
+
+
+def aucs_of_jax(x, y, n_seeds, starts=None):
     widths = (x["train"].shape[1], 256, 256, 1)
     adam = optax.adam(1e-4)
 
@@ -184,12 +201,10 @@ def aucs_of_jax(x, y, n_seeds):
 
     aucs = []
     for seed in range(n_seeds):
-        keys = jax.random.split(jax.random.key(seed), 3)
-        init = jax.nn.initializers.lecun_normal()
-        layers = [(init(key, (i, o)).T, jnp.zeros(o)) for key, i, o in zip(keys, widths, widths[1:])]
-        state, random = adam.init(layers), np.random.default_rng(seed)
+        layers, next_order = start_of_the_engine(starts, seed) if starts else random_start(seed, widths)
+        state = adam.init(layers)
         for _ in range(100):
-            order = random.permutation(len(y["train"]))
+            order = next_order(len(y["train"]))
             for rows in np.split(order, range(128, len(order), 128)):
                 layers, state = step(layers, state, x["train"][rows], y["train"][rows])
         reward = np.asarray(forward(layers, x["test"], True))[:, 0]
@@ -201,7 +216,7 @@ def aucs_of_jax(x, y, n_seeds):
 
 def main():
     if sys.argv[1:2] == ["auc"]:
-        return auc_reference(*sys.argv[2:4], *map(int, sys.argv[4:]))
+        return auc_reference(*sys.argv[2:4], *map(int, sys.argv[4:5]), *sys.argv[5:])
     if sys.argv[1:2] == ["small"]:
         return small_auc_reference(sys.argv[2])
     cases = [
