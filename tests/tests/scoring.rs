@@ -113,7 +113,19 @@ fn new_pictures_get_the_rewards_and_concepts_of_the_tables_and_other_encoders_ar
         "{}",
         no_model.text()
     );
+    let checklist = "data/run/models/preferences/checklist/n16/s0";
+    let no_network = project.finegrain(&["export", "--model", checklist, "--out", "no.pt"]);
+    assert!(
+        no_network.code() == Some(2) && no_network.text().contains("reads attribute scores"),
+        "{}",
+        no_network.text()
+    );
     assert!(!project.folder().join("no.pt").exists());
+    let no_file = project.finegrain(&["export", "--model", &fine, "--out", "out"]);
+    assert!(no_file.code() == Some(1) && no_file.text().contains("cannot write `out`"), "{}", no_file.text());
+    project.succeeds(&["export", "--model", &fine, "--out", "out/again.pt"]);
+    let bytes = |path: &str| std::fs::read(project.folder().join(path)).unwrap();
+    assert!(bytes("out/model.pt") == bytes("out/again.pt"));
 
     refused(&["--model", &fine, "--images", "data/demo/images"], "has no prompt, which one of the models reads");
     refused(

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use anyhow::Context;
 use clap::Args;
 use train::ScoringModel;
 
@@ -25,9 +26,12 @@ pub struct ExportArgs {
 /// [`Failure`].
 pub fn export(arguments: &ExportArgs) -> Result<(), Failure> {
     let model = ScoringModel::open(&arguments.model).map_err(usage)?;
-    let scratch = out_file::scratch(&arguments.out).map_err(failed)?;
-    model.write_torchscript(scratch.path()).map_err(failed)?;
-    out_file::persist(scratch, &arguments.out).map_err(failed)?;
+    let scratch = out_file::scratch_folder(&arguments.out).map_err(failed)?;
+    // Not under a name of chance: LibTorch names what is in the file after the file.
+    let file = scratch.path().join("reward_model.pt");
+    model.write_torchscript(&file).map_err(failed)?;
+    let renamed = std::fs::rename(file, &arguments.out);
+    renamed.with_context(|| format!("cannot write `{}`", arguments.out.display())).map_err(failed)?;
     tracing::info!(input_dim = model.input_dim(), attributes = ?model.attributes, "`{}` written", arguments.out.display());
     Ok(())
 }

@@ -3,29 +3,39 @@
 use std::path::Path;
 
 use anyhow::Context;
-use tempfile::NamedTempFile;
+use tempfile::{NamedTempFile, TempDir};
 
 /// A scratch file in the folder of `path`, which is made if it is not there. Colleagues may read it, as any file that a
-/// program writes. Its name ends as `path`'s does, and LibTorch writes no file whose name starts with a dot.
+/// program writes.
 ///
 /// # Errors
 /// If the folder cannot be written into.
 pub fn scratch(path: &Path) -> anyhow::Result<NamedTempFile> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let ending = path.extension().map(|ending| format!(".{}", ending.display())).unwrap_or_default();
     let mut scratch = tempfile::Builder::new();
-    scratch.prefix("unfinished-").suffix(&ending);
     #[cfg(unix)]
     scratch.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let scratch = std::fs::create_dir_all(folder).and_then(|()| scratch.tempfile_in(folder));
-    scratch.with_context(|| format!("cannot write into `{}`", folder.display()))
+    in_folder_of(path, |folder| scratch.tempfile_in(folder))
 }
 
-/// Gives it its name.
+/// A scratch folder in the folder of `path`, for a library that writes files by name.
 ///
 /// # Errors
-/// If a folder is in its place.
-pub fn persist(scratch: NamedTempFile, path: &Path) -> anyhow::Result<()> {
-    scratch.persist(path).with_context(|| format!("cannot write `{}`", path.display()))?;
-    Ok(())
+/// If the folder cannot be written into.
+pub fn scratch_folder(path: &Path) -> anyhow::Result<TempDir> {
+    in_folder_of(path, |folder| tempfile::tempdir_in(folder))
+}
+
+fn in_folder_of<T>(path: &Path, make: impl FnOnce(&Path) -> std::io::Result<T>) -> anyhow::Result<T> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let made = std::fs::create_dir_all(folder).and_then(|()| make(folder));
+    made.with_context(|| format!("cannot write into `{}`", folder.display()))
+}
+
+/// Gives a file its name.
+///
+/// # Errors
+/// If it cannot have it, for instance because a folder has it.
+pub fn persist(file: NamedTempFile, path: &Path) -> anyhow::Result<()> {
+    let persisted = file.persist(path).map_err(|error| error.error);
+    persisted.map(|_| ()).with_context(|| format!("cannot write `{}`", path.display()))
 }

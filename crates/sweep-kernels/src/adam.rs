@@ -18,7 +18,8 @@ pub struct Adam {
 /// denormal numbers, which are slow. It comes to 1e-34 of it, whose root is nothing beside epsilon.
 pub(crate) const FLOOR: f32 = 1e-37;
 
-/// Below this a step's rate is no longer told from it: no weight would move, and its inverse could overflow.
+/// A step's rate is this at least: one below it moves nothing that f32 could tell from 0 beside other weights, and its
+/// inverse could overflow.
 const LEAST_RATE: f64 = 1e-18;
 
 impl Adam {

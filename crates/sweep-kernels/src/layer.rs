@@ -225,6 +225,39 @@ mod tests {
     }
 
     #[test]
+    fn a_decay_too_small_to_see_beside_1_decays_all_the_same() {
+        for portable in [false, true] {
+            let mut layer = Layer::new(&[2.0; 16], &[0.0], 16, 1, Use { portable, ..Use::default() });
+            let store = RowStore::new(&[1.0; 16], 16, |x| x);
+            let mut delta = Activations::zeros(1, 1);
+            let (mut expect, mut undecayed, mut m, mut v) = (2.0f64, 2.0f64, 0.0f64, 0.0f64);
+            for t in 1..=50_000u64 {
+                let g = (t as f64 * 0.7).sin();
+                delta.row_mut(0)[0] = g as f32;
+                layer.step(&store.rows(0..1), &delta, &Adam::at(t, 1e-4, 1e-4));
+                m = 0.9 * m + 0.1 * g;
+                v = 0.999 * v + 0.001 * g * g;
+                let (m_hat, v_hat) = (m / (1.0 - 0.9f64.powf(t as f64)), v / (1.0 - 0.999f64.powf(t as f64)));
+                let step = 1e-4 * m_hat / (v_hat.sqrt() + 1e-8);
+                expect -= step + 1e-8 * expect;
+                undecayed -= step;
+            }
+            assert!(undecayed - expect > 9e-4, "{undecayed} {expect}");
+            assert!(layer.weight().iter().all(|w| (f64::from(*w) - expect).abs() < 2e-4), "{portable}: {expect}");
+        }
+    }
+
+    #[test]
+    fn a_layer_of_no_inputs_gives_its_bias() {
+        for portable in [false, true] {
+            let layer = Layer::new(&[], &[0.5, -0.5], 0, 2, Use { portable, ..Use::default() });
+            let (inputs, mut out) = (Activations::zeros(3, 0), Activations::zeros(3, 2));
+            layer.forward(&inputs.rows(3), false, &mut out);
+            assert!((0..3).all(|at| out.row(at) == [0.5, -0.5]), "{portable}");
+        }
+    }
+
+    #[test]
     fn a_flushed_layer_holds_no_denormal() {
         let mut layer = steps(false, 1.0, 0.0, 1);
         let (still, store) = (Activations::zeros(20, 40), RowStore::new(&[1.0; 20 * 30], 30, |x| x));

@@ -1,11 +1,14 @@
-//! The inner loops of training a small dense network on one CPU core, in f32: forward, backward, and Adam fused into
+//! The inner loops of training a small dense network on one CPU core, in f32: forward, backward, and Adam right behind
 //! the weights' gradient.
 //!
 //! A crate of its own so that the build profile can leave out overflow checks and debug assertions here alone.
 //!
-//! Weights lie in *panels* of 64 outputs, `[panel][input][64]`, from the first step to the last. A tile of the gradient
-//! is summed in registers over the whole batch and used there and then; it is never written. Everything is done in one
-//! order whatever the machine, so equal inputs give equal bits on one kind of CPU.
+//! Weights lie in *panels* of 64 outputs, `[panel][input][64]`, from the first step to the last. The gradient is
+//! there in blocks, a line of 16 inputs by a panel, each summed over the whole batch and used there and then. Everything
+//! is done in one order whatever the machine, so equal inputs give equal bits on one kind of CPU.
+
+// What the vector kernels alone need stands beside what all need.
+#![cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
 
 mod adam;
 #[cfg(target_arch = "x86_64")]
@@ -24,9 +27,6 @@ pub use rows::{Activations, RowStore, Rows, round_to_bf16};
 
 /// Outputs of a panel: four vectors. A tile of six by four does 24 products for ten loads; one of 14 by two, 28 for 16.
 const PANEL: usize = 64;
-
-/// Weights of a block: a line of 16 inputs by a panel.
-const BLOCK: usize = lines::LANES * PANEL;
 
 /// What a product does with its sums at the end.
 #[derive(Debug, Clone, Copy)]

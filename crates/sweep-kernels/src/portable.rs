@@ -1,4 +1,4 @@
-//! The two products for any CPU, always of whole panels. The compiler makes vectors of the loops over a panel's columns.
+//! The kernels for any CPU. The compiler makes vectors of the loops over a panel's columns.
 
 use crate::adam::Adam;
 use crate::lines::LANES;
@@ -9,7 +9,8 @@ use crate::{PANEL, Then};
 pub fn product(rows: &Rows, panels: &[f32], bias: &[f32], then: Then, out: &mut Activations) {
     let size = rows.width().next_multiple_of(LANES) * PANEL;
     for i in 0..rows.n() {
-        for (from, panel) in (0..out.width()).step_by(PANEL).zip(panels.chunks_exact(size)) {
+        for (at, from) in (0..out.width()).step_by(PANEL).enumerate() {
+            let panel = &panels[at * size..][..size];
             let mut sums = [0f32; PANEL];
             for (x, weights) in rows.row(i).iter().zip(panel.as_chunks::<PANEL>().0) {
                 sums.iter_mut().zip(weights).for_each(|(sum, w)| *sum += x * w);

@@ -43,7 +43,7 @@ pub enum ScoringError {
     },
     /// It reads what pictures alone do not give.
     #[error(
-        "`{run_id}` reads attribute scores, not embeddings, so it cannot score pictures: ask a VLM with `finegrain run \
+        "`{run_id}` reads attribute scores, not embeddings, so there is no network to run: ask a VLM with `finegrain run \
          synth-feedback`, and combine the scores with the weights of its `card.json`"
     )]
     ReadsScores {

@@ -62,7 +62,6 @@ impl Step {
             let g = _mm512_load_ps(gradient.add(c * 16));
             second[c] = _mm512_min_ps(_mm512_fmadd_ps(g, g, second[c]), of(f32::MAX));
             first[c] = _mm512_fmadd_ps(of(self.beta1), first[c], g);
-            weight[c] = _mm512_fnmadd_ps(of(self.decay), weight[c], weight[c]);
         }
         // Not before all is loaded: the arrays may lie whole pages apart, where a load waits for a store of another array.
         for c in 0..NV {
@@ -93,7 +92,9 @@ impl Step {
             second[c] = _mm512_fnmadd_ps(second[c], inverse[c], of(2.0));
         }
         for c in 0..NV {
-            _mm512_store_ps(w.add(c * 16), _mm512_fnmadd_ps(first[c], second[c], weight[c]));
+            // The decay joins the step before the weight sees it: alone it may be too small for a weight to tell.
+            let change = _mm512_fmadd_ps(first[c], second[c], _mm512_mul_ps(of(self.decay), weight[c]));
+            _mm512_store_ps(w.add(c * 16), _mm512_sub_ps(weight[c], change));
         }
     }
 }

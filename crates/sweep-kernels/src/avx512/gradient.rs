@@ -4,10 +4,13 @@ use std::arch::x86_64::*;
 
 use super::adam::Step;
 use super::vectors_of;
+use crate::PANEL;
 use crate::adam::Adam;
 use crate::lines::{LANES, Lines};
 use crate::rows::{Activations, Rows};
-use crate::{BLOCK, PANEL};
+
+/// Weights of a block: a line of inputs by a panel.
+const BLOCK: usize = LANES * PANEL;
 
 /// Where a layer's step puts what it needs for a moment; kept from one step to the next.
 #[derive(Debug, Clone, Default)]
@@ -47,7 +50,7 @@ pub fn gradient_step(rows: &Rows, delta: &Activations, [w, m, v]: [&mut [f32]; 3
                     to: scratch.gradient[first * PANEL..].as_mut_ptr(),
                 };
                 // SAFETY: the CPU has AVX-512 (`Layer` asked it); inputs and delta hold `n` rows; all start on cache
-                // lines.
+                // lines, for `Layer` and `Scratch` keep them in `Lines`.
                 unsafe {
                     match (height, n_vectors) {
                         (6, 4) => tile.sum::<6, 4>(),

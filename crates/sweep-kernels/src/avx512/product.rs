@@ -44,7 +44,8 @@ pub fn product(rows: &Rows, panels: &[f32], bias: &[f32], then: Then, out: &mut 
                 gate: gate.map(|gate| gate.values()[place..].as_ptr()),
             };
             // SAFETY: the CPU has AVX-512 (`Layer` asked it); weights and biases were sliced to their lengths; there are
-            // `height` rows from `at` on; activations have whole panels of columns; all start on cache lines.
+            // `height` rows from `at` on; activations have whole panels of columns; all start on cache lines,
+            // for `Layer` and `Activations` keep them in `Lines`.
             unsafe {
                 match (height, n_vectors) {
                     (6, 4) => tile.multiply::<6, 4>(),
@@ -87,7 +88,7 @@ struct Tile {
 
 impl Tile {
     /// # Safety
-    /// The CPU has AVX-512; the pointers point to what is told above, and to cache lines.
+    /// The CPU has AVX-512; the pointers point to what is told above, and all but `rows` to cache lines.
     #[target_feature(enable = "avx512f")]
     unsafe fn multiply<const MR: usize, const NV: usize>(self) {
         let zero = _mm512_setzero_ps();

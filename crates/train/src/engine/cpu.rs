@@ -1,8 +1,8 @@
-//! Training on one CPU core, by kernels of our own: no autograd, no gradient in memory.
+//! Training on one CPU core, by kernels of our own: no autograd, and a gradient of one small block at a time.
 //!
 //! A step of the paper's network is 285 MFLOP and moves 11 MB of weights and moments, six times what a core's second
 //! cache holds. So one network is trained at a time on a core, not several in lockstep: its weights stay nearer. The
-//! first layer reads the embeddings where they lie, and Adam runs on each tile of the gradient while it is in registers.
+//! first layer reads the embeddings where they lie, and Adam runs on each block of the gradient as soon as it is there.
 
 use std::sync::Arc;
 use std::time::Instant;
