@@ -15,7 +15,7 @@ pub struct Adam {
 }
 
 /// Added to the second moment at each step, so that it stays above zero, where there is an inverse root, and above the
-/// denormal numbers, which are slow. It comes to 1e-34 of it, whose root is nothing beside epsilon.
+/// denormal numbers, which are slow. In the long run that adds up to 1e-34, whose root is nothing beside epsilon.
 pub(crate) const FLOOR: f32 = 1e-37;
 
 /// A step's rate is this at least: one below it moves nothing that f32 could tell from 0 beside other weights, and its
