@@ -175,7 +175,7 @@ def small_auc_reference(run):
 def random_start(seed, widths):
     keys, init, random = jax.random.split(jax.random.key(seed), 3), jax.nn.initializers.lecun_normal(), np.random.default_rng(seed)
     layers = [(init(key, (i, o)).T, jnp.zeros(o)) for key, i, o in zip(keys, widths, widths[1:])]
-    return layers, lambda n: random.permutation(n)
+    return layers, random.permutation
 
 
 def start_of_the_engine(folder, seed):

@@ -106,7 +106,8 @@ fn new_pictures_get_the_rewards_and_concepts_of_the_tables_and_other_encoders_ar
     };
     // For PyTorch; what the module says is tested in `train`.
     project.succeeds(&["export", "--model", &fine, "--out", "out/model.pt"]);
-    assert!(std::fs::read(project.folder().join("out/model.pt")).unwrap().starts_with(b"PK"));
+    let bytes = |path: &str| std::fs::read(project.folder().join(path)).unwrap();
+    assert!(bytes("out/model.pt").starts_with(b"PK"));
     let no_model = project.finegrain(&["export", "--model", "data/run/models/none", "--out", "no.pt"]);
     assert!(
         no_model.code() == Some(2) && no_model.text().contains("data/run/models/none/card.json"),
@@ -124,7 +125,6 @@ fn new_pictures_get_the_rewards_and_concepts_of_the_tables_and_other_encoders_ar
     let no_file = project.finegrain(&["export", "--model", &fine, "--out", "out"]);
     assert!(no_file.code() == Some(1) && no_file.text().contains("cannot write `out`"), "{}", no_file.text());
     project.succeeds(&["export", "--model", &fine, "--out", "out/again.pt"]);
-    let bytes = |path: &str| std::fs::read(project.folder().join(path)).unwrap();
     assert!(bytes("out/model.pt") == bytes("out/again.pt"));
 
     refused(&["--model", &fine, "--images", "data/demo/images"], "has no prompt, which one of the models reads");

@@ -77,23 +77,47 @@ pub(crate) fn flush(m: &mut [f32]) {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+
+    /// Adam of one weight as it is written down, in f64.
+    pub(crate) struct Definition {
+        pub(crate) w: f64,
+        /// What `w` would be if it had not decayed.
+        pub(crate) undecayed: f64,
+        m: f64,
+        v: f64,
+        t: i32,
+    }
+
+    impl Definition {
+        pub(crate) fn new(w: f64) -> Self {
+            Self { w, undecayed: w, m: 0.0, v: 0.0, t: 0 }
+        }
+
+        pub(crate) fn step(&mut self, g: f64, learning_rate: f64, weight_decay: f64) {
+            self.t += 1;
+            self.m = 0.9 * self.m + 0.1 * g;
+            self.v = 0.999 * self.v + 0.001 * g * g;
+            let m_hat = self.m / (1.0 - 0.9f64.powi(self.t));
+            let v_hat = self.v / (1.0 - 0.999f64.powi(self.t));
+            let step = learning_rate * m_hat / (v_hat.sqrt() + 1e-8);
+            self.w -= step + learning_rate * weight_decay * self.w;
+            self.undecayed -= step;
+        }
+    }
 
     #[test]
     fn steps_are_the_definition_s_with_gradients_of_every_size() {
         for scale in [1e-12, 1e-8, 1e-3, 1.0, 1e6] {
             let (mut w, mut moments) = ([0.5f32], Moments::zeros(1));
-            let (mut expect, mut m, mut v) = (0.5f64, 0.0f64, 0.0f64);
+            let mut expect = Definition::new(0.5);
             for t in 1..=300u64 {
                 let g = scale * (0.3 + (t as f64 * 0.7).sin());
                 moments.step(&Adam::at(t, 1e-3, 0.1), &[g as f32], &mut w);
-                m = 0.9 * m + 0.1 * g;
-                v = 0.999 * v + 0.001 * g * g;
-                let (m_hat, v_hat) = (m / (1.0 - 0.9f64.powi(t as i32)), v / (1.0 - 0.999f64.powi(t as i32)));
-                expect -= 1e-3 * (0.1 * expect + m_hat / (v_hat.sqrt() + 1e-8));
+                expect.step(g, 1e-3, 0.1);
             }
-            assert!((f64::from(w[0]) - expect).abs() < 1e-5, "{scale}: {} {expect}", w[0]);
+            assert!((f64::from(w[0]) - expect.w).abs() < 1e-5, "{scale}: {} {}", w[0], expect.w);
         }
     }
 
@@ -101,19 +125,14 @@ mod tests {
     fn a_decay_too_small_to_see_beside_1_decays_all_the_same() {
         let (learning_rate, weight_decay) = (1e-4, 1e-4);
         let (mut w, mut moments) = ([2.0f32], Moments::zeros(1));
-        let [mut expect, mut undecayed, mut m, mut v] = [2.0f64, 2.0, 0.0, 0.0];
+        let mut expect = Definition::new(2.0);
         for t in 1..=200_000 {
             let g = (t as f64 * 0.7).sin();
             moments.step(&Adam::at(t, learning_rate, weight_decay), &[g as f32], &mut w);
-            m = 0.9 * m + 0.1 * g;
-            v = 0.999 * v + 0.001 * g * g;
-            let (m_hat, v_hat) = (m / (1.0 - 0.9f64.powf(t as f64)), v / (1.0 - 0.999f64.powf(t as f64)));
-            let step = learning_rate * m_hat / (v_hat.sqrt() + 1e-8);
-            expect -= step + learning_rate * weight_decay * expect;
-            undecayed -= step;
+            expect.step(g, learning_rate, weight_decay);
         }
-        assert!(undecayed - expect > 3e-3, "{undecayed} {expect}");
-        assert!((f64::from(w[0]) - expect).abs() < 3e-4, "{} {expect}", w[0]);
+        assert!(expect.undecayed - expect.w > 3e-3, "{} {}", expect.undecayed, expect.w);
+        assert!((f64::from(w[0]) - expect.w).abs() < 3e-4, "{} {}", w[0], expect.w);
     }
 
     #[test]

@@ -191,6 +191,7 @@ use crate::portable as vector;
 mod tests {
     use super::*;
     use crate::RowStore;
+    use crate::adam::tests::Definition;
 
     fn number(at: usize) -> f32 {
         (at * 37 % 101) as f32 / 101.0 - 0.5
@@ -230,18 +231,14 @@ mod tests {
             let mut layer = Layer::new(&[2.0; 16], &[0.0], 16, 1, Use { portable, ..Use::default() });
             let store = RowStore::new(&[1.0; 16], 16, |x| x);
             let mut delta = Activations::zeros(1, 1);
-            let (mut expect, mut undecayed, mut m, mut v) = (2.0f64, 2.0f64, 0.0f64, 0.0f64);
+            let mut expect = Definition::new(2.0);
             for t in 1..=50_000u64 {
                 let g = (t as f64 * 0.7).sin();
                 delta.row_mut(0)[0] = g as f32;
                 layer.step(&store.rows(0..1), &delta, &Adam::at(t, 1e-4, 1e-4));
-                m = 0.9 * m + 0.1 * g;
-                v = 0.999 * v + 0.001 * g * g;
-                let (m_hat, v_hat) = (m / (1.0 - 0.9f64.powf(t as f64)), v / (1.0 - 0.999f64.powf(t as f64)));
-                let step = 1e-4 * m_hat / (v_hat.sqrt() + 1e-8);
-                expect -= step + 1e-8 * expect;
-                undecayed -= step;
+                expect.step(g, 1e-4, 1e-4);
             }
+            let Definition { w: expect, undecayed, .. } = expect;
             assert!(undecayed - expect > 9e-4, "{undecayed} {expect}");
             assert!(layer.weight().iter().all(|w| (f64::from(*w) - expect).abs() < 2e-4), "{portable}: {expect}");
         }

@@ -52,19 +52,12 @@ impl Step {
     unsafe fn take_row<const NV: usize>(&self, gradient: *const f32, w: *mut f32, m: *mut f32, v: *mut f32) {
         let of = |x: f32| _mm512_set1_ps(x);
         let zero = _mm512_setzero_ps();
-        let (mut first, mut second, mut weight) = ([zero; NV], [zero; NV], [zero; NV]);
-        for c in 0..NV {
-            second[c] = _mm512_fmadd_ps(of(self.beta2), _mm512_load_ps(v.add(c * 16)), of(FLOOR));
-            first[c] = _mm512_load_ps(m.add(c * 16));
-            weight[c] = _mm512_load_ps(w.add(c * 16));
-        }
+        let (mut first, mut second) = ([zero; NV], [zero; NV]);
         for c in 0..NV {
             let g = _mm512_load_ps(gradient.add(c * 16));
-            second[c] = _mm512_min_ps(_mm512_fmadd_ps(g, g, second[c]), of(f32::MAX));
-            first[c] = _mm512_fmadd_ps(of(self.beta1), first[c], g);
-        }
-        // Not before all is loaded: the arrays may lie whole pages apart, where a load waits for a store of another array.
-        for c in 0..NV {
+            let decayed = _mm512_fmadd_ps(of(self.beta2), _mm512_load_ps(v.add(c * 16)), of(FLOOR));
+            second[c] = _mm512_min_ps(_mm512_fmadd_ps(g, g, decayed), of(f32::MAX));
+            first[c] = _mm512_fmadd_ps(of(self.beta1), _mm512_load_ps(m.add(c * 16)), g);
             _mm512_store_ps(v.add(c * 16), second[c]);
             _mm512_store_ps(m.add(c * 16), first[c]);
         }
@@ -92,9 +85,10 @@ impl Step {
             second[c] = _mm512_fnmadd_ps(second[c], inverse[c], of(2.0));
         }
         for c in 0..NV {
+            let weight = _mm512_load_ps(w.add(c * 16));
             // The decay joins the step before the weight sees it: alone it may be too small for a weight to tell.
-            let change = _mm512_fmadd_ps(first[c], second[c], _mm512_mul_ps(of(self.decay), weight[c]));
-            _mm512_store_ps(w.add(c * 16), _mm512_sub_ps(weight[c], change));
+            let change = _mm512_fmadd_ps(first[c], second[c], _mm512_mul_ps(of(self.decay), weight));
+            _mm512_store_ps(w.add(c * 16), _mm512_sub_ps(weight, change));
         }
     }
 }

@@ -9,6 +9,7 @@ use super::{fast, mlp};
 use crate::engine::start::Shuffles;
 use crate::engine::{Examples, Matrix, Objective, Problem, Start, Targets};
 use crate::network::safetensors;
+use crate::roc::roc_auc;
 use crate::settings::{Mlp, Precision};
 
 /// Data of a reference's coarse models, and JAX's test AUCs, one a seed.
@@ -67,14 +68,9 @@ impl AucReference {
         let mlp = Mlp { batch_size: 128, learning_rate: 1e-4, precision, ..mlp(100) };
         let network = fast(&self.problem(seed), &mlp, false).network;
         let reward = crate::engine::logits(&network, &self.x_test, self.y_test.len(), Device::Cpu).unwrap();
-        let of =
-            |class: f32| reward.iter().zip(&self.y_test).filter(move |(_, y)| **y == class).map(|(reward, _)| *reward);
-        let pairs: Vec<f64> = of(1.0)
-            .flat_map(|good| {
-                of(0.0).map(move |bad| if good > bad { 1.0 } else { f64::from(u8::from(good == bad)) / 2.0 })
-            })
-            .collect();
-        pairs.iter().sum::<f64>() / pairs.len() as f64
+        let reward: Vec<f64> = reward.into_iter().map(f64::from).collect();
+        let good: Vec<bool> = self.y_test.iter().map(|y| *y == 1.0).collect();
+        roc_auc(&reward, &good).unwrap()
     }
 
     fn compare(&self) {
