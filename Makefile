@@ -4,29 +4,34 @@ CARGO ?= cargo
 PYTHON ?= python3
 FINEGRAIN = target/debug/finegrain
 ARGS ?=
+.DEFAULT_GOAL := pipeline
 
-.PHONY: pipeline setup build demo ingest vq2-parse synth-feedback embed train evaluate plan test check fuzz
+.PHONY: help pipeline setup build demo ingest vq2-parse synth-feedback embed train evaluate plan test check fuzz
 .PHONY: kill-test fault-test advice-check test-browser test-vlm-server bucket-report template-report bench-buckets bench-templates bench-client bench-embed bench-train paper-shape bench-evaluate
 
+help: ## every target
+	@sed -n 's/^\([a-z][a-z0-9 -]*\):.* ## \(.*\)/\1: \2/p' Makefile
+
 pipeline: build demo ## the whole default run
-	$(FINEGRAIN) run $(ARGS)
+	$(FINEGRAIN) run$(if $(ARGS), $(ARGS))
 
 setup: ## LibTorch and encoder weights into .deps/
 	@$(PYTHON) scripts/setup.py
 
 build: setup
-	@$(CARGO) build --quiet --workspace
+	@$(CARGO) build --workspace
 
 demo: build ## the demo world into data/demo/
 	@$(FINEGRAIN) demo data/demo
 
 ingest vq2-parse synth-feedback embed train evaluate: build ## one stage
-	$(FINEGRAIN) run $@ $(ARGS)
+	$(FINEGRAIN) run $@$(if $(ARGS), $(ARGS))
 
 plan: build ## what would run, and why
 	@$(FINEGRAIN) plan $(ARGS)
 
 test: build tests/.python/ready ## all tests, the notebooks' recipes among them
+	$(CARGO) build --workspace --tests --examples
 	$(CARGO) test --quiet --workspace
 
 check: setup ## formatting, lints, schemas
@@ -92,7 +97,7 @@ paper-shape: setup ## the paper's sweep at full size on random embeddings: time 
 
 # What the notebooks read tables with; used by the tests only.
 tests/.python/ready: tests/requirements.txt
-	$(PYTHON) -m pip install --quiet --disable-pip-version-check --upgrade --target tests/.python -r tests/requirements.txt
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-warn-conflicts --upgrade --target tests/.python -r tests/requirements.txt
 	touch $@
 
 advice-check: build ## budget advice beside what its arms really reach, in demo worlds: minutes

@@ -81,6 +81,31 @@ fn new_pictures_get_the_rewards_and_concepts_of_the_tables_and_other_encoders_ar
         assert!((row.p - known[&(row.image_id, row.attribute)]).abs() < 1e-5);
     }
 
+    // Whole paths, for any folder above them; and what a list that is looked up in the wrong folder is told.
+    let rows = project.text("list.csv");
+    let whole = project.folder().join("data/demo/images");
+    let (header, row) = rows.split_once('\n').map(|(header, rows)| (header, rows.lines().next().unwrap())).unwrap();
+    let path = row.split("\",\"").nth(1).unwrap();
+    let whole_row = row.replace(path, &format!("{}/{path}", whole.display()));
+    project.write("whole.csv", format!("{header}\n{whole_row}\n"));
+    let of_list = |list: &str, words: &[&str]| {
+        project.finegrain(&[&["score", "--model", &coarse, "--out", "w.parquet", "--images", list], words].concat())
+    };
+    for root in ["/", whole.to_str().unwrap()] {
+        let ended = of_list("whole.csv", &["--image-root", root]);
+        assert_eq!(ended.code(), Some(0), "{root}: {}", ended.text());
+        assert_eq!(read::<ImageScore>(&project, "w.parquet").len(), 1);
+    }
+    for (list, said) in [("list.csv", "is not there"), ("whole.csv", "leaves the image root")] {
+        let ended = of_list(list, &[]);
+        assert!(ended.code() == Some(1) && ended.text().contains(said), "{}", ended.text());
+        assert!(ended.text().contains("looked up in `.`; --image-root names another folder"), "{}", ended.text());
+    }
+    // What cannot be written is told before any picture is read.
+    let no_file = project.finegrain(&["score", "--model", &coarse, "--images", "data/demo/images", "--out", "data"]);
+    assert!(no_file.code() == Some(2) && no_file.text().contains("`data`: it is a folder"), "{}", no_file.text());
+    assert!(!no_file.text().contains("embed"), "{}", no_file.text());
+
     // A bomb and a picture that is cut get no reward, and kill nothing.
     let good = project.rows::<Image>().into_iter().next().unwrap().path.unwrap();
     let whole = std::fs::read(project.folder().join("data/demo/images").join(&good)).unwrap();
@@ -123,7 +148,7 @@ fn new_pictures_get_the_rewards_and_concepts_of_the_tables_and_other_encoders_ar
     );
     assert!(!project.folder().join("no.pt").exists());
     let no_file = project.finegrain(&["export", "--model", &fine, "--out", "out"]);
-    assert!(no_file.code() == Some(1) && no_file.text().contains("cannot write `out`"), "{}", no_file.text());
+    assert!(no_file.code() == Some(2) && no_file.text().contains("cannot write `out`"), "{}", no_file.text());
     project.succeeds(&["export", "--model", &fine, "--out", "out/again.pt"]);
     assert!(bytes("out/model.pt") == bytes("out/again.pt"));
 
@@ -134,6 +159,8 @@ fn new_pictures_get_the_rewards_and_concepts_of_the_tables_and_other_encoders_ar
     );
     refused(&["--model", &coarse, "--model", &coarse, "--images", "list.csv"], "two of the models are called");
     refused(&["--model", "nowhere", "--images", "list.csv"], "nowhere/card.json");
+    let above = ["--model", "data/run/models/controlled/coarse", "--images", "list.csv"];
+    refused(&above, "models lie below it, such as `data/run/models/controlled/coarse/n16/s0`");
     // The weights of another model of the same shape are not those that the card is about.
     let (own, other) = (format!("{coarse}/model.safetensors"), folder(&COARSE.replace("/s0", "/s1")));
     let kept = std::fs::read(project.folder().join(&own)).unwrap();

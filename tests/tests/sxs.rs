@@ -149,7 +149,7 @@ fn scored_generations_give_pairs_a_page_and_a_tally_of_their_own() {
     // The same pairs become the table's when the pipeline file names the file.
     let set = ["--set", "evaluate.sxs.scores=scores.csv"];
     let said = project.runs(&set);
-    assert!(said.contains("setting `sxs.scores` was added"), "{said}");
+    assert!(said.contains("setting `sxs.scores` is set now"), "{said}");
     let pairs = project.rows::<SxsPair>();
     assert_eq!(pairs.len(), by_predictions.len());
     for (fresh, known) in pairs.iter().zip(&by_predictions) {

@@ -123,7 +123,7 @@ impl Embed {
         }
         tables.write(run, &mut rows, &mut scores)?;
         tables.finish(run)?;
-        tracing::info!(n_images = images.len(), device = torch_device::name(device), "embeddings written");
+        tracing::info!(n_images = images.len(), device = torch_device::name(device), "embedded");
         Ok(counts)
     }
 

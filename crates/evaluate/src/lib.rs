@@ -54,6 +54,7 @@ pub use advise::{Advice as BudgetAdvice, Request as BudgetRequest, Unit as Budge
 pub use auc_intervals::{AucInterval, auc_intervals};
 pub use error::EvaluateError;
 pub use ranks::spearman;
+pub use report::words::rounded;
 pub use roc::roc_auc;
 pub use settings::{Advice, Bootstrap, ContactSheets, Disagreement, Report, Settings, SideBySide};
 pub use stage::Evaluate;

@@ -18,7 +18,7 @@ use crate::error::EvaluateError;
 use crate::inputs::{self, Inputs};
 use crate::metrics::{Evaluation, evaluate};
 use crate::missing_answer_effects::effects;
-use crate::report;
+use crate::report::{self, Rendered};
 use crate::seconds::annotation_seconds;
 use crate::settings::Settings;
 use crate::side_by_side::{self, Judged};
@@ -93,8 +93,8 @@ pub struct Outputs {
     pub results: Results,
     /// Tables `sxs_…`.
     pub sxs: Judged,
-    /// The report and its figures: key under the data root to content.
-    pub report: BTreeMap<String, Vec<u8>>,
+    /// The report.
+    pub report: Rendered,
 }
 
 /// Everything from the tables: no paths, no clock.
@@ -106,7 +106,7 @@ pub fn outputs(inputs: &Inputs, settings: &Settings) -> Result<Outputs, Evaluate
     let results = Results::new(inputs, &evaluation, settings);
     let sxs = side_by_side::judged(inputs, settings)?;
     let report =
-        report::files(&report::Findings { inputs, settings, evaluation: &evaluation, results: &results, sxs: &sxs })?;
+        report::report(&report::Findings { inputs, settings, evaluation: &evaluation, results: &results, sxs: &sxs })?;
     Ok(Outputs { results, sxs, report })
 }
 
@@ -175,7 +175,9 @@ impl Stage for Evaluate {
         if n_of_other_pairs > 0 {
             warn!(n_of_other_pairs, "votes for pairs that are not in `sxs_pairs` are kept and not counted");
         }
-        outputs.report.into_iter().try_for_each(|(key, content)| run.write_file(&key, content))?;
+        let Rendered { files, verdicts } = outputs.report;
+        files.into_iter().try_for_each(|(key, content)| run.write_file(&key, content))?;
+        verdicts.iter().for_each(|(experiment, verdict)| info!("experiment {experiment}: {verdict}"));
         let without_value = results.metrics.iter().filter(|row| row.value.is_none()).count();
         info!(n_models = inputs.reward_models.len(), n_metrics = results.metrics.len(), without_value, "evaluated");
         Ok(Counts::from([
@@ -204,7 +206,7 @@ mod tests {
     const REPORT: &str = "report/index.html";
 
     fn html(inputs: &Inputs, settings: &Settings) -> String {
-        String::from_utf8(outputs(inputs, settings).unwrap().report.remove(REPORT).unwrap()).unwrap()
+        String::from_utf8(outputs(inputs, settings).unwrap().report.files.remove(REPORT).unwrap()).unwrap()
     }
 
     fn with_sxs() -> Settings {
@@ -375,7 +377,7 @@ mod tests {
     #[test]
     fn every_metric_of_an_arm_stands_in_the_report_with_its_interval() {
         let outputs = outputs(&inputs(&World::small()), &settings()).unwrap();
-        let text = text(&String::from_utf8(outputs.report[REPORT].clone()).unwrap());
+        let text = text(&String::from_utf8(outputs.report.files[REPORT].clone()).unwrap());
         for metric in ["brier", "log_loss", "calibration_error"] {
             let is_wanted = |row: &&ArmMetric| row.metric == metric && row.split == Split::Test && row.arm == "tree";
             let row = outputs.results.arm_metrics.iter().find(is_wanted).unwrap();
@@ -425,13 +427,13 @@ mod tests {
             eprintln!("{name}: {} models, {n_rows} metrics in {:.2?}", inputs.reward_models.len(), start.elapsed());
             let start = std::time::Instant::now();
             let outputs = outputs(&inputs, &Settings { bootstrap, ..with_sxs() }).unwrap();
-            let kib = outputs.report[REPORT].len() / 1024;
+            let kib = outputs.report.files[REPORT].len() / 1024;
             eprintln!(
                 "{name}: everything in {:.2?}, {} files, page of {kib} KiB",
                 start.elapsed(),
-                outputs.report.len()
+                outputs.report.files.len()
             );
-            for (key, content) in outputs.report {
+            for (key, content) in outputs.report.files {
                 let file = folder.join(name).join(key);
                 std::fs::create_dir_all(file.parent().unwrap()).unwrap();
                 std::fs::write(file, content).unwrap();

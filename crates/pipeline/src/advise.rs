@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use clap::{Args, ValueEnum};
-use evaluate::{BudgetRequest, BudgetUnit};
+use evaluate::{BudgetRequest, BudgetUnit, EvaluateError};
 use tables::StageName;
 
 use crate::config::Config;
@@ -25,7 +25,7 @@ enum Unit {
 #[derive(Debug, Args)]
 pub struct Request {
     /// What may be spent
-    #[arg(long, value_name = "AMOUNT")]
+    #[arg(long, value_name = "AMOUNT", value_parser = parse_amount)]
     budget: f64,
     /// What it is counted in
     #[arg(long = "in", value_enum, default_value_t = Unit::Seconds)]
@@ -44,10 +44,15 @@ pub struct Request {
     json: bool,
 }
 
+fn parse_amount(word: &str) -> Result<f64, String> {
+    let amount = word.parse::<f64>().ok().filter(|amount| *amount > 0.0 && amount.is_finite());
+    amount.ok_or_else(|| "it must be a number above 0, such as 20000".to_owned())
+}
+
 /// Reads the trained models' predictions, and writes the advice.
 ///
 /// # Errors
-/// [`Failure::Usage`] for the configuration; [`Failure::Failed`] where tables are missing, or nothing fits the request.
+/// [`Failure::Usage`] for the configuration, or an experiment that is not there; [`Failure::Failed`] where tables are missing, or nothing fits the request.
 pub fn advise(config: &Config, request: &Request, out: &mut dyn Write) -> Result<(), Failure> {
     let settings = config.section::<evaluate::Settings>(StageName::Evaluate).map_err(usage)?;
     let Some(settings) = settings else {
@@ -63,13 +68,17 @@ pub fn advise(config: &Config, request: &Request, out: &mut dyn Write) -> Result
     };
     let root = DataRoot::open(&config.data_root().map_err(usage)?)?;
     let asked = BudgetRequest { budget, unit, experiment: request.experiment.clone(), images: request.images };
-    let advice = evaluate::advise(&root.tables, &settings, &asked).map_err(failed)?;
+    let advice = evaluate::advise(&root.tables, &settings, &asked).map_err(|error| match error {
+        EvaluateError::UnknownExperiment { .. } => usage(error),
+        _ => failed(error),
+    })?;
     if request.json {
         let json = serde_json::to_string_pretty(&advice).map_err(failed)?;
         return writeln!(out, "{json}").map_err(failed);
     }
     if let (Unit::Money, Some(per_hour)) = (request.unit, request.per_hour) {
-        writeln!(out, "{} at {per_hour} an hour are {budget:.0} s of raters' time", request.budget).map_err(failed)?;
+        writeln!(out, "{} at {per_hour} an hour are {} s of raters' time", request.budget, evaluate::rounded(budget))
+            .map_err(failed)?;
     }
     advice.iter().try_for_each(|advice| write!(out, "{advice}")).map_err(failed)
 }

@@ -21,17 +21,18 @@ pub fn check(config: &Config, out: &mut dyn Write) -> Result<(), Failure> {
     let mut say = |line: String| writeln!(out, "{line}").map_err(failed);
     say(format!("configuration: {} stages", stages.len()))?;
     let wanted: Vec<&str> = stages.iter().flat_map(|stage| stage.writes()).collect();
+    let width = all_contracts().iter().map(|contract| contract.name.len()).max().unwrap_or(0);
     let mut n_broken = 0;
     for contract in all_contracts() {
         let checked = root.tables.open_file(&contract).and_then(|file| file.map(|file| file.digest()).transpose());
         match checked {
-            Ok(Some((_, n_rows))) => say(format!("{:<20} ok, {n_rows} rows", contract.name))?,
+            Ok(Some((_, n_rows))) => say(format!("{:<width$} ok, {n_rows} rows", contract.name))?,
             // A table that these settings do not ask for is not missed.
             Ok(None) if !wanted.contains(&contract.name) => {}
-            Ok(None) => say(format!("{:<20} not there yet", contract.name))?,
+            Ok(None) => say(format!("{:<width$} not there yet", contract.name))?,
             Err(error) => {
                 n_broken += 1;
-                say(format!("{:<20} {:#}", contract.name, anyhow::Error::new(error)))?;
+                say(format!("{:<width$} {:#}", contract.name, anyhow::Error::new(error)))?;
             }
         }
     }
@@ -39,7 +40,7 @@ pub fn check(config: &Config, out: &mut dyn Write) -> Result<(), Failure> {
         && let Err(error) = root.tables.check_references()
     {
         n_broken += 1;
-        say(format!("{:<20} {:#}", "references", anyhow::Error::new(error)))?;
+        say(format!("{:<width$} {:#}", "references", anyhow::Error::new(error)))?;
     }
     if n_broken > 0 { Err(failed(anyhow!("{n_broken} findings"))) } else { Ok(()) }
 }

@@ -55,8 +55,10 @@ impl fmt::Display for Reason {
         match self {
             Self::NeverRan => write!(f, "it has not run yet"),
             Self::Version { was, is } => write!(f, "its version went from {was} to {is}"),
-            Self::Setting { path, was, is } if was.is_empty() => write!(f, "setting `{path}` was added: {is}"),
-            Self::Setting { path, was, is } if is.is_empty() => write!(f, "setting `{path}` was removed: {was}"),
+            Self::Setting { path, was, is } if was.is_empty() => write!(f, "setting `{path}` is set now: {is}"),
+            Self::Setting { path, was, is } if is.is_empty() => {
+                write!(f, "setting `{path}` is no longer set: it was {was}")
+            }
             Self::Setting { path, was, is } => write!(f, "setting `{path}` went from {was} to {is}"),
             Self::Table(table) => write!(f, "table `{table}` changed"),
             Self::File(file) => write!(f, "file `{file}` changed"),
@@ -263,8 +265,8 @@ mod tests {
             [
                 "setting `mlp.epochs` went from 100 to 5",
                 "setting `mlp.hidden` went from [256,256] to [256]",
-                "setting `old` was removed: true",
-                "setting `new` was added: \"x\"",
+                "setting `old` is no longer set: it was true",
+                "setting `new` is set now: \"x\"",
             ]
         );
     }

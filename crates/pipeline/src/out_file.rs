@@ -2,8 +2,19 @@
 
 use std::path::Path;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use tempfile::{NamedTempFile, TempDir};
+
+/// Whether a file of this name can be written, told before the work whose result it is to hold.
+///
+/// # Errors
+/// If it is a folder, or if its folder cannot be written into.
+pub fn check(path: &Path) -> anyhow::Result<()> {
+    if path.is_dir() {
+        bail!("cannot write `{}`: it is a folder; name a file", path.display());
+    }
+    scratch(path).map(drop)
+}
 
 /// A scratch file in the folder of `path`, which is made if it is not there. Colleagues may read it, as any file that a
 /// program writes.

@@ -114,9 +114,15 @@ fn of_list(file: &Path, image_root: Option<&Path>) -> anyhow::Result<Pictures> {
     let selected = sources.select(&format!("SELECT {} FROM images", there.join(", ")), "score --images", &WANTED)?;
     let prompts = selected.text("prompt").into_iter().zip(selected.text("prompt_id"));
     let rows = selected.required_text("image_id").into_iter().zip(selected.required_text("path")).zip(prompts);
-    let picture = |((image_id, path), (prompt, prompt_id))| Picture { image_id, path, prompt, prompt_id };
     let own_folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    Ok(Pictures { root: image_root.unwrap_or(own_folder).to_owned(), list: rows.map(picture).collect() })
+    let root = image_root.unwrap_or(own_folder);
+    // A whole path may stand there, too, if it lies below the root.
+    let below = |path: String| match Path::new(&path).strip_prefix(root).ok().and_then(Path::to_str) {
+        Some(relative) => relative.to_owned(),
+        None => path,
+    };
+    let picture = |((image_id, path), (prompt, prompt_id))| Picture { image_id, path: below(path), prompt, prompt_id };
+    Ok(Pictures { root: root.to_owned(), list: rows.map(picture).collect() })
 }
 
 /// What `ingest` would know of a picture's file.

@@ -1,5 +1,6 @@
 //! `finegrain plan`: what a run would do, and why.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 
 use tables::StageName;
@@ -26,7 +27,10 @@ pub fn plan(config: &Config, selection: &Selection, out: &mut dyn Write) -> Resu
     for stage in stages.iter().filter(|stage| selection.has(stage.name())) {
         let name = stage.name();
         let reads = stage.reads();
-        let waits: Vec<&(&str, StageName)> = pending.iter().filter(|(table, _)| reads.contains(table)).collect();
+        let mut waits: BTreeMap<StageName, Vec<String>> = BTreeMap::new();
+        for (table, writer) in pending.iter().filter(|(table, _)| reads.contains(table)) {
+            waits.entry(*writer).or_default().push(format!("`{table}`"));
+        }
         let unread = |error: tables::StageError| format!("{:#}", anyhow::Error::from_boxed(error.source));
         let reasons: Vec<String> = match freshness::judge(stage.as_ref(), &root.tables, &written) {
             Ok(verdict) => verdict.reasons.iter().map(ToString::to_string).collect(),
@@ -39,9 +43,14 @@ pub fn plan(config: &Config, selection: &Selection, out: &mut dyn Write) -> Resu
         let verdict = if reasons.is_empty() { "runs if its tables change" } else { "would run" };
         lines.push(format!("{:<15} {verdict}", name.command()));
         lines.extend(reasons.iter().map(|reason| format!("    because {reason}")));
-        lines.extend(
-            waits.iter().map(|(table, writer)| format!("    after `{}` writes table `{table}`", writer.command())),
-        );
+        lines.extend(waits.iter().map(|(writer, tables)| {
+            format!(
+                "    after `{}` writes {} that it reads: {}",
+                writer.command(),
+                if tables.len() == 1 { "a table" } else { "tables" },
+                tables.join(", ")
+            )
+        }));
         // By tables that are to be written anew nothing is estimated; without any, the stage says what it would take.
         if waits.is_empty() || !reads.iter().all(|table| written.contains_key(*table)) {
             let estimate = stage.estimate(&root.tables).unwrap_or_else(|error| vec![unread(error)]);

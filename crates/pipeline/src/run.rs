@@ -107,6 +107,11 @@ pub fn run(config: &Config, selection: &Selection, force: bool, progress: Progre
     if n_run == 0 {
         info!("nothing to do");
     }
+    let is_meant = stages.iter().any(|stage| stage.name() == StageName::Evaluate) && selection.has(StageName::Evaluate);
+    if is_meant && let Some(record) = RunRecord::load(root.tables.storage(), StageName::Evaluate).map_err(failed)? {
+        let pages = record.files.keys().filter(|key| key.ends_with(".html"));
+        pages.for_each(|key| info!("report: {}", root.tables.storage().name(key)));
+    }
     Ok(())
 }
 

@@ -32,7 +32,7 @@ pub struct ScoreArgs {
     /// that read the prompt, prompt; prompt_id if you like
     #[arg(long, value_name = "FILE_OR_FOLDER")]
     images: PathBuf,
-    /// What the paths in such a file are relative to [default: its own folder]
+    /// What the paths in such a file are relative to [default: its own folder]; `/` for whole paths
     #[arg(long, value_name = "FOLDER")]
     image_root: Option<PathBuf>,
     /// Where the rewards go: run_id, image_id, prompt_id, reward
@@ -43,12 +43,20 @@ pub struct ScoreArgs {
     concepts: Option<PathBuf>,
 }
 
+impl ScoreArgs {
+    /// The files to write.
+    fn written(&self) -> impl Iterator<Item = &Path> {
+        std::iter::once(self.out.as_path()).chain(self.concepts.as_deref())
+    }
+}
+
 /// Scores the pictures with every model.
 ///
 /// # Errors
 /// [`Failure`].
 pub fn score(config: &Config, arguments: &ScoreArgs, progress: ProgressStyle) -> Result<(), Failure> {
     let models = open_models(&arguments.models).map_err(usage)?;
+    arguments.written().try_for_each(out_file::check).map_err(usage)?;
     let settings = config.section::<embed::Settings>(StageName::Embed).map_err(usage)?;
     let settings = settings.ok_or_else(|| usage(anyhow!("the pipeline file has no section `embed`")))?;
     let settings = only_what_is_read(settings, &models);
@@ -152,7 +160,15 @@ fn embedded(
                 continue;
             }
             Err(cause) => {
-                let mend = "mend the file, or set `embed.on_bad_image: skip`";
+                let mend = match &cause {
+                    BadImage::Unreadable(ImageError::NotFound { .. } | ImageError::Escapes { .. }) => {
+                        let root = pictures.root.display();
+                        format!(
+                            "paths are looked up in `{root}`; --image-root names another folder (`/` for whole paths)"
+                        )
+                    }
+                    _ => "mend the file, or set `embed.on_bad_image: skip`".to_owned(),
+                };
                 return Err(anyhow!(cause).context(format!("image `{}`, `{}`: {mend}", picture.image_id, picture.path)));
             }
         };

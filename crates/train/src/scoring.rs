@@ -25,6 +25,14 @@ pub enum ScoringError {
         #[source]
         source: std::io::Error,
     },
+    /// It is no model's folder, but one above.
+    #[error("`{}` is no model's folder: there is no `card.json`; models lie below it, such as `{}`", folder.display(), below.display())]
+    NoModel {
+        /// The folder.
+        folder: PathBuf,
+        /// The first model below it.
+        below: PathBuf,
+    },
     /// The card is no card, or of another version of this program.
     #[error("`{}` is no card of a reward model: {problem}", path.display())]
     Card {
@@ -113,6 +121,11 @@ impl ScoringModel {
     /// # Errors
     /// [`ScoringError`], but not `Length` or `Torch`.
     pub fn open(folder: &Path) -> Result<Self, ScoringError> {
+        if !folder.join("card.json").exists()
+            && let Some(below) = model_below(folder, DEEPEST)
+        {
+            return Err(ScoringError::NoModel { folder: folder.to_owned(), below });
+        }
         let read = |name: &str| {
             let path = folder.join(name);
             std::fs::read(&path).map_err(|source| ScoringError::Read { path, source })
@@ -184,6 +197,19 @@ impl ScoringModel {
             Some(aggregator) => Scores { rewards: aggregator.predict(&p), concepts: p },
         })
     }
+}
+
+/// How far below a folder a model is looked for: experiment, arm, size and seed.
+const DEEPEST: usize = 4;
+
+/// The first model below a folder, by name.
+fn model_below(folder: &Path, deepest: usize) -> Option<PathBuf> {
+    let entries = std::fs::read_dir(folder).ok()?.flatten();
+    let mut folders: Vec<PathBuf> =
+        entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir())).map(|entry| entry.path()).collect();
+    folders.sort();
+    let own = folders.iter().find(|folder| folder.join("card.json").is_file()).cloned();
+    own.or_else(|| folders.iter().filter(|_| deepest > 1).find_map(|folder| model_below(folder, deepest - 1)))
 }
 
 fn doubles(file: &SafeTensors, name: &str) -> Option<Vec<f64>> {

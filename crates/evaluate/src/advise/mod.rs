@@ -12,7 +12,7 @@ use std::borrow::Cow;
 
 use rayon::prelude::*;
 use serde::Serialize;
-use tables::{Split, Tables};
+use tables::{AnnotationSeconds, RewardModel, Split, TableReader, Tables};
 
 pub use self::curve::Curve;
 use crate::arms::{cost_equal, cost_seconds};
@@ -22,6 +22,7 @@ use crate::error::EvaluateError;
 use crate::inputs::Inputs;
 use crate::metrics::{Evaluation, PointMetrics, ROC_AUC, SplitMetrics, evaluate, range};
 use crate::over_seeds::{Deviation, OverSeeds, p_sign};
+use crate::report::words::listed;
 use crate::settings::{Advice as Limits, Settings};
 
 /// What a budget is counted in.
@@ -124,14 +125,21 @@ pub struct Advice {
 /// [`EvaluateError`]: a table that is missing or broken, an experiment that no reward model has, a budget that is no amount.
 pub fn advise(tables: &Tables, settings: &Settings, request: &Request) -> Result<Vec<Advice>, EvaluateError> {
     let inputs = Inputs::of_models(tables)?;
-    advice(&inputs, settings, request)
+    // Only to name what nobody has timed: without an `evaluate` before, there is no such table.
+    let timed = tables.open::<AnnotationSeconds>()?.map(TableReader::rows).transpose()?;
+    advice(&inputs, timed.as_deref(), settings, request)
 }
 
-/// The same from rows.
+/// The same from rows; `timed` are those of the table `annotation_seconds`, if it is known.
 ///
 /// # Errors
 /// As [`advise`], without the tables'.
-pub fn advice(inputs: &Inputs, settings: &Settings, request: &Request) -> Result<Vec<Advice>, EvaluateError> {
+pub fn advice(
+    inputs: &Inputs,
+    timed: Option<&[AnnotationSeconds]>,
+    settings: &Settings,
+    request: &Request,
+) -> Result<Vec<Advice>, EvaluateError> {
     if !(request.budget > 0.0 && request.budget.is_finite()) {
         return Err(EvaluateError::Budget { budget: request.budget });
     }
@@ -142,7 +150,7 @@ pub fn advice(inputs: &Inputs, settings: &Settings, request: &Request) -> Result
     let found: Vec<Advice> = experiments
         .iter()
         .filter(wanted)
-        .map(|points| of_experiment(points, &evaluation, &settings.advice, request))
+        .map(|points| of_experiment(points, &evaluation, timed, &settings.advice, request))
         .collect();
     if found.is_empty() {
         let known = experiments.iter().map(|points| points[0].experiment).collect::<Vec<_>>().join(", ");
@@ -168,6 +176,7 @@ impl Size<'_> {
 fn of_experiment<'p>(
     points: &'p [PointMetrics<'p>],
     evaluation: &'p Evaluation<'p>,
+    timed: Option<&[AnnotationSeconds]>,
     limits: &Limits,
     request: &Request,
 ) -> Advice {
@@ -175,7 +184,7 @@ fn of_experiment<'p>(
     let metrics = on_common_images(evaluation, &all, Split::Test);
     let sizes: Vec<Size> = points.iter().zip(metrics).map(|(point, metrics)| Size { point, metrics }).collect();
     let mut arms: Vec<ArmAdvice> =
-        sizes.chunk_by(|a, b| a.point.arm == b.point.arm).map(|sizes| of_arm(sizes, limits, request)).collect();
+        sizes.chunk_by(|a, b| a.point.arm == b.point.arm).map(|sizes| of_arm(sizes, timed, limits, request)).collect();
     let rank = |arm: &ArmAdvice| arm.expected_auc.map_or(f64::NEG_INFINITY, |auc| auc.value);
     arms.sort_by(|a, b| rank(b).total_cmp(&rank(a)).then_with(|| a.arm.cmp(&b.arm)));
     let judged: Vec<&OverSeeds> = arms.iter().filter_map(|arm| arm.expected.as_ref()).collect();
@@ -203,7 +212,7 @@ fn of_experiment<'p>(
 }
 
 /// One arm: its sizes, by `n_train`.
-fn of_arm(sizes: &[Size], limits: &Limits, request: &Request) -> ArmAdvice {
+fn of_arm(sizes: &[Size], timed: Option<&[AnnotationSeconds]>, limits: &Limits, request: &Request) -> ArmAdvice {
     let mut arm = ArmAdvice {
         arm: sizes[0].point.arm.to_owned(),
         cost_per_image: None,
@@ -216,22 +225,26 @@ fn of_arm(sizes: &[Size], limits: &Limits, request: &Request) -> ArmAdvice {
         reason: None,
         expected: None,
     };
-    if let Err(reason) = fill(&mut arm, sizes, limits, request) {
+    if let Err(reason) = fill(&mut arm, sizes, timed, limits, request) {
         arm.reason = Some(reason);
     }
     arm
 }
 
-fn fill(arm: &mut ArmAdvice, sizes: &[Size], limits: &Limits, request: &Request) -> Result<(), String> {
+fn fill(
+    arm: &mut ArmAdvice,
+    sizes: &[Size],
+    timed: Option<&[AnnotationSeconds]>,
+    limits: &Limits,
+    request: &Request,
+) -> Result<(), String> {
     let known: Vec<Known> =
         sizes.iter().filter(|size| size.point.n_train > 0).filter_map(|size| Known::of(size)).collect();
     let largest =
         sizes.iter().map(|size| size.point).max_by_key(|point| point.n_train).filter(|point| point.n_train > 0);
     let Some(largest) = largest else { return Err("it has no size above 0".to_owned()) };
     let cost = match request.unit {
-        Unit::Seconds => cost_seconds(&largest.models).ok_or(
-            "the seconds of some of its labels are not known: set `train.seconds_per_label`, and rerun `train`",
-        )?,
+        Unit::Seconds => cost_seconds(&largest.models).ok_or_else(|| unknown_seconds(&largest.models, timed))?,
         Unit::Labels => cost_equal(&largest.models),
     };
     let per_image = cost / largest.n_train as f64;
@@ -270,6 +283,17 @@ fn fill(arm: &mut ArmAdvice, sizes: &[Size], limits: &Limits, request: &Request)
     (arm.n_images, arm.bounded_by) = (Some(n as u64), Some(bounded_by));
     (arm.cost, arm.curve, arm.expected) = (Some(n * per_image), Some(curves[0].whole), Some(expected));
     Ok(())
+}
+
+/// Whose labels' seconds nobody knows, and what to do.
+fn unknown_seconds(models: &[&RewardModel], timed: Option<&[AnnotationSeconds]>) -> String {
+    let is_timed = |attribute: &str| timed.is_none_or(|rows| rows.iter().any(|row| row.aspect == attribute));
+    let attributes = models.first().map_or(&[][..], |model| &model.attributes);
+    let untimed: Vec<String> =
+        attributes.iter().filter(|name| !is_timed(name)).map(|name| format!("`{name}`")).collect();
+    let which =
+        if untimed.is_empty() { "some of its labels".to_owned() } else { format!("labels of {}", listed(&untimed)) };
+    format!("the seconds of {which} are not known: set `train.seconds_per_label`, and rerun `train`")
 }
 
 /// The AUC of one size of an arm.
@@ -337,6 +361,7 @@ mod tests {
     use rand::{Rng, SeedableRng};
     use rand_chacha::ChaCha8Rng;
     use statrs::distribution::{ContinuousCDF, Normal};
+    use tables::SecondsSource;
 
     use super::*;
     use crate::fixtures::{image, model, prediction, settings, target};
@@ -383,7 +408,7 @@ mod tests {
     fn the_better_arm_for_the_budget_is_found_with_its_true_auc_in_the_interval() {
         // 400 labels: 400 coarse images reach .79, 100 of four attributes .63.
         let inputs = world(250, &[("coarse", &[], QUICK), ("fine", &["a", "b", "c", "d"], SLOW)]);
-        let advice = advice(&inputs, &settings(), &labels(400.0)).unwrap().remove(0);
+        let advice = advice(&inputs, None, &settings(), &labels(400.0)).unwrap().remove(0);
         assert_eq!((advice.verdict, advice.arms[0].arm.as_str()), (Verdict::Clear, "coarse"), "{advice:?}");
         for (arm, n, truth) in [(&advice.arms[0], 400, QUICK.at(400.0)), (&advice.arms[1], 100, SLOW.at(100.0))] {
             let auc = arm.expected_auc.unwrap();
@@ -398,7 +423,7 @@ mod tests {
     #[test]
     fn equal_arms_and_few_prompts_cannot_be_told_apart() {
         let inputs = world(12, &[("coarse", &[], QUICK), ("fine", &["a"], QUICK)]);
-        let advice = advice(&inputs, &settings(), &labels(200.0)).unwrap().remove(0);
+        let advice = advice(&inputs, None, &settings(), &labels(200.0)).unwrap().remove(0);
         assert_eq!(advice.verdict, Verdict::CannotTell);
         let lead = advice.lead.unwrap();
         assert!(lead.ci_low <= 0.0 && lead.value >= 0.0, "{lead:?}");
@@ -407,18 +432,18 @@ mod tests {
     #[test]
     fn one_test_prompt_gives_no_certainty_and_few_prompts_a_warning() {
         let mut inputs = world(12, &[("coarse", &[], SLOW), ("fine", &["a"], QUICK)]);
-        let few = advice(&inputs, &settings(), &labels(200.0)).unwrap().remove(0);
+        let few = advice(&inputs, None, &settings(), &labels(200.0)).unwrap().remove(0);
         assert_eq!(few.n_prompts, 12);
         assert!(few.to_string().contains("only 12 test prompts"), "{few}");
         // Of all labelled prompts the models predict one.
         let of_one = inputs.predictions.rows().into_iter().filter(|row| row.image_id.starts_with("t0-"));
         inputs.predictions = of_one.collect();
-        let one = advice(&inputs, &settings(), &labels(200.0)).unwrap().remove(0);
+        let one = advice(&inputs, None, &settings(), &labels(200.0)).unwrap().remove(0);
         assert_eq!((one.verdict, one.n_prompts), (Verdict::Refused, 1));
         assert!(one.arms[0].reason.as_ref().unwrap().contains("all images are of one prompt"), "{one}");
         // And where only one prompt has labels.
         inputs.images.retain(|image| image.prompt_id == "t0");
-        assert_eq!(advice(&inputs, &settings(), &labels(200.0)).unwrap().remove(0).verdict, Verdict::Refused);
+        assert_eq!(advice(&inputs, None, &settings(), &labels(200.0)).unwrap().remove(0).verdict, Verdict::Refused);
     }
 
     #[test]
@@ -428,7 +453,7 @@ mod tests {
         let of = |is_kept: &dyn Fn(&str, &str) -> bool| {
             let rows = full.predictions.rows().into_iter().filter(|row| is_kept(&row.run_id, &row.image_id));
             let inputs = Inputs { predictions: rows.collect(), ..full.clone() };
-            advice(&inputs, &settings(), &labels(200.0)).unwrap().remove(0).to_string()
+            advice(&inputs, None, &settings(), &labels(200.0)).unwrap().remove(0).to_string()
         };
         assert_eq!(of(&|run, image| run.contains("coarse") || keep(image)), of(&|_, image| keep(image)));
     }
@@ -436,15 +461,15 @@ mod tests {
     #[test]
     fn beyond_what_was_tried_it_refuses_or_stops() {
         let inputs = world(12, &[("coarse", &[], QUICK), ("fine", &["a", "b"], QUICK)]);
-        let little = advice(&inputs, &settings(), &labels(20.0)).unwrap().remove(0);
+        let little = advice(&inputs, None, &settings(), &labels(20.0)).unwrap().remove(0);
         assert_eq!(little.verdict, Verdict::Refused);
         assert!(little.arms[0].reason.as_ref().unwrap().contains("fewer than the smallest size"), "{little:?}");
-        let much = advice(&inputs, &settings(), &labels(1e6)).unwrap().remove(0);
+        let much = advice(&inputs, None, &settings(), &labels(1e6)).unwrap().remove(0);
         let coarse = much.arms.iter().find(|arm| arm.arm == "coarse").unwrap();
         assert_eq!((coarse.n_images, coarse.bounded_by), (Some(1_600), Some("extrapolation")));
         assert_eq!(coarse.doubling_adds, None);
         let few_images = Request { images: Some(150), ..labels(1e6) };
-        let few_images = advice(&inputs, &settings(), &few_images).unwrap().remove(0);
+        let few_images = advice(&inputs, None, &settings(), &few_images).unwrap().remove(0);
         assert!(few_images.arms.iter().all(|arm| (arm.n_images, arm.bounded_by) == (Some(150), Some("images"))));
     }
 
@@ -452,20 +477,57 @@ mod tests {
     fn too_few_sizes_and_unknown_seconds_are_reasons_and_bad_requests_errors() {
         let mut inputs = world(12, &[("coarse", &[], QUICK)]);
         let seconds = Request { unit: Unit::Seconds, ..labels(1_000.0) };
-        let unknown = advice(&inputs, &settings(), &seconds).unwrap().remove(0);
-        assert!(unknown.arms[0].reason.as_ref().unwrap().contains("seconds"), "{unknown:?}");
+        let unknown = advice(&inputs, None, &settings(), &seconds).unwrap().remove(0);
+        assert!(unknown.arms[0].reason.as_ref().unwrap().contains("the seconds of some of its labels"), "{unknown:?}");
         inputs.reward_models.retain(|model| model.n_train <= 100);
-        let few = advice(&inputs, &settings(), &labels(50.0)).unwrap().remove(0);
+        let few = advice(&inputs, None, &settings(), &labels(50.0)).unwrap().remove(0);
         assert!(few.arms[0].reason.as_ref().unwrap().starts_with("too few sizes: 3"), "{few:?}");
         let named = Request { experiment: Some("f".to_owned()), ..labels(50.0) };
-        assert!(advice(&inputs, &settings(), &named).unwrap_err().to_string().contains("there are: e"));
-        assert!(advice(&inputs, &settings(), &labels(f64::NAN)).is_err());
+        assert!(advice(&inputs, None, &settings(), &named).unwrap_err().to_string().contains("there are: e"));
+        assert!(advice(&inputs, None, &settings(), &labels(f64::NAN)).is_err());
+    }
+
+    #[test]
+    fn attributes_that_nobody_timed_are_named() {
+        let inputs = world(12, &[("fine", &["bright", "noun", "verb"], QUICK)]);
+        let seconds = Request { unit: Unit::Seconds, ..labels(1_000.0) };
+        let bright = AnnotationSeconds {
+            aspect: "bright".to_owned(),
+            source: SecondsSource::Settings,
+            n: 0,
+            n_raters: 0,
+            mean_seconds: 18.4,
+            median_seconds: None,
+            ci_low: None,
+            ci_high: None,
+            reason: None,
+        };
+        let reason = |timed: Option<&[AnnotationSeconds]>| {
+            advice(&inputs, timed, &settings(), &seconds).unwrap().remove(0).arms.remove(0).reason.unwrap()
+        };
+        assert!(reason(Some(&[bright])).starts_with("the seconds of labels of `noun` and `verb` are not known"));
+        assert!(reason(None).starts_with("the seconds of some of its labels are not known"));
+    }
+
+    #[test]
+    fn of_arms_that_cannot_be_told_apart_the_one_that_costs_less_is_named() {
+        // 150 images of each: 150 labels, or 300.
+        let inputs = world(12, &[("coarse", &[], QUICK), ("fine", &["a", "b"], QUICK)]);
+        let advise = |request: &Request| advice(&inputs, None, &settings(), request).unwrap().remove(0).to_string();
+        let cheaper = advise(&Request { images: Some(150), ..labels(1e4) });
+        assert!(cheaper.contains("budget 10,000 labels"), "{cheaper}");
+        assert!(
+            cheaper.contains("take \u{201c}coarse\u{201d}, which costs less (150 labels instead of 300)"),
+            "{cheaper}"
+        );
+        let all_of_it = advise(&labels(200.0));
+        assert!(all_of_it.contains("both cost about the same"), "{all_of_it}");
     }
 
     #[test]
     fn the_words_say_what_to_buy_and_how_sure_that_is() {
         let inputs = world(250, &[("coarse", &[], QUICK), ("fine", &["a", "b", "c", "d"], SLOW)]);
-        let text = advice(&inputs, &settings(), &labels(400.0)).unwrap().remove(0).to_string();
+        let text = advice(&inputs, None, &settings(), &labels(400.0)).unwrap().remove(0).to_string();
         assert!(text.contains("collect \u{201c}coarse\u{201d} for 400 images"), "{text}");
         assert!(text.contains("ahead of \u{201c}fine\u{201d}"), "{text}");
     }

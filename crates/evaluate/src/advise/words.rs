@@ -3,8 +3,8 @@
 use std::fmt;
 
 use super::{Advice, ArmAdvice, Expected, Unit, Verdict};
-use crate::bootstrap::FEW_PROMPTS;
-use crate::report::words::rounded;
+use crate::bootstrap::{FEW_PROMPTS, Interval};
+use crate::report::words::{count, fixed, rounded, with_interval};
 
 impl fmt::Display for Unit {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
@@ -16,22 +16,47 @@ impl fmt::Display for Unit {
 }
 
 fn auc(expected: &Expected) -> String {
-    format!("{:.3} [{:.3}, {:.3}]", expected.value, expected.ci_low, expected.ci_high)
+    let Expected { value, ci_low, ci_high } = *expected;
+    with_interval(value, Some(Interval { low: ci_low, high: ci_high }), 3)
+}
+
+/// An amount as it was asked for, with commas if it is whole.
+fn amount(amount: f64) -> String {
+    if amount.fract() == 0.0 { rounded(amount) } else { amount.to_string() }
+}
+
+/// Which of two arms that cannot be told apart to take.
+fn which(first: &ArmAdvice, second: &ArmAdvice, unit: Unit) -> String {
+    let cost = |arm: &ArmAdvice| arm.cost.unwrap_or_default();
+    let (cheap, dear) = if cost(first) <= cost(second) { (first, second) } else { (second, first) };
+    if cost(cheap) < ALIKE * cost(dear) {
+        let (arm, cost, other) = (&cheap.arm, rounded(cost(cheap)), rounded(cost(dear)));
+        format!("take \u{201c}{arm}\u{201d}, which costs less ({cost} {unit} instead of {other})")
+    } else {
+        "both cost about the same: take the simpler of them".to_owned()
+    }
+}
+
+/// A cost that is at least this share of another is about the same.
+const ALIKE: f64 = 0.95;
+
+fn images(n: u64) -> String {
+    count(usize::try_from(n).unwrap_or(usize::MAX))
 }
 
 fn offer(arm: &ArmAdvice) -> String {
-    let n = arm.n_images.unwrap_or_default();
+    let n = images(arm.n_images.unwrap_or_default());
     let expected = arm.expected_auc.as_ref().map(auc).unwrap_or_default();
     format!("\u{201c}{}\u{201d} for {n} images: expected test AUC {expected}", arm.arm)
 }
 
 impl fmt::Display for Advice {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        writeln!(f, "experiment {}, budget {} {}", self.experiment, self.budget, self.unit)?;
+        writeln!(f, "experiment {}, budget {} {}", self.experiment, amount(self.budget), self.unit)?;
         let lead = self.lead.as_ref().map(auc).unwrap_or_default();
         let sure = match 100.0 * self.p_ahead.unwrap_or_default() {
             share if share >= 99.5 => "more than 99".to_owned(),
-            share => format!("{share:.0}"),
+            share => fixed(share, 0),
         };
         match (self.verdict, &self.arms[..]) {
             (Verdict::Clear, [first, second, ..]) => {
@@ -45,10 +70,8 @@ impl fmt::Display for Advice {
                 )?;
                 writeln!(f, "    {}", offer(first))?;
                 writeln!(f, "    {}", offer(second))?;
-                writeln!(
-                    f,
-                    "  take the cheaper or the simpler of them; more test prompts or seeds would narrow the interval"
-                )?;
+                let which = which(first, second, self.unit);
+                writeln!(f, "  {which}; more test prompts or seeds would narrow the interval")?;
             }
             (Verdict::NoChoice, [first, ..]) => writeln!(f, "  only one arm can be judged: {}", offer(first))?,
             _ => writeln!(f, "  no advice: no arm can be judged at this budget")?,
@@ -60,10 +83,11 @@ impl fmt::Display for Advice {
                 self.n_prompts
             )?;
         }
+        let width = self.arms.iter().map(|arm| arm.arm.chars().count()).max().unwrap_or(0);
         for arm in &self.arms {
-            write!(f, "    {:<16}", arm.arm)?;
+            write!(f, "    {:<width$}", arm.arm)?;
             if let (Some(n), Some(expected), Some(cost)) = (arm.n_images, &arm.expected_auc, arm.cost) {
-                write!(f, " {n:>7} images, cost {} {}, AUC {}", rounded(cost), self.unit, auc(expected))?;
+                write!(f, " {:>7} images, cost {} {}, AUC {}", images(n), rounded(cost), self.unit, auc(expected))?;
                 match &arm.doubling_adds {
                     Some(gain) => write!(f, "; twice as many would add {}", auc(gain))?,
                     None => write!(f, "; twice as many is beyond what the curve can tell")?,

@@ -27,19 +27,15 @@ pub fn answer(experiment: &str, points: &[ArmPoint], findings: &Findings) -> Ans
     let (verdict, kind, sentences) = match best_fine(&comparisons) {
         Some((comparison, chosen_on)) => {
             let n_coarse = largest(points).into_iter().filter(|point| point.is_coarse()).count();
-            let (verdict, kind, mut sentences) = compared(comparison, chosen_on, n_coarse, comparisons.len());
             let (coarse, fine) = (comparison.coarse.arm, comparison.fine.arm);
             let differences = &findings.results.arm_differences;
             let same_size = budget::of_pair(experiment, coarse, fine, ComparedAt::NTrain, differences)
                 .find(|row| row.at == Some(comparison.fine.n_train as f64));
-            let doubt = same_size.filter(|_| kind == "ahead").and_then(doubt);
-            let (verdict, kind) = match &doubt {
-                Some(_) => (format!("{verdict}, but perhaps by chance"), "unclear"),
-                None => (verdict, kind),
-            };
-            // Right after the difference that it doubts.
-            doubt.into_iter().for_each(|doubt| sentences.insert(2, doubt));
+            let doubt = same_size.and_then(doubt);
+            let (verdict, kind, mut sentences) =
+                compared(comparison, chosen_on, [n_coarse, comparisons.len()], doubt.as_deref());
             sentences.extend(budget::sentences(coarse, fine, points, differences));
+            sentences.extend(cheaper(&comparison.fine, points, differences));
             (verdict, kind, sentences)
         }
         None => not_compared(points),
@@ -54,13 +50,14 @@ fn doubt(row: &ArmDifference) -> Option<String> {
     let p = row.p_adjusted.filter(|p| *p >= 0.05)?;
     let n = usize::try_from(row.n_comparisons).unwrap_or(0);
     Some(format!(
-        "That difference is one of {}: corrected for that, p = {}, so the lead may be chance.",
+        "that interval does not hold 0, but it is one of {}: corrected for that, p = {}, so the lead may be chance.",
         counted(n, "comparison"),
         fixed(p, 3)
     ))
 }
 
-fn compared(comparison: &Comparison, chosen_on: Split, n_coarse: usize, n_fine: usize) -> Words {
+/// `doubt`: why a lead may be chance although its interval says otherwise.
+fn compared(comparison: &Comparison, chosen_on: Split, [n_coarse, n_fine]: [usize; 2], doubt: Option<&str>) -> Words {
     let Comparison { coarse, fine, difference, n_common } = comparison;
     let given = |point: &ArmPoint| count(usize::try_from(point.n_train).unwrap_or(0));
     let start = if coarse.n_train == fine.n_train {
@@ -90,29 +87,62 @@ fn compared(comparison: &Comparison, chosen_on: Split, n_coarse: usize, n_fine: 
         estimate(fine.test.as_ref())
     );
     let by = with_interval(difference.value, difference.interval, 2);
-    let (verdict, kind, meaning) = match comparison.verdict() {
-        Verdict::CoarseAhead => (
+    let (verdict, kind, meaning) = match (comparison.verdict(), doubt) {
+        (Verdict::CoarseAhead, None) => (
             "Coarse feedback is ahead",
             "ahead",
             format!("Fine less coarse is {by}, an interval below 0: coarse is ahead."),
         ),
-        Verdict::FineAhead => (
+        (Verdict::FineAhead, None) => (
             "Fine-grained feedback is ahead",
             "ahead",
             format!("Fine less coarse is {by}, an interval above 0: fine-grained is ahead."),
         ),
-        Verdict::NoClearDifference => (
+        (Verdict::CoarseAhead, Some(doubt)) => {
+            ("Coarse feedback looks better, perhaps by chance", "unclear", format!("Fine less coarse is {by}; {doubt}"))
+        }
+        (Verdict::FineAhead, Some(doubt)) => (
+            "Fine-grained feedback looks better, perhaps by chance",
+            "unclear",
+            format!("Fine less coarse is {by}; {doubt}"),
+        ),
+        (Verdict::NoClearDifference, _) => (
             "No clear difference",
             "unclear",
             format!("Fine less coarse is {by}: no clear difference, since the interval holds 0."),
         ),
-        Verdict::Unknown => (
+        (Verdict::Unknown, _) => (
             "Too little data to tell",
             "lacking",
             format!("Fine less coarse is {by}, without an interval: these data cannot tell whether that is chance."),
         ),
     };
     (verdict.to_owned(), kind, [scores, meaning].into_iter().chain(cost(coarse, fine)).collect())
+}
+
+/// The cheapest fine arm of the same size that cannot be told apart from the best one, if its labels cost less.
+fn cheaper(best: &ArmPoint, points: &[ArmPoint], differences: &[ArmDifference]) -> Option<String> {
+    let holds_0 =
+        |row: &ArmDifference| row.ci_low.zip(row.ci_high).is_some_and(|(low, high)| low <= 0.0 && high >= 0.0);
+    let is_alike = |other: &ArmPoint| {
+        let pairs = [(best.arm, other.arm), (other.arm, best.arm)];
+        pairs.iter().any(|(a, b)| {
+            budget::of_pair(best.experiment, b, a, ComparedAt::NTrain, differences)
+                .any(|row| row.at == Some(best.n_train as f64) && holds_0(row))
+        })
+    };
+    let others = largest(points).into_iter().filter(|point| !point.is_coarse() && point.n_train == best.n_train);
+    let cheaper = others.filter(|point| point.cost_equal() < best.cost_equal() && is_alike(point));
+    let cheapest = cheaper.min_by(|a, b| a.cost_equal().total_cmp(&b.cost_equal()))?;
+    Some(format!(
+        "The cheaper fine-grained arm \u{201c}{}\u{201d}, with {} labels instead of {}, cannot be told apart from \
+         \u{201c}{}\u{201d}: it reaches {}.",
+        cheapest.arm,
+        rounded(cheapest.cost_equal()),
+        rounded(best.cost_equal()),
+        best.arm,
+        estimate(cheapest.test.as_ref())
+    ))
 }
 
 /// What the fine arm's labels cost beside the coarse one's.
@@ -183,7 +213,8 @@ mod tests {
         let said = doubt(&one_of_many).unwrap();
         assert_eq!(
             said,
-            "That difference is one of 50 comparisons: corrected for that, p = 0.310, so the lead may be chance."
+            "that interval does not hold 0, but it is one of 50 comparisons: corrected for that, p = 0.310, so the lead \
+             may be chance."
         );
         assert_eq!(doubt(&ArmDifference { p_adjusted: None, ..clear }), None);
     }

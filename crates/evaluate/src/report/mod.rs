@@ -50,7 +50,7 @@ use crate::side_by_side::Judged;
 use crate::stage::Results;
 
 /// Raised when the stage makes other tables or another report from the same inputs and settings.
-pub const STAGE_VERSION: u32 = 5;
+pub const STAGE_VERSION: u32 = 6;
 
 /// All that the report shows.
 pub struct Findings<'a> {
@@ -79,11 +79,19 @@ struct Page<'a> {
 /// Where the page stands below the data root.
 const PAGE: &str = "report/index.html";
 
-/// The page, and each of its figures as SVG, PNG and CSV: key under the data root to content.
+/// The report as it is written.
+pub struct Rendered {
+    /// The page, and each of its figures as SVG, PNG and CSV: key under the data root to content.
+    pub files: BTreeMap<String, Vec<u8>>,
+    /// What it opens with: each experiment and its verdict in a few words.
+    pub verdicts: Vec<(String, String)>,
+}
+
+/// The report.
 ///
 /// # Errors
 /// [`EvaluateError::Figure`], [`EvaluateError::Numbers`] or [`EvaluateError::Template`].
-pub fn files(findings: &Findings) -> Result<BTreeMap<String, Vec<u8>>, EvaluateError> {
+pub fn report(findings: &Findings) -> Result<Rendered, EvaluateError> {
     let points = points(findings.evaluation);
     let by_experiment: Vec<&[ArmPoint]> = points.chunk_by(|a, b| a.experiment == b.experiment).collect();
     let mut sections = Vec::new();
@@ -100,9 +108,12 @@ pub fn files(findings: &Findings) -> Result<BTreeMap<String, Vec<u8>>, EvaluateE
     sections.push(experiment::every_model(findings));
     sections.push(provenance::section(findings));
     let mut files: BTreeMap<String, Vec<u8>> = figures::files(&mut sections)?.into_iter().collect();
+    let answers: Vec<Answer> =
+        by_experiment.iter().map(|points| answer::answer(points[0].experiment, points, findings)).collect();
+    let verdicts = answers.iter().map(|answer| (answer.experiment.clone(), answer.verdict.clone())).collect();
     let page = Page {
         title: &findings.settings.report.title,
-        answers: by_experiment.iter().map(|points| answer::answer(points[0].experiment, points, findings)).collect(),
+        answers,
         warnings: facts::warnings(findings),
         facts: facts::facts(findings.inputs),
         sections,
@@ -118,7 +129,7 @@ pub fn files(findings: &Findings) -> Result<BTreeMap<String, Vec<u8>>, EvaluateE
     });
     templates.add_template("page.html", include_str!("page.html"))?;
     files.insert(PAGE.to_owned(), templates.get_template("page.html")?.render(Serde(page))?.into_bytes());
-    Ok(files)
+    Ok(Rendered { files, verdicts })
 }
 
 /// Text with its `names` set as code; everything in it is escaped.

@@ -77,7 +77,9 @@ pub fn section(findings: &Findings) -> Section {
         flatten(&record.stage, &record.inputs.settings, &mut settings);
     }
     flatten("evaluate", &serde_json::json!(findings.settings), &mut settings);
-    let settings = Sheet::new("Settings of every stage", &["Setting", "Value"]).with_rows(settings).folded();
+    let settings = Sheet::new("Settings of every stage, less some that stand at their default", &["Setting", "Value"])
+        .with_rows(settings)
+        .folded();
     let mut versions: Vec<Vec<String>> = inputs
         .records
         .iter()
