@@ -64,8 +64,9 @@ fn a_budget_in_seconds_labels_or_money_becomes_an_arm_and_a_number_of_images() {
         let ended = project.finegrain(&[&["advise"], words, SMALL].concat());
         assert!(ended.code() == Some(code) && ended.text().contains(expect), "{}", ended.text());
     };
-    refused(&["--budget", "0"], 1, "must be a number above 0");
-    refused(&["--budget", "5", "--experiment", "none"], 1, "there are: controlled, preferences");
+    refused(&["--budget", "0"], 2, "must be a plain number above 0");
+    refused(&["--budget", "20k"], 2, "must be a plain number above 0");
+    refused(&["--budget", "5", "--experiment", "none"], 2, "there are: controlled, preferences");
     refused(&["--budget", "5", "--in", "money"], 2, "--per-hour");
-    refused(&["--budget", "5", "--in", "money", "--per-hour", "0"], 1, "must be a number above 0");
+    refused(&["--budget", "5", "--in", "money", "--per-hour", "0"], 2, "must be a plain number above 0");
 }

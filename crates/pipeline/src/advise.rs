@@ -31,7 +31,7 @@ pub struct Request {
     #[arg(long = "in", value_enum, default_value_t = Unit::Seconds)]
     unit: Unit,
     /// What an hour of a rater's time costs, for --in money
-    #[arg(long, value_name = "MONEY", required_if_eq("unit", "money"))]
+    #[arg(long, value_name = "MONEY", required_if_eq("unit", "money"), value_parser = parse_amount)]
     per_hour: Option<f64>,
     /// One experiment only
     #[arg(long)]
@@ -46,7 +46,7 @@ pub struct Request {
 
 fn parse_amount(word: &str) -> Result<f64, String> {
     let amount = word.parse::<f64>().ok().filter(|amount| *amount > 0.0 && amount.is_finite());
-    amount.ok_or_else(|| "it must be a number above 0, such as 20000".to_owned())
+    amount.ok_or_else(|| "it must be a plain number above 0, such as 2500".to_owned())
 }
 
 /// Reads the trained models' predictions, and writes the advice.
