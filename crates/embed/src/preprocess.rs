@@ -51,9 +51,15 @@ impl Frame {
     }
 
     /// The resize of a picture, and the part of it that is the square.
-    fn part(&self, width: usize, height: usize) -> Part {
-        let side = self.side;
+    ///
+    /// # Errors
+    /// For sides that cannot be squashed in a sensible amount of memory.
+    fn part<const C: usize, T>(&self, pixels: &Pixels<C, T>) -> Result<Part, AnyError> {
+        let (side, width, height) = (self.side, pixels.width, pixels.height);
         let (width, height) = match self.fit {
+            Fit::Squash if width.max(height) > LONGEST_SQUASHED || height.saturating_mul(side * C) > MOST_SQUASHED => {
+                return Err(format!("{width} × {height} pixels are too long to be squashed to {side} × {side}").into());
+            }
             Fit::Squash => (side, side),
             Fit::Crop(short) => {
                 // torchvision: int(size * long / short).
@@ -62,9 +68,15 @@ impl Frame {
             }
         };
         let (left, top) = (centred(width, side), centred(height, side));
-        Part { width, height, across: left..left + side, down: top..top + side }
+        Ok(Part { width, height, across: left..left + side, down: top..top + side })
     }
 }
+
+/// A longer side has more weights than memory should be spent on: 32 bytes a pixel of it.
+const LONGEST_SQUASHED: usize = 1 << 24;
+
+/// Values between the two passes of a resize: each row, as wide as the square.
+const MOST_SQUASHED: usize = 1 << 30;
 
 impl std::fmt::Display for Frame {
     /// What is done to the pixels, for the table's metadata.
@@ -85,7 +97,7 @@ impl std::fmt::Display for Frame {
 /// Decodes an image and gives the square of it that a frame shows, `side × side × 3` values in [0, 255], row by row.
 ///
 /// # Errors
-/// What the decoder says of a file that is no picture, or not a whole one.
+/// What the decoder says of a file that is no picture, or not a whole one; sides that cannot be squashed.
 pub fn square(file: &[u8], frame: &Frame) -> Result<Vec<u8>, AnyError> {
     let orientation = match frame.exif_orientation {
         ExifOrientation::Ignore => Orientation::STORED,
@@ -94,19 +106,19 @@ pub fn square(file: &[u8], frame: &Frame) -> Result<Vec<u8>, AnyError> {
     Ok(match decode(file)? {
         Picture::Grey(grey) => {
             let grey = orientation.turned(grey);
-            tripled(&resize_bicubic(&grey, &frame.part(grey.width, grey.height)).values)
+            tripled(&resize_bicubic(&grey, &frame.part(&grey)?).values)
         }
         Picture::Colour(rgb) => {
             let rgb = orientation.turned(rgb);
-            resize_bicubic(&rgb, &frame.part(rgb.width, rgb.height)).values
+            resize_bicubic(&rgb, &frame.part(&rgb)?).values
         }
         Picture::Indexed(rgb) => {
             let rgb = orientation.turned(rgb);
-            resize_nearest(&rgb, &frame.part(rgb.width, rgb.height)).values
+            resize_nearest(&rgb, &frame.part(&rgb)?).values
         }
         Picture::Transparent(rgba) => {
             let mut rgba = orientation.turned(rgba);
-            let part = frame.part(rgba.width, rgba.height);
+            let part = frame.part(&rgba)?;
             if part.is_size_of(&rgba) {
                 without_alpha(&cropped(&rgba, &part))
             } else {
@@ -116,11 +128,11 @@ pub fn square(file: &[u8], frame: &Frame) -> Result<Vec<u8>, AnyError> {
         }
         Picture::Cmyk(cmyk) => {
             let cmyk = orientation.turned(cmyk);
-            rgb_of_cmyk(&resize_bicubic(&cmyk, &frame.part(cmyk.width, cmyk.height)))
+            rgb_of_cmyk(&resize_bicubic(&cmyk, &frame.part(&cmyk)?))
         }
         Picture::DeepGrey(grey) => {
             let grey = orientation.turned(grey);
-            let deep = resize_deep(&grey, &frame.part(grey.width, grey.height)).values;
+            let deep = resize_deep(&grey, &frame.part(&grey)?).values;
             tripled(&deep.into_iter().map(|value| value.min(255) as u8).collect::<Vec<_>>())
         }
     })
@@ -308,6 +320,17 @@ mod tests {
             assert_eq!(row, &larger[((y + 16) * 256 + 16) * 3..][..224 * 3]);
         }
         assert_eq!(square(&file, &frame(40, Fit::Squash)).unwrap().len(), 40 * 40 * 3);
+    }
+
+    #[test]
+    fn a_picture_too_long_to_be_squashed_is_refused_before_it_takes_the_memory() {
+        let squash = Frame { fit: Fit::Squash, ..Frame::centre(224) };
+        for (width, height) in [(20_000_000, 1), (1, 10_000_000)] {
+            let file = png(GrayImage::new(width, height));
+            let error = square(&file, &squash).unwrap_err().to_string();
+            assert_eq!(error, format!("{width} × {height} pixels are too long to be squashed to 224 × 224"));
+            assert_eq!(square(&file, &Frame::centre(224)).unwrap(), vec![0; 224 * 224 * 3]);
+        }
     }
 
     fn png(picture: impl Into<DynamicImage>) -> Vec<u8> {
