@@ -13,7 +13,7 @@
 use std::arch::x86_64::*;
 use std::ops::Range;
 
-use super::taps::{PRECISION_BITS, Taps};
+use super::taps::{Grouped, PRECISION_BITS, Taps};
 use super::{Part, Pixels};
 
 /// Bits of a weight's lower half.
@@ -31,16 +31,10 @@ pub fn resize<const C: usize>(pixels: &Pixels<C>, part: &Part) -> Pixels<C> {
     let columns = Taps::of(pixels.width, part.width, part.across.clone());
     let rows = Taps::of(pixels.height, part.height, part.down.clone());
     let (columns_read, rows_read) = (columns.read(), rows.read());
-    let row_pairs = horizontally(pixels, &Paired::of(&columns, columns_read.start), columns_read, rows_read.clone());
-    let values = vertically(&row_pairs, &Paired::of(&rows, rows_read.start), part.across.len() * C);
+    let row_pairs =
+        horizontally(pixels, &columns.grouped(columns_read.start, Pair::of), columns_read, rows_read.clone());
+    let values = vertically(&row_pairs, &rows.grouped(rows_read.start, Pair::of), part.across.len() * C);
     Pixels { width: part.across.len(), height: part.down.len(), values }
-}
-
-/// [`Taps`] that read pairs of pixels.
-struct Paired {
-    /// For each output pixel the first pair that it reads, and where its weights stand.
-    taps: Vec<(usize, Range<usize>)>,
-    weights: Vec<Pair>,
 }
 
 /// The weights of two neighbours: high halves, low halves; the left neighbour's in the lower 16 bits.
@@ -50,23 +44,8 @@ struct Pair {
     low: i32,
 }
 
-impl Paired {
-    /// Pairs are counted from the pixel `base`.
-    fn of(taps: &Taps, base: usize) -> Self {
-        let mut weights = Vec::with_capacity(taps.weights.len());
-        let taps = taps.each().map(|(first, each)| {
-            let begin = weights.len();
-            let odd = (first - base) % 2;
-            let weight = |at: usize| at.checked_sub(odd).and_then(|at| each.get(at)).copied().unwrap_or(0);
-            weights.extend((0..(odd + each.len()).div_ceil(2)).map(|at| Pair::of(weight(2 * at), weight(2 * at + 1))));
-            ((first - base) / 2, begin..weights.len())
-        });
-        Self { taps: taps.collect(), weights }
-    }
-}
-
 impl Pair {
-    fn of(left: i32, right: i32) -> Self {
+    fn of([left, right]: [i32; 2]) -> Self {
         let pair = |left: i32, right: i32| (left & 0xffff) | (right << 16);
         let low = (1 << LOW_BITS) - 1;
         Self { high: pair(left >> LOW_BITS, right >> LOW_BITS), low: pair(left & low, right & low) }
@@ -83,7 +62,7 @@ struct RowPairs {
 #[target_feature(enable = "avx2")]
 fn horizontally<const C: usize>(
     pixels: &Pixels<C>,
-    columns: &Paired,
+    columns: &Grouped<Pair>,
     columns_read: Range<usize>,
     rows: Range<usize>,
 ) -> RowPairs {
@@ -161,7 +140,7 @@ fn transposed(rows: [__m128i; 8]) -> [__m128i; 8] {
 
 /// Rows of `width` bytes.
 #[target_feature(enable = "avx2")]
-fn vertically(row_pairs: &RowPairs, rows: &Paired, width: usize) -> Vec<u8> {
+fn vertically(row_pairs: &RowPairs, rows: &Grouped<Pair>, width: usize) -> Vec<u8> {
     let mut values = Vec::with_capacity(width * rows.taps.len());
     for (first, weights) in &rows.taps {
         let weights = &rows.weights[weights.clone()];

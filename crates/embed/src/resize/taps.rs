@@ -26,6 +26,15 @@ pub struct Taps {
     pub weights: Vec<i32>,
 }
 
+/// [`Taps`] for a reader of several neighbours at once.
+#[derive(Debug)]
+pub struct Grouped<G> {
+    /// For each output pixel the first group of neighbours that it reads, and where its weights stand.
+    pub taps: Vec<(usize, Range<usize>)>,
+    /// The weights of each group.
+    pub weights: Vec<G>,
+}
+
 impl Taps {
     /// Those of the wanted part of `n_out` pixels from `n_in`.
     pub fn of(n_in: usize, n_out: usize, wanted: Range<usize>) -> Self {
@@ -43,6 +52,21 @@ impl Taps {
     /// Each output pixel's first input pixel, and its weights from there on.
     pub fn each(&self) -> impl Iterator<Item = (usize, &[i32])> {
         self.taps.iter().map(|tap| (tap.first, &self.weights[tap.weights.clone()]))
+    }
+
+    /// The same for a reader of `N` neighbours at once, counted from the pixel `base`: `group` makes one of the weights of
+    /// neighbours, which are 0 where an output pixel does not read one.
+    pub fn grouped<const N: usize, G>(&self, base: usize, group: impl Fn([i32; N]) -> G) -> Grouped<G> {
+        let mut weights = Vec::with_capacity(self.weights.len().div_ceil(N) + self.taps.len());
+        let taps = self.each().map(|(first, each)| {
+            let begin = weights.len();
+            let spare = (first - base) % N;
+            let weight = |at: usize| at.checked_sub(spare).and_then(|at| each.get(at)).copied().unwrap_or(0);
+            let groups = (0..spare + each.len()).step_by(N);
+            weights.extend(groups.map(|at| group(std::array::from_fn(|next| weight(at + next)))));
+            ((first - base) / N, begin..weights.len())
+        });
+        Grouped { taps: taps.collect(), weights }
     }
 
     /// The input pixels that are read at all.

@@ -12,7 +12,7 @@
 use std::arch::x86_64::*;
 use std::ops::Range;
 
-use super::taps::{PRECISION_BITS, Taps};
+use super::taps::{Grouped, PRECISION_BITS, Taps};
 use super::{Part, Pixels};
 
 /// Rows of a block: one in each lane.
@@ -34,38 +34,16 @@ pub fn resize<const C: usize>(pixels: &Pixels<C>, part: &Part) -> Pixels<C> {
     let columns = Taps::of(pixels.width, part.width, part.across.clone());
     let rows = Taps::of(pixels.height, part.height, part.down.clone());
     let (columns_read, rows_read) = (columns.read(), rows.read());
-    let row_quads = horizontally(pixels, &InQuads::of(&columns, columns_read.start), columns_read, rows_read.clone());
-    let values = vertically(&row_quads, &InQuads::of(&rows, rows_read.start), part.across.len() * C);
+    let row_quads =
+        horizontally(pixels, &columns.grouped(columns_read.start, Quad::of), columns_read, rows_read.clone());
+    let values = vertically(&row_quads, &rows.grouped(rows_read.start, Quad::of), part.across.len() * C);
     Pixels { width: part.across.len(), height: part.down.len(), values }
-}
-
-/// [`Taps`] that read four pixels at once.
-struct InQuads {
-    /// For each output pixel the first quad that it reads, and where its weights stand.
-    taps: Vec<(usize, Range<usize>)>,
-    weights: Vec<Quad>,
 }
 
 /// The weights of four neighbours: their low, middle and high digits, the first neighbour's in the lowest byte.
 #[derive(Clone, Copy)]
 struct Quad {
     digits: [i32; 3],
-}
-
-impl InQuads {
-    /// Quads are counted from the pixel `base`.
-    fn of(taps: &Taps, base: usize) -> Self {
-        let mut weights = Vec::with_capacity(taps.weights.len());
-        let taps = taps.each().map(|(first, each)| {
-            let begin = weights.len();
-            let spare = (first - base) % 4;
-            let weight = |at: usize| at.checked_sub(spare).and_then(|at| each.get(at)).copied().unwrap_or(0);
-            let quads = (0..spare + each.len()).step_by(4);
-            weights.extend(quads.map(|at| Quad::of([weight(at), weight(at + 1), weight(at + 2), weight(at + 3)])));
-            ((first - base) / 4, begin..weights.len())
-        });
-        Self { taps: taps.collect(), weights }
-    }
 }
 
 impl Quad {
@@ -89,7 +67,7 @@ struct RowQuads {
 #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
 fn horizontally<const C: usize>(
     pixels: &Pixels<C>,
-    columns: &InQuads,
+    columns: &Grouped<Quad>,
     columns_read: Range<usize>,
     rows: Range<usize>,
 ) -> RowQuads {
@@ -177,7 +155,7 @@ fn turned(rows: &[&[u8]; ROWS], from: usize, order: __m512i) -> [__m512i; 4] {
 
 /// Rows of `width` bytes.
 #[target_feature(enable = "avx512f,avx512vnni")]
-fn vertically(row_quads: &RowQuads, rows: &InQuads, width: usize) -> Vec<u8> {
+fn vertically(row_quads: &RowQuads, rows: &Grouped<Quad>, width: usize) -> Vec<u8> {
     let mut values = Vec::with_capacity(width * rows.taps.len());
     for (first, weights) in &rows.taps {
         let weights = &rows.weights[weights.clone()];
