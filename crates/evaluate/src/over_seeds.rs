@@ -118,7 +118,7 @@ impl OverSeeds {
         let Some(seeds) = self.seeds() else { return Ok(Interval { low, high }) };
         let half = seeds.variance.sqrt() * upper_point(0.05, seeds.freedom);
         let all = variance(&self.replicates).filter(|all| *all > 0.0);
-        let share = all.map_or(0.0, |all| (self.of_prompts() / all).sqrt());
+        let share = all.map_or(0.0, |all| (self.of_prompts(Some(&seeds)) / all).sqrt());
         let reach = |distance: f64| (distance.max(0.0) * share).hypot(half);
         Ok(Interval { low: self.value - reach(self.value - low), high: self.value + reach(high - self.value) })
     }
@@ -129,8 +129,9 @@ impl OverSeeds {
     /// Without any spread a value of 0 has p 1, another one 1/(replicates + 1).
     pub fn p_value(&self) -> f64 {
         let distance = self.value.abs();
-        let of_prompts = self.of_prompts().sqrt();
-        let (of_seeds, freedom) = self.seeds().map_or((0.0, 1.0), |seeds| (seeds.variance.sqrt(), seeds.freedom));
+        let seeds = self.seeds();
+        let of_prompts = self.of_prompts(seeds.as_ref()).sqrt();
+        let (of_seeds, freedom) = seeds.map_or((0.0, 1.0), |seeds| (seeds.variance.sqrt(), seeds.freedom));
         if distance == 0.0 {
             return 1.0;
         }
@@ -155,7 +156,8 @@ impl OverSeeds {
 
     /// Its variance by the chance of prompts and of seeds.
     pub fn variance(&self) -> f64 {
-        self.of_prompts() + self.seeds().map_or(0.0, |seeds| seeds.variance)
+        let seeds = self.seeds();
+        self.of_prompts(seeds.as_ref()) + seeds.map_or(0.0, |seeds| seeds.variance)
     }
 
     /// The same, or the bootstrap's own where that is more: a few seeds may lie close to each other by chance.
@@ -164,9 +166,9 @@ impl OverSeeds {
     }
 
     /// What the draw of prompts adds by moving all seeds alike.
-    fn of_prompts(&self) -> f64 {
+    fn of_prompts(&self, seeds: Option<&OfSeeds>) -> f64 {
         let all = variance(&self.replicates).unwrap_or(0.0);
-        (all - self.seeds().map_or(0.0, |seeds| seeds.of_prompts)).max(0.0)
+        (all - seeds.map_or(0.0, |seeds| seeds.of_prompts)).max(0.0)
     }
 
     /// The seeds' part; `None` if they do not differ, or if there is one alone.
