@@ -66,7 +66,7 @@ pub fn advise(config: &Config, request: &Request, out: &mut dyn Write) -> Result
         (Unit::Labels, _) => (request.budget, BudgetUnit::Labels),
         (Unit::Money, per_hour) => (request.budget / per_hour.unwrap_or(f64::NAN) * 3_600.0, BudgetUnit::Seconds),
     };
-    let root = DataRoot::open(&config.data_root().map_err(usage)?)?;
+    let root = DataRoot::open_existing(&config.data_root().map_err(usage)?)?;
     let asked = BudgetRequest { budget, unit, experiment: request.experiment.clone(), images: request.images };
     let advice = evaluate::advise(&root.tables, &settings, &asked).map_err(|error| match error {
         EvaluateError::UnknownExperiment { .. } => usage(error),

@@ -56,7 +56,7 @@ impl DataRoot {
     /// [`Failure::Usage`] if nothing is there: a folder is not made of a slip of the keyboard.
     pub fn open_existing(location: &Location) -> Result<Self, Failure> {
         if location.local_path().is_some_and(|folder| !folder.exists()) {
-            return Err(usage(anyhow!("the data root `{location}` is not there")));
+            return Err(usage(anyhow!("the data root `{location}` is not there; `finegrain run` makes it")));
         }
         Self::open(location)
     }
