@@ -65,6 +65,8 @@ fn a_budget_in_seconds_labels_or_money_becomes_an_arm_and_a_number_of_images() {
         assert!(ended.code() == Some(code) && ended.text().contains(expect), "{}", ended.text());
     };
     refused(&["--budget", "0"], 2, "must be a plain number above 0");
+    refused(&["--budget", "-5"], 2, "must be a plain number above 0");
+    refused(&["--budget", "5", "--per-hour", "15"], 2, "--per-hour goes with --in money");
     refused(&["--budget", "20k"], 2, "must be a plain number above 0");
     refused(&["--budget", "5", "--experiment", "none"], 2, "there are: controlled, preferences");
     refused(&["--budget", "5", "--in", "money"], 2, "--per-hour");

@@ -99,12 +99,32 @@ fn new_pictures_get_the_rewards_and_concepts_of_the_tables_and_other_encoders_ar
     for (list, said) in [("list.csv", "is not there"), ("whole.csv", "leaves the image root")] {
         let ended = of_list(list, &[]);
         assert!(ended.code() == Some(1) && ended.text().contains(said), "{}", ended.text());
-        assert!(ended.text().contains("looked up in `.`; --image-root names another folder"), "{}", ended.text());
+        assert!(
+            ended.text().contains("; paths are looked up in `.`; --image-root names another folder"),
+            "{}",
+            ended.text()
+        );
     }
     // What cannot be written is told before any picture is read.
-    let no_file = project.finegrain(&["score", "--model", &coarse, "--images", "data/demo/images", "--out", "data"]);
-    assert!(no_file.code() == Some(2) && no_file.text().contains("`data`: it is a folder"), "{}", no_file.text());
-    assert!(!no_file.text().contains("embed"), "{}", no_file.text());
+    let unwritten = |words: &[&str], expect: &str| {
+        let ended = project.finegrain(&[&["score", "--model", &coarse, "--images", "list.csv"], words].concat());
+        assert!(ended.code() == Some(2) && ended.text().contains(expect), "{expect:?} is not in\n{}", ended.text());
+        assert!(!ended.text().contains("scoring"), "{}", ended.text());
+    };
+    unwritten(&["--out", "data"], "`data`: it is a folder");
+    unwritten(&["--out", "list.csv"], "name a file that ends in .parquet");
+    unwritten(
+        &["--out", "a.parquet", "--concepts", "./a.parquet", "--image-root", "nowhere"],
+        "--out and --concepts are one file",
+    );
+    unwritten(&["--out", "a.parquet", "--image-root", "nowhere"], "--image-root `nowhere` is no folder");
+    unwritten(&["--out", &format!("{coarse}/rewards.parquet")], "its folder is a model's");
+    project.write("list.parquet", std::fs::read(project.folder().join("both.parquet")).unwrap());
+    let same = ["score", "--model", &coarse, "--images", "list.parquet", "--out", "./list.parquet"];
+    assert!(project.finegrain(&same).text().contains("is the list of images: it would be written over"));
+    project.write("none.csv", "image_id,path\n");
+    let none = ["score", "--model", &coarse, "--images", "none.csv", "--out", "a.parquet"];
+    assert!(project.finegrain(&none).text().contains("`none.csv` lists no picture"));
 
     // A bomb and a picture that is cut get no reward, and kill nothing.
     let good = project.rows::<Image>().into_iter().next().unwrap().path.unwrap();
@@ -147,9 +167,12 @@ fn new_pictures_get_the_rewards_and_concepts_of_the_tables_and_other_encoders_ar
         no_network.text()
     );
     assert!(!project.folder().join("no.pt").exists());
+    let weights = format!("{fine}/model.safetensors");
+    let no_file = project.finegrain(&["export", "--model", &fine, "--out", &weights]);
+    assert!(no_file.code() == Some(2) && no_file.text().contains("ends in .pt"), "{}", no_file.text());
     let no_file = project.finegrain(&["export", "--model", &fine, "--out", "out"]);
     assert!(no_file.code() == Some(2) && no_file.text().contains("cannot write `out`"), "{}", no_file.text());
-    project.succeeds(&["export", "--model", &fine, "--out", "out/again.pt"]);
+    project.succeeds(&["export", "--model", &format!("{fine}/card.json"), "--out", "out/again.pt"]);
     assert!(bytes("out/model.pt") == bytes("out/again.pt"));
 
     refused(&["--model", &fine, "--images", "data/demo/images"], "has no prompt, which one of the models reads");

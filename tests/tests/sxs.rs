@@ -137,7 +137,13 @@ fn scored_generations_give_pairs_a_page_and_a_tally_of_their_own() {
     let other = images.iter().find(|image| image.image_id != *id).and_then(|image| image.path.clone()).unwrap();
     let shown = |list: Option<&str>| {
         let words = ["page", "--out", "one", "--aspects", "overall"];
-        let list = list.map(|path| project.write("list.csv", format!("image_id,path\n{id},{path}\n")));
+        let list = list.map(|named| {
+            let path = |image: &tables::Image| {
+                if image.image_id == *id { named.to_owned() } else { image.path.clone().unwrap() }
+            };
+            let rows = images.iter().map(|image| format!("{},{}\n", image.image_id, path(image)));
+            project.write("list.csv", format!("image_id,path\n{}", rows.collect::<String>()));
+        });
         let named = ["--images", "list.csv", "--image-root", "data/demo/images"];
         sxs(&project, &[&words[..], if list.is_some() { &named } else { &[] }].concat());
         let side = if *id < known.fine_image_id { "a" } else { "b" };
@@ -145,6 +151,11 @@ fn scored_generations_give_pairs_a_page_and_a_tally_of_their_own() {
     };
     assert_eq!(shown(Some(&own)), shown(None));
     assert_ne!(shown(Some(&other)), shown(None));
+    // And an image that it does not have is not taken from the table: raters would judge another picture.
+    project.write("few.csv", format!("image_id,path\n{id},{own}\n"));
+    let of = |images: &str| fails(&project, &["page", "--out", "two", "--images", images]);
+    assert!(of("few.csv").contains("it is not in `few.csv`"));
+    assert!(of("data/demo/images").contains("its files go by their names, ending and all"));
 
     // The same pairs become the table's when the pipeline file names the file.
     let set = ["--set", "evaluate.sxs.scores=scores.csv"];

@@ -43,6 +43,15 @@ fn a_rating_for_an_unknown_image() {
 }
 
 #[test]
+fn a_stage_whose_tables_nobody_wrote() {
+    let project = Project::new(4);
+    let said = fails(&project, &["train", "--data-root", "data/none"], 2, &["`ingest` has not run in `data/none`"]);
+    assert!(!said.contains("resume with"), "{said}");
+    let plan = project.finegrain(&["plan", "--from", "embed", "--data-root", "data/none"]);
+    assert!(plan.code() == Some(2) && plan.text().contains("`embed` reads the table `prompts`"), "{}", plan.text());
+}
+
+#[test]
 fn a_prompt_id_twice() {
     let project = Project::new(4);
     let first = project.text("data/demo/prompts.csv").lines().nth(1).unwrap().split(',').next().unwrap().to_owned();

@@ -25,7 +25,7 @@ enum Unit {
 #[derive(Debug, Args)]
 pub struct Request {
     /// What may be spent
-    #[arg(long, value_name = "AMOUNT", value_parser = parse_amount)]
+    #[arg(long, value_name = "AMOUNT", value_parser = parse_amount, allow_hyphen_values = true)]
     budget: f64,
     /// What it is counted in
     #[arg(long = "in", value_enum, default_value_t = Unit::Seconds)]
@@ -37,7 +37,7 @@ pub struct Request {
     #[arg(long)]
     experiment: Option<String>,
     /// How many images there are to be labelled at most
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     images: Option<u64>,
     /// Write JSON
     #[arg(long)]
@@ -46,7 +46,7 @@ pub struct Request {
 
 fn parse_amount(word: &str) -> Result<f64, String> {
     let amount = word.parse::<f64>().ok().filter(|amount| *amount > 0.0 && amount.is_finite());
-    amount.ok_or_else(|| "it must be a plain number above 0, such as 2500".to_owned())
+    amount.ok_or_else(|| "it must be a plain number above 0, such as 2500: no comma, no unit".to_owned())
 }
 
 /// Reads the trained models' predictions, and writes the advice.
@@ -61,6 +61,9 @@ pub fn advise(config: &Config, request: &Request, out: &mut dyn Write) -> Result
         )));
     };
     settings.validate().map_err(usage)?;
+    if request.per_hour.is_some() && !matches!(request.unit, Unit::Money) {
+        return Err(usage(anyhow::anyhow!("--per-hour goes with --in money: what is --budget counted in?")));
+    }
     let (budget, unit) = match (request.unit, request.per_hour) {
         (Unit::Seconds, _) => (request.budget, BudgetUnit::Seconds),
         (Unit::Labels, _) => (request.budget, BudgetUnit::Labels),

@@ -266,6 +266,9 @@ pub fn main() -> ExitCode {
         Command::Sxs { action, pipeline } => {
             pipeline.load().and_then(|config| crate::sxs::sxs(&config, action, progress, out))
         }
+        Command::ExplainQuestion { question, .. } if question.trim().is_empty() => {
+            Err(crate::exit::usage(anyhow::anyhow!("the question is empty")))
+        }
         Command::ExplainQuestion { question, answer } => {
             writeln!(out, "{}", vq2_parse::explain(question, answer.as_deref())).map_err(failed)
         }

@@ -26,7 +26,7 @@ pub struct ExportArgs {
 /// [`Failure`].
 pub fn export(arguments: &ExportArgs) -> Result<(), Failure> {
     let model = ScoringModel::open(&arguments.model).map_err(usage)?;
-    out_file::check(&arguments.out).map_err(usage)?;
+    out_file::check(&arguments.out, "pt").map_err(usage)?;
     let scratch = out_file::scratch_folder(&arguments.out).map_err(failed)?;
     // Not under a name of chance: LibTorch names what is in the file after the file.
     let file = scratch.path().join("reward_model.pt");

@@ -8,10 +8,17 @@ use tempfile::{NamedTempFile, TempDir};
 /// Whether a file of this name can be written, told before the work whose result it is to hold.
 ///
 /// # Errors
-/// If it is a folder, or if its folder cannot be written into.
-pub fn check(path: &Path) -> anyhow::Result<()> {
+/// If it is a folder or a file of a model's, has another ending, or if its folder cannot be written into.
+pub fn check(path: &Path, ending: &str) -> anyhow::Result<()> {
+    let shown = path.display();
     if path.is_dir() {
-        bail!("cannot write `{}`: it is a folder; name a file", path.display());
+        bail!("cannot write `{shown}`: it is a folder; name a file");
+    }
+    if path.extension().is_none_or(|own| !own.eq_ignore_ascii_case(ending)) {
+        bail!("cannot write `{shown}`: name a file that ends in .{ending}, for that is what it will be");
+    }
+    if folder_of(path).join("card.json").is_file() {
+        bail!("cannot write `{shown}`: its folder is a model's, and holds that alone");
     }
     scratch(path).map(drop)
 }
@@ -36,8 +43,13 @@ pub fn scratch_folder(path: &Path) -> anyhow::Result<TempDir> {
     in_folder_of(path, |folder| tempfile::tempdir_in(folder))
 }
 
+/// The folder that a file lies in.
+pub fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
 fn in_folder_of<T>(path: &Path, make: impl FnOnce(&Path) -> std::io::Result<T>) -> anyhow::Result<T> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = folder_of(path);
     let made = std::fs::create_dir_all(folder).and_then(|()| make(folder));
     made.with_context(|| format!("cannot write into `{}`", folder.display()))
 }

@@ -8,6 +8,8 @@ use ingest::{BadImage, ImageBounds, Pixels, check_pixels};
 use sources::{Sources, WantedColumn};
 use tables::ImageFiles;
 
+use crate::out_file::folder_of;
+
 /// One picture.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Picture {
@@ -45,6 +47,9 @@ impl Pictures {
     pub fn find(images: &Path, image_root: Option<&Path>, needs_prompts: bool) -> anyhow::Result<Self> {
         let is_folder = images.metadata().with_context(|| format!("cannot read `{}`", images.display()))?.is_dir();
         let mut pictures = if is_folder { of_folder(images, image_root)? } else { of_list(images, image_root)? };
+        if pictures.list.is_empty() {
+            bail!("`{}` lists no picture", images.display());
+        }
         pictures.list.sort_by(|a, b| a.image_id.cmp(&b.image_id));
         let mut seen = HashSet::new();
         if let Some(twice) = pictures.list.iter().find(|picture| !seen.insert(&picture.image_id)) {
@@ -114,8 +119,10 @@ fn of_list(file: &Path, image_root: Option<&Path>) -> anyhow::Result<Pictures> {
     let selected = sources.select(&format!("SELECT {} FROM images", there.join(", ")), "score --images", &WANTED)?;
     let prompts = selected.text("prompt").into_iter().zip(selected.text("prompt_id"));
     let rows = selected.required_text("image_id").into_iter().zip(selected.required_text("path")).zip(prompts);
-    let own_folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let root = image_root.unwrap_or(own_folder);
+    let root = image_root.unwrap_or(folder_of(file));
+    if !root.is_dir() {
+        bail!("--image-root `{}` is no folder", root.display());
+    }
     // A whole path may stand there, too, if it lies below the root.
     let below = |path: String| match Path::new(&path).strip_prefix(root).ok().and_then(Path::to_str) {
         Some(relative) => relative.to_owned(),

@@ -9,7 +9,7 @@ use crate::config::Config;
 use crate::exit::{Failure, failed, usage};
 use crate::freshness;
 use crate::root::DataRoot;
-use crate::run::Selection;
+use crate::run::{Selection, refuse_if_lacking};
 
 /// Writes one line a stage, and indented below it every reason and what it would ask of the world outside.
 ///
@@ -20,6 +20,9 @@ pub fn plan(config: &Config, selection: &Selection, out: &mut dyn Write) -> Resu
     selection.check(&stages)?;
     crate::names::check(config, selection)?;
     let root = DataRoot::open(&config.data_root().map_err(usage)?)?;
+    for stage in stages.iter().filter(|stage| !selection.has(stage.name())) {
+        refuse_if_lacking(stage.as_ref(), &stages, selection, &root)?;
+    }
     let written = root.written()?;
     // Tables that a stage above would write anew, with the stage.
     let mut pending: Vec<(&str, StageName)> = Vec::new();

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use anyhow::anyhow;
-use tables::{ImageFiles, ProgressStyle, Stage, StageError, StageName, StageRun, WrittenTable};
+use tables::{ImageFiles, ProgressStyle, Stage, StageError, StageName, StageRun, Tables, WrittenTable};
 use tracing::{info, warn};
 
 use crate::config::Config;
@@ -82,6 +82,7 @@ pub fn run(config: &Config, selection: &Selection, force: bool, progress: Progre
         let written = root.written()?;
         if !selection.has(name) {
             if is_before_a_selected(selection, name) {
+                refuse_if_lacking(stage.as_ref(), &stages, selection, &root)?;
                 warn_if_stale(stage.as_ref(), &root, &written);
             }
             continue;
@@ -123,6 +124,35 @@ fn warn_if_stale(stage: &dyn Stage, root: &DataRoot, written: &BTreeMap<String, 
         }
         Err(error) => warn!("{stage_name}: not selected, and its inputs cannot be read: {}", error.source),
     }
+}
+
+/// Refuses to leave out a stage whose tables are read and not there.
+///
+/// # Errors
+/// [`Failure::Usage`] with what to run.
+pub fn refuse_if_lacking(
+    stage: &dyn Stage,
+    stages: &[Box<dyn Stage>],
+    selection: &Selection,
+    root: &DataRoot,
+) -> Result<(), Failure> {
+    let readers = || stages.iter().filter(|other| selection.has(other.name()) && other.name() > stage.name());
+    let mut lacking = None;
+    for table in stage.writes() {
+        if let Some(reader) = readers().find(|reader| reader.reads().contains(&table)) {
+            if root.tables.storage().get(&Tables::key(table)).map_err(failed)?.is_some() {
+                return Ok(());
+            }
+            lacking = lacking.or(Some((table, reader.name())));
+        }
+    }
+    let Some((table, reader)) = lacking else { return Ok(()) };
+    Err(usage(anyhow!(
+        "`{}` reads the table `{table}`, which is not there: `{}` has not run in `{}`, and is left out here",
+        reader.command(),
+        stage.name().command(),
+        root.tables.storage().root()
+    )))
 }
 
 fn is_before_a_selected(selection: &Selection, name: StageName) -> bool {

@@ -19,7 +19,7 @@ use train::{Inputs, ScoringModel};
 
 use crate::config::Config;
 use crate::exit::{Failure, failed, usage};
-use crate::out_file;
+use crate::out_file::{self, folder_of};
 use crate::pictures::{self, Picture, Pictures};
 
 /// What to score, with what.
@@ -44,9 +44,26 @@ pub struct ScoreArgs {
 }
 
 impl ScoreArgs {
-    /// The files to write.
-    fn written(&self) -> impl Iterator<Item = &Path> {
-        std::iter::once(self.out.as_path()).chain(self.concepts.as_deref())
+    /// Refuses files that cannot be written, or whose writing would lose another.
+    fn check_written(&self) -> anyhow::Result<()> {
+        let written: Vec<&Path> = std::iter::once(self.out.as_path()).chain(self.concepts.as_deref()).collect();
+        written.iter().try_for_each(|path| out_file::check(path, "parquet"))?;
+        // Not there yet, but its folder is.
+        let place = |path: &Path| {
+            path.canonicalize()
+                .or_else(|_| Ok(folder_of(path).canonicalize()?.join(path.file_name().unwrap_or_default())))
+        };
+        let is_same = |a: &Path, b: &Path| -> bool {
+            let places: [std::io::Result<PathBuf>; 2] = [place(a), place(b)];
+            matches!(places, [Ok(a), Ok(b)] if a == b)
+        };
+        if let Some(path) = written.iter().find(|path| is_same(path, &self.images)) {
+            bail!("`{}` is the list of images: it would be written over", path.display());
+        }
+        if written.len() == 2 && is_same(written[0], written[1]) {
+            bail!("--out and --concepts are one file, `{}`", self.out.display());
+        }
+        Ok(())
     }
 }
 
@@ -56,7 +73,7 @@ impl ScoreArgs {
 /// [`Failure`].
 pub fn score(config: &Config, arguments: &ScoreArgs, progress: ProgressStyle) -> Result<(), Failure> {
     let models = open_models(&arguments.models).map_err(usage)?;
-    arguments.written().try_for_each(out_file::check).map_err(usage)?;
+    arguments.check_written().map_err(usage)?;
     let settings = config.section::<embed::Settings>(StageName::Embed).map_err(usage)?;
     let settings = settings.ok_or_else(|| usage(anyhow!("the pipeline file has no section `embed`")))?;
     let settings = only_what_is_read(settings, &models);
@@ -169,7 +186,7 @@ fn embedded(
                     }
                     _ => "mend the file, or set `embed.on_bad_image: skip`".to_owned(),
                 };
-                return Err(anyhow!(cause).context(format!("image `{}`, `{}`: {mend}", picture.image_id, picture.path)));
+                bail!("image `{}`, `{}`: {:#}; {mend}", picture.image_id, picture.path, anyhow!(cause));
             }
         };
         images.push(Image {

@@ -18,6 +18,7 @@ use tables::{
 
 use crate::config::Config;
 use crate::exit::{Failure, failed, usage};
+use crate::out_file;
 use crate::root::DataRoot;
 use crate::run::{Selection, run};
 
@@ -46,8 +47,8 @@ pub struct SelectArgs {
     #[arg(long, value_name = "RUN_ID", requires = "scores")]
     fine: Option<String>,
     /// How many pairs of that file [default: that of `evaluate.sxs`]
-    #[arg(long, value_name = "N", requires = "scores")]
-    pairs: Option<usize>,
+    #[arg(long, value_name = "N", requires = "scores", value_parser = clap::value_parser!(u32).range(1..))]
+    pairs: Option<u32>,
     /// Write the pairs to this Parquet file too
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -63,8 +64,8 @@ pub struct PageArgs {
     #[arg(long, value_name = "FILE")]
     pairs: Option<String>,
     /// Where images lie, as `finegrain score` takes it: a folder, below which their ids are paths, or a file with image_id and
-    /// path (and prompt_id and prompt, for prompts that are not in `prompts`). An image that it does not have is taken
-    /// from the table `images`; one that both have, from here
+    /// path (and prompt_id and prompt, for prompts that are not in `prompts`). All images come from here then, and one that
+    /// it does not have is an error [default: as the table `images` says]
     #[arg(long, value_name = "FILE_OR_FOLDER")]
     images: Option<PathBuf>,
     /// What the paths in such a file are relative to [default: its own folder]
@@ -113,10 +114,13 @@ pub fn sxs(config: &Config, action: &Action, progress: ProgressStyle, out: &mut 
         return Err(usage(anyhow!("the pipeline file has no `evaluate.sxs`: it says which two models are compared")));
     };
     match action {
-        Action::Select(arguments) => match &arguments.scores {
-            Some(file) => select_from_scores(config, sxs, file, arguments, out),
-            None => select_from_predictions(config, arguments, progress, out),
-        },
+        Action::Select(arguments) => {
+            arguments.out.iter().try_for_each(|out| out_file::check(out, "parquet")).map_err(usage)?;
+            match &arguments.scores {
+                Some(file) => select_from_scores(config, sxs, file, arguments, out),
+                None => select_from_predictions(config, arguments, progress, out),
+            }
+        }
         Action::Page(arguments) => write_page(config, sxs, arguments, out),
         Action::Tally(arguments) => match (&arguments.pairs, &arguments.out) {
             (Some(pairs), Some(folder)) => tally_apart(&settings, pairs, folder, &arguments.votes, out),
@@ -175,7 +179,7 @@ fn select_from_scores(
     if scored.n_of_one_model > 0 {
         tracing::warn!(n_images = scored.n_of_one_model, "images that only one of the two models scored take no part");
     }
-    let n_pairs = arguments.pairs.unwrap_or(sxs.pairs);
+    let n_pairs = arguments.pairs.map_or(sxs.pairs, |n| n as usize);
     let selection = select::most_disputed(&scored.candidates, (&coarse, &fine), n_pairs, sxs.disagreement);
     writeln!(
         out,
@@ -223,13 +227,9 @@ fn write_page(config: &Config, sxs: &SideBySide, arguments: &PageArgs, out: &mut
     let file_of = |image_id: &str| -> Result<Vec<u8>, String> {
         let read = |files: &ImageFiles, path: &str| files.read(path, MAX_IMAGE_BYTES);
         let bytes = match (paths.get(image_id), &fresh) {
-            // The same id may name another picture here: fresh generations are often numbered like the last ones.
-            (Some(Some(path)), Some(fresh)) => match fresh.path_of(image_id).map(|path| read(&fresh.files, path)) {
-                Err(_) | Ok(Err(ImageError::NotFound { .. })) => read(&image_root, path),
-                Ok(found) => found,
-            },
+            // Whatever the table says: fresh generations are often numbered like the last ones.
+            (_, Some(fresh)) => return fresh.read(image_id),
             (Some(Some(path)), None) => read(&image_root, path),
-            (_, Some(fresh)) => read(&fresh.files, fresh.path_of(image_id)?),
             (Some(None), None) => return Err("this data set has no pixels; --images says where they lie".to_owned()),
             (None, None) => {
                 return Err("it is not in the table `images`; --images says where fresh generations lie".to_owned());
@@ -289,17 +289,24 @@ impl Fresh {
         }
         let list = Location::from(images.as_path());
         let paths = pair_file::paths(&list).map_err(failed)?;
-        let own_folder = images.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let files = open(arguments.image_root.as_deref().unwrap_or(own_folder))?;
+        let files = open(arguments.image_root.as_deref().unwrap_or(out_file::folder_of(images)))?;
         Ok(Some(Self { files, list: Some(list), paths }))
     }
 
-    fn path_of<'a>(&'a self, image_id: &'a str) -> Result<&'a str, String> {
-        match (&self.list, self.paths.get(image_id)) {
-            (None, _) => Ok(image_id),
-            (Some(_), Some(path)) => Ok(path),
-            (Some(list), None) => Err(format!("it is neither in the table `images` nor in `{list}`")),
-        }
+    fn read(&self, image_id: &str) -> Result<Vec<u8>, String> {
+        let path = match (&self.list, self.paths.get(image_id)) {
+            (None, _) => image_id,
+            (Some(_), Some(path)) => path,
+            (Some(list), None) => return Err(format!("it is not in `{list}`")),
+        };
+        self.files.read(path, MAX_IMAGE_BYTES).map(Vec::from).map_err(|error| {
+            let folder = self.files.location("");
+            let rule = match (&self.list, &error) {
+                (None, ImageError::NotFound { .. }) => "; its files go by their names, ending and all: a list with image_id and path may name them otherwise",
+                _ => "",
+            };
+            format!("in `{folder}`, {:#}{rule}", anyhow::Error::new(error))
+        })
     }
 }
 

@@ -121,6 +121,8 @@ impl ScoringModel {
     /// # Errors
     /// [`ScoringError`], but not `Length` or `Torch`.
     pub fn open(folder: &Path) -> Result<Self, ScoringError> {
+        // Who names a file of the folder means the folder.
+        let folder = if folder.is_file() { folder.parent().unwrap_or(folder) } else { folder };
         if !folder.join("card.json").exists()
             && let Some(below) = model_below(folder, DEEPEST)
         {
@@ -199,8 +201,8 @@ impl ScoringModel {
     }
 }
 
-/// How far below a folder a model is looked for: experiment, arm, size and seed.
-const DEEPEST: usize = 4;
+/// How far below a folder a model is looked for: models, experiment, arm, size and seed.
+const DEEPEST: usize = 5;
 
 /// The first model below a folder, by name.
 fn model_below(folder: &Path, deepest: usize) -> Option<PathBuf> {

@@ -9,6 +9,7 @@ mod curve;
 mod words;
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use rayon::prelude::*;
 use serde::Serialize;
@@ -126,23 +127,28 @@ pub struct Advice {
 pub fn advise(tables: &Tables, settings: &Settings, request: &Request) -> Result<Vec<Advice>, EvaluateError> {
     let inputs = Inputs::of_models(tables)?;
     // Only to name what nobody has timed: without an `evaluate` before, there is no such table.
-    let timed = tables.open::<AnnotationSeconds>()?.map(TableReader::rows).transpose()?;
-    advice(&inputs, timed.as_deref(), settings, request)
+    let rows = tables.open::<AnnotationSeconds>()?.map(TableReader::rows).transpose()?;
+    let timed = rows.map(|rows| rows.into_iter().map(|row| row.aspect).collect());
+    advice(&inputs, timed, settings, request)
 }
 
-/// The same from rows; `timed` are those of the table `annotation_seconds`, if it is known.
+/// The same from rows; `timed` are the aspects of the table `annotation_seconds`, if it is known.
 ///
 /// # Errors
 /// As [`advise`], without the tables'.
 pub fn advice(
     inputs: &Inputs,
-    timed: Option<&[AnnotationSeconds]>,
+    mut timed: Option<BTreeSet<String>>,
     settings: &Settings,
     request: &Request,
 ) -> Result<Vec<Advice>, EvaluateError> {
     if !(request.budget > 0.0 && request.budget.is_finite()) {
         return Err(EvaluateError::Budget { budget: request.budget });
     }
+    // `train` may have been told more since.
+    let known = inputs.reward_models.iter().filter(|model| model.cost_seconds.is_some());
+    timed.iter_mut().for_each(|timed| timed.extend(known.clone().flat_map(|model| model.attributes.iter().cloned())));
+    let timed = timed.as_ref();
     let evaluation = evaluate(inputs, settings);
     let experiments: Vec<&[PointMetrics]> = evaluation.points.chunk_by(|a, b| a.experiment == b.experiment).collect();
     let wanted =
@@ -176,7 +182,7 @@ impl Size<'_> {
 fn of_experiment<'p>(
     points: &'p [PointMetrics<'p>],
     evaluation: &'p Evaluation<'p>,
-    timed: Option<&[AnnotationSeconds]>,
+    timed: Option<&BTreeSet<String>>,
     limits: &Limits,
     request: &Request,
 ) -> Advice {
@@ -212,7 +218,7 @@ fn of_experiment<'p>(
 }
 
 /// One arm: its sizes, by `n_train`.
-fn of_arm(sizes: &[Size], timed: Option<&[AnnotationSeconds]>, limits: &Limits, request: &Request) -> ArmAdvice {
+fn of_arm(sizes: &[Size], timed: Option<&BTreeSet<String>>, limits: &Limits, request: &Request) -> ArmAdvice {
     let mut arm = ArmAdvice {
         arm: sizes[0].point.arm.to_owned(),
         cost_per_image: None,
@@ -234,7 +240,7 @@ fn of_arm(sizes: &[Size], timed: Option<&[AnnotationSeconds]>, limits: &Limits, 
 fn fill(
     arm: &mut ArmAdvice,
     sizes: &[Size],
-    timed: Option<&[AnnotationSeconds]>,
+    timed: Option<&BTreeSet<String>>,
     limits: &Limits,
     request: &Request,
 ) -> Result<(), String> {
@@ -286,8 +292,8 @@ fn fill(
 }
 
 /// Whose labels' seconds nobody knows, and what to do.
-fn unknown_seconds(models: &[&RewardModel], timed: Option<&[AnnotationSeconds]>) -> String {
-    let is_timed = |attribute: &str| timed.is_none_or(|rows| rows.iter().any(|row| row.aspect == attribute));
+fn unknown_seconds(models: &[&RewardModel], timed: Option<&BTreeSet<String>>) -> String {
+    let is_timed = |attribute: &str| timed.is_none_or(|timed| timed.contains(attribute));
     let attributes = models.first().map_or(&[][..], |model| &model.attributes);
     let untimed: Vec<String> =
         attributes.iter().filter(|name| !is_timed(name)).map(|name| format!("`{name}`")).collect();
@@ -361,7 +367,6 @@ mod tests {
     use rand::{Rng, SeedableRng};
     use rand_chacha::ChaCha8Rng;
     use statrs::distribution::{ContinuousCDF, Normal};
-    use tables::SecondsSource;
 
     use super::*;
     use crate::fixtures::{image, model, prediction, settings, target};
@@ -491,21 +496,13 @@ mod tests {
     fn attributes_that_nobody_timed_are_named() {
         let inputs = world(12, &[("fine", &["bright", "noun", "verb"], QUICK)]);
         let seconds = Request { unit: Unit::Seconds, ..labels(1_000.0) };
-        let bright = AnnotationSeconds {
-            aspect: "bright".to_owned(),
-            source: SecondsSource::Settings,
-            n: 0,
-            n_raters: 0,
-            mean_seconds: 18.4,
-            median_seconds: None,
-            ci_low: None,
-            ci_high: None,
-            reason: None,
-        };
-        let reason = |timed: Option<&[AnnotationSeconds]>| {
+        let reason = |timed: Option<BTreeSet<String>>| {
             advice(&inputs, timed, &settings(), &seconds).unwrap().remove(0).arms.remove(0).reason.unwrap()
         };
-        assert!(reason(Some(&[bright])).starts_with("the seconds of labels of `noun` and `verb` are not known"));
+        assert!(
+            reason(Some(["bright".to_owned()].into()))
+                .starts_with("the seconds of labels of `noun` and `verb` are not known")
+        );
         assert!(reason(None).starts_with("the seconds of some of its labels are not known"));
     }
 

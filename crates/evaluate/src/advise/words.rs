@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::{Advice, ArmAdvice, Expected, Unit, Verdict};
 use crate::bootstrap::{FEW_PROMPTS, Interval};
-use crate::report::words::{count, fixed, rounded, with_interval};
+use crate::report::words::{count, counted, fixed, rounded, with_interval};
 
 impl fmt::Display for Unit {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
@@ -20,9 +20,13 @@ fn auc(expected: &Expected) -> String {
     with_interval(value, Some(Interval { low: ci_low, high: ci_high }), 3)
 }
 
-/// An amount as it was asked for, with commas if it is whole.
+/// An amount: whole and with commas, but small ones with what they have after the point, and vast ones in short.
 fn amount(amount: f64) -> String {
-    if amount.fract() == 0.0 { rounded(amount) } else { amount.to_string() }
+    match amount {
+        1e15.. => format!("{amount:e}"),
+        100.0.. => rounded(amount),
+        _ => amount.to_string(),
+    }
 }
 
 /// Which of two arms that cannot be told apart to take.
@@ -45,9 +49,9 @@ fn images(n: u64) -> String {
 }
 
 fn offer(arm: &ArmAdvice) -> String {
-    let n = images(arm.n_images.unwrap_or_default());
+    let n = counted(usize::try_from(arm.n_images.unwrap_or_default()).unwrap_or(usize::MAX), "image");
     let expected = arm.expected_auc.as_ref().map(auc).unwrap_or_default();
-    format!("\u{201c}{}\u{201d} for {n} images: expected test AUC {expected}", arm.arm)
+    format!("\u{201c}{}\u{201d} for {n}: expected test AUC {expected}", arm.arm)
 }
 
 impl fmt::Display for Advice {
