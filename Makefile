@@ -97,7 +97,7 @@ paper-shape: setup ## the paper's sweep at full size on random embeddings: time 
 
 # What the notebooks read tables with; used by the tests only.
 tests/.python/ready: tests/requirements.txt
-	$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-warn-conflicts --upgrade --target tests/.python -r tests/requirements.txt
+	PIP_ROOT_USER_ACTION=ignore $(PYTHON) -m pip install --quiet --disable-pip-version-check --no-warn-conflicts --upgrade --target tests/.python -r tests/requirements.txt
 	touch $@
 
 advice-check: build ## budget advice beside what its arms really reach, in demo worlds: minutes
