@@ -202,8 +202,34 @@ fn not_compared(points: &[ArmPoint]) -> Words {
 
 #[cfg(test)]
 mod tests {
-    use super::super::budget::tests::row;
+    use tables::RewardModel;
+
+    use super::super::budget::tests::{point, row};
     use super::*;
+    use crate::fixtures::model;
+
+    #[test]
+    fn the_cheapest_arm_that_does_as_well_is_named_and_no_dearer_or_worse_one() {
+        let sized = |arm: &str, cost: f64| RewardModel { cost_equal: cost, ..model("e", arm, &["a"], 400, 0) };
+        let models = [("dear", 3_200.0), ("best", 1_600.0), ("good", 1_200.0), ("least", 800.0), ("bad", 400.0)]
+            .map(|(arm, cost)| sized(arm, cost));
+        let points: Vec<ArmPoint> = models.iter().map(|model| point(model, 0.9)).collect();
+        let against = |arm_a: &str, arm_b: &str, ends: (f64, f64)| ArmDifference {
+            arm_a: arm_a.to_owned(),
+            arm_b: arm_b.to_owned(),
+            ..row(ComparedAt::NTrain, Some(400.0), 0.0, Some(ends))
+        };
+        let differences = [
+            against("best", "dear", (-0.1, 0.1)),
+            against("best", "good", (-0.1, 0.1)),
+            // Whichever of the two comes first.
+            against("least", "best", (-0.1, 0.1)),
+            against("bad", "best", (-0.3, -0.1)),
+        ];
+        let said = cheaper(&points[1], &points, &differences).unwrap();
+        assert!(said.contains("\u{201c}least\u{201d}, with 800 labels instead of 1,600"), "{said}");
+        assert_eq!(cheaper(&points[4], &points, &differences), None);
+    }
 
     #[test]
     fn a_lead_that_many_comparisons_may_explain_is_doubted() {

@@ -133,7 +133,7 @@ pub(super) mod tests {
     use crate::arms::Estimate;
     use crate::fixtures::model;
 
-    fn point<'a>(model: &'a RewardModel, auc: f64) -> ArmPoint<'a> {
+    pub(in super::super) fn point<'a>(model: &'a RewardModel, auc: f64) -> ArmPoint<'a> {
         ArmPoint {
             experiment: &model.experiment,
             arm: &model.arm,
