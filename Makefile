@@ -4,16 +4,15 @@ CARGO ?= cargo
 PYTHON ?= python3
 FINEGRAIN = target/debug/finegrain
 ARGS ?=
-.DEFAULT_GOAL := pipeline
 
 .PHONY: help pipeline setup build demo ingest vq2-parse synth-feedback embed train evaluate plan test check fuzz
 .PHONY: kill-test fault-test advice-check test-browser test-vlm-server bucket-report template-report bench-buckets bench-templates bench-client bench-embed bench-train paper-shape bench-evaluate
 
-help: ## every target
-	@sed -n 's/^\([a-z][a-z0-9 -]*\):.* ## \(.*\)/\1: \2/p' Makefile
-
 pipeline: build demo ## the whole default run
 	$(FINEGRAIN) run$(if $(ARGS), $(ARGS))
+
+help: ## every target
+	@sed -n 's/^\([a-z][a-z0-9 -]*\):.* ## \(.*\)/\1: \2/p' Makefile
 
 setup: ## LibTorch and encoder weights into .deps/
 	@$(PYTHON) scripts/setup.py

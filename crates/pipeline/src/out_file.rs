@@ -1,5 +1,6 @@
 //! Files that the user names: each appears under its name when it is whole.
 
+use std::io::Write;
 use std::path::Path;
 
 use anyhow::{Context, bail};
@@ -33,6 +34,25 @@ pub fn scratch(path: &Path) -> anyhow::Result<NamedTempFile> {
     #[cfg(unix)]
     scratch.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
     in_folder_of(path, |folder| scratch.tempfile_in(folder))
+}
+
+/// Writes a file whole.
+///
+/// # Errors
+/// If its folder cannot be written into, or the file cannot have its name.
+pub fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    let mut file = scratch(path)?;
+    file.write_all(bytes).with_context(|| format!("cannot write `{}`", path.display()))?;
+    persist(file, path)
+}
+
+/// Whether two names are of one file, there or not.
+pub fn is_same(a: &Path, b: &Path) -> bool {
+    let place = |path: &Path| match path.canonicalize() {
+        Ok(there) => Some(there),
+        Err(_) => Some(folder_of(path).canonicalize().ok()?.join(path.file_name()?)),
+    };
+    place(a).is_some_and(|a| Some(a) == place(b))
 }
 
 /// A scratch folder in the folder of `path`, for a library that writes files by name.

@@ -20,10 +20,10 @@ pub fn plan(config: &Config, selection: &Selection, out: &mut dyn Write) -> Resu
     selection.check(&stages)?;
     crate::names::check(config, selection)?;
     let root = DataRoot::open(&config.data_root().map_err(usage)?)?;
-    for stage in stages.iter().filter(|stage| !selection.has(stage.name())) {
-        refuse_if_lacking(stage.as_ref(), &stages, selection, &root)?;
-    }
     let written = root.written()?;
+    for stage in stages.iter().filter(|stage| !selection.has(stage.name())) {
+        refuse_if_lacking(stage.as_ref(), &stages, selection, &root, &written)?;
+    }
     // Tables that a stage above would write anew, with the stage.
     let mut pending: Vec<(&str, StageName)> = Vec::new();
     let mut lines: Vec<String> = Vec::new();

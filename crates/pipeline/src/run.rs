@@ -82,7 +82,7 @@ pub fn run(config: &Config, selection: &Selection, force: bool, progress: Progre
         let written = root.written()?;
         if !selection.has(name) {
             if is_before_a_selected(selection, name) {
-                refuse_if_lacking(stage.as_ref(), &stages, selection, &root)?;
+                refuse_if_lacking(stage.as_ref(), &stages, selection, &root, &written)?;
                 warn_if_stale(stage.as_ref(), &root, &written);
             }
             continue;
@@ -135,7 +135,12 @@ pub fn refuse_if_lacking(
     stages: &[Box<dyn Stage>],
     selection: &Selection,
     root: &DataRoot,
+    written: &BTreeMap<String, WrittenTable>,
 ) -> Result<(), Failure> {
+    // What a record knows of is not looked for: from a bucket it would be fetched.
+    if stage.writes().iter().any(|table| written.contains_key(*table)) {
+        return Ok(());
+    }
     let readers = || stages.iter().filter(|other| selection.has(other.name()) && other.name() > stage.name());
     let mut lacking = None;
     for table in stage.writes() {

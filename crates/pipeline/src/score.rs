@@ -19,7 +19,7 @@ use train::{Inputs, ScoringModel};
 
 use crate::config::Config;
 use crate::exit::{Failure, failed, usage};
-use crate::out_file::{self, folder_of};
+use crate::out_file;
 use crate::pictures::{self, Picture, Pictures};
 
 /// What to score, with what.
@@ -48,19 +48,10 @@ impl ScoreArgs {
     fn check_written(&self) -> anyhow::Result<()> {
         let written: Vec<&Path> = std::iter::once(self.out.as_path()).chain(self.concepts.as_deref()).collect();
         written.iter().try_for_each(|path| out_file::check(path, "parquet"))?;
-        // Not there yet, but its folder is.
-        let place = |path: &Path| {
-            path.canonicalize()
-                .or_else(|_| Ok(folder_of(path).canonicalize()?.join(path.file_name().unwrap_or_default())))
-        };
-        let is_same = |a: &Path, b: &Path| -> bool {
-            let places: [std::io::Result<PathBuf>; 2] = [place(a), place(b)];
-            matches!(places, [Ok(a), Ok(b)] if a == b)
-        };
-        if let Some(path) = written.iter().find(|path| is_same(path, &self.images)) {
+        if let Some(path) = written.iter().find(|path| out_file::is_same(path, &self.images)) {
             bail!("`{}` is the list of images: it would be written over", path.display());
         }
-        if written.len() == 2 && is_same(written[0], written[1]) {
+        if written.len() == 2 && out_file::is_same(written[0], written[1]) {
             bail!("--out and --concepts are one file, `{}`", self.out.display());
         }
         Ok(())

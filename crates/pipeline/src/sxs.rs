@@ -225,17 +225,21 @@ fn write_page(config: &Config, sxs: &SideBySide, arguments: &PageArgs, out: &mut
     let paths: HashMap<String, Option<String>> = images.into_iter().map(|image| (image.image_id, image.path)).collect();
     let image_root = ImageFiles::open(&config.image_root().map_err(usage)?).map_err(usage)?;
     let file_of = |image_id: &str| -> Result<Vec<u8>, String> {
-        let read = |files: &ImageFiles, path: &str| files.read(path, MAX_IMAGE_BYTES);
-        let bytes = match (paths.get(image_id), &fresh) {
-            // Whatever the table says: fresh generations are often numbered like the last ones.
-            (_, Some(fresh)) => return fresh.read(image_id),
-            (Some(Some(path)), None) => read(&image_root, path),
-            (Some(None), None) => return Err("this data set has no pixels; --images says where they lie".to_owned()),
-            (None, None) => {
+        // Whatever the table says: fresh generations are often numbered like the last ones.
+        if let Some(fresh) = &fresh {
+            return fresh.read(image_id);
+        }
+        let path = match paths.get(image_id) {
+            Some(Some(path)) => path,
+            Some(None) => return Err("this data set has no pixels; --images says where they lie".to_owned()),
+            None => {
                 return Err("it is not in the table `images`; --images says where fresh generations lie".to_owned());
             }
         };
-        bytes.map(Vec::from).map_err(|error| format!("{:#}", anyhow::Error::new(error)))
+        image_root
+            .read(path, MAX_IMAGE_BYTES)
+            .map(Vec::from)
+            .map_err(|error| format!("{:#}", anyhow::Error::new(error)))
     };
     let aspects = match arguments.aspects.is_empty() {
         false => arguments.aspects.iter().map(|aspect| aspect.trim().to_owned()).collect(),
@@ -256,10 +260,10 @@ fn write_page(config: &Config, sxs: &SideBySide, arguments: &PageArgs, out: &mut
     let page = page(&pairs, |id| prompts.get(id).cloned(), file_of, &settings).map_err(failed)?;
     let html = if is_file { arguments.out.clone() } else { arguments.out.join("index.html") };
     for (path, bytes) in &page.files {
-        write_whole(&arguments.out.join(path), bytes)?;
+        out_file::write(&arguments.out.join(path), bytes).map_err(failed)?;
     }
     // Last, so that a page whose writing was cut short does not open.
-    write_whole(&html, page.html.as_bytes())?;
+    out_file::write(&html, page.html.as_bytes()).map_err(failed)?;
     writeln!(
         out,
         "{}: {} pairs in {} tasks, {:.1} MB; answers are kept under {}",
@@ -456,21 +460,7 @@ fn of_decided(test: &SxsTest) -> String {
 fn write_table<T: Table>(file: &Path, rows: &[T]) -> Result<(), Failure> {
     let writer = TableWriter::create(Vec::new(), &[], rows).map_err(failed)?;
     let (bytes, _, _) = writer.finish().map_err(failed)?;
-    write_whole(file, &bytes)?;
+    out_file::write(file, &bytes).map_err(failed)?;
     tracing::info!(n_rows = rows.len(), "`{}` written", file.display());
     Ok(())
-}
-
-/// A file that is there whole or not at all.
-fn write_whole(file: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    let written = || -> std::io::Result<()> {
-        if let Some(folder) = file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            std::fs::create_dir_all(folder)?;
-        }
-        let mut part = file.as_os_str().to_owned();
-        part.push(".part");
-        std::fs::write(&part, bytes)?;
-        std::fs::rename(&part, file)
-    };
-    written().with_context(|| format!("cannot write `{}`", file.display())).map_err(failed)
 }

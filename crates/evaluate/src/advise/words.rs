@@ -44,12 +44,12 @@ fn which(first: &ArmAdvice, second: &ArmAdvice, unit: Unit) -> String {
 /// A cost that is at least this share of another is about the same.
 const ALIKE: f64 = 0.95;
 
-fn images(n: u64) -> String {
-    count(usize::try_from(n).unwrap_or(usize::MAX))
+fn whole(n: u64) -> usize {
+    usize::try_from(n).unwrap_or(usize::MAX)
 }
 
 fn offer(arm: &ArmAdvice) -> String {
-    let n = counted(usize::try_from(arm.n_images.unwrap_or_default()).unwrap_or(usize::MAX), "image");
+    let n = counted(whole(arm.n_images.unwrap_or_default()), "image");
     let expected = arm.expected_auc.as_ref().map(auc).unwrap_or_default();
     format!("\u{201c}{}\u{201d} for {n}: expected test AUC {expected}", arm.arm)
 }
@@ -91,7 +91,14 @@ impl fmt::Display for Advice {
         for arm in &self.arms {
             write!(f, "    {:<width$}", arm.arm)?;
             if let (Some(n), Some(expected), Some(cost)) = (arm.n_images, &arm.expected_auc, arm.cost) {
-                write!(f, " {:>7} images, cost {} {}, AUC {}", images(n), rounded(cost), self.unit, auc(expected))?;
+                write!(
+                    f,
+                    " {:>7} images, cost {} {}, AUC {}",
+                    count(whole(n)),
+                    rounded(cost),
+                    self.unit,
+                    auc(expected)
+                )?;
                 match &arm.doubling_adds {
                     Some(gain) => write!(f, "; twice as many would add {}", auc(gain))?,
                     None => write!(f, "; twice as many is beyond what the curve can tell")?,
